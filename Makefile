@@ -1,0 +1,51 @@
+# `make run` and `make test` do their own set-up; everything else is a short name for a longer command.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3 2>/dev/null) python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+
+export DO_NOT_TRACK := true
+
+.PHONY: help run test lint bench viz mlflow lock clean
+
+help:  ## list these commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: $(INSTALLED)  ## set up, then the main job on the embedded digits
+	@$(BIN)/kedro run --pipeline=train
+
+test: $(INSTALLED)  ## set up, then all tests (MNIST ones if AE_TEST_DATA is set)
+	@$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## style, types, import contracts
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(INSTALLED)  ## speed against the floor and a tutorial loop, into benchmarks/results/
+	@status=0; for name in training_speed late_epochs export_speed; do \
+		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
+
+viz: $(INSTALLED)  ## look at the pipelines in a browser
+	@$(BIN)/kedro viz run --host=127.0.0.1
+
+mlflow: $(INSTALLED)  ## look at all runs in a browser
+	@$(BIN)/mlflow ui --host=127.0.0.1 --backend-store-uri=sqlite:///mlflow.db
+
+lock: $(INSTALLED)  ## write requirements.lock from what is installed
+	@{ head -n 1 requirements.lock; $(BIN)/python -m pip list --disable-pip-version-check --format=freeze --exclude=pip --exclude-editable 2>/dev/null | sed 's/+cpu//'; } > requirements.new
+	@mv requirements.new requirements.lock
+
+clean:  ## remove the environment and caches; data and runs stay
+	@rm -rf $(VENV) .viz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "ae_pipelines needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version 2>&1): try make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or try make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing into $(VENV) (a minute or two, once)..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) $$(grep '^torch==' requirements.lock)
+	@$(PIP) -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $(INSTALLED)
