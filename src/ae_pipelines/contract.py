@@ -1,0 +1,90 @@
+"""What a trained part promises: the data it was made for, and how to rebuild it without its recipe."""
+
+import hashlib
+import json
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ae_pipelines.errors import InputError
+from ae_pipelines.options import Options
+
+
+def canonical_sha256(content: Any) -> str:
+    """sha256 of `content` as canonical JSON (sorted keys, no spaces)."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class SampleSpec(Options):
+    """What one sample looks like and what was done to it before it was stored."""
+
+    shape: tuple[int, ...]
+    """Without the batch: (channels, height, width)."""
+    dtype: Literal["uint8", "float32"]
+    """uint8: images, used as value / 255; float32: used as they are."""
+    preprocessing: dict[str, Any] = Field(default_factory=dict)
+    """Everything done to a source's raw values, by name."""
+
+    @property
+    def scale(self) -> float:
+        """What a stored value is multiplied with to become a model's input."""
+        return 1 / 255 if self.dtype == "uint8" else 1.0
+
+    @property
+    def bounded(self) -> bool:
+        """Whether inputs lie in [0, 1], so that a decoder may end in a sigmoid."""
+        return self.dtype == "uint8"
+
+    @property
+    def preprocessing_sha256(self) -> str:
+        return canonical_sha256(self.preprocessing)
+
+    def refuse_other(self, other: "SampleSpec", owner: str) -> None:
+        """Raise `InputError` naming every difference between these samples and `other`."""
+        differences = [
+            f"{name} {getattr(other, name)!r} (expected {getattr(self, name)!r})"
+            for name in type(self).model_fields
+            if getattr(other, name) != getattr(self, name)
+        ]
+        if differences:
+            raise InputError(
+                f"these samples are not what the {owner} was trained on: {'; '.join(differences)}. "
+                "Ingest them with the same source options, or train on them."
+            )
+
+    def refuse_misfit(self, samples: np.ndarray, owner: str) -> None:
+        """Raise `InputError` unless `samples` is (batch, *shape) of this dtype, finite and not empty."""
+        if samples.ndim != len(self.shape) + 1 or samples.shape[1:] != self.shape:
+            raise InputError(
+                f"the {owner} takes samples of shape (batch, {', '.join(map(str, self.shape))}), given {samples.shape}"
+            )
+        if samples.dtype != self.dtype:
+            raise InputError(
+                f"the {owner} takes {self.dtype} samples, given {samples.dtype}: "
+                "give the values as they are stored, before any scaling"
+            )
+        if len(samples) == 0:
+            raise InputError(f"the {owner} was given no samples")
+        if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+            bad = int((~np.isfinite(samples)).reshape(len(samples), -1).any(1).sum())
+            raise InputError(f"{bad} of {len(samples)} samples given to the {owner} have NaN or Inf")
+
+
+class Contract(Options):
+    """The text beside the weights (`contract.json`)."""
+
+    part: Literal["autoencoder", "encoder", "decoder"]
+    model: dict[str, Any]
+    """Kind and every option: rebuilds the module."""
+    samples: SampleSpec
+    latent_size: int
+    preprocessing_sha256: str
+    samples_id: str
+    """The sample store that it was trained on."""
+    recipe: str
+    run_id: str | None = None
+    versions: dict[str, str]
+    sha256: str = ""
+    """Over all of the above and the names, dtypes, shapes and bytes of the tensors."""
