@@ -1,0 +1,77 @@
+"""Where and with how many threads a model is trained."""
+
+import copy
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from ae_pipelines.batches import Batch
+from ae_pipelines.errors import InputError
+from ae_pipelines.models import Player
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device by name; "auto" takes CUDA, else Apple's MPS, else the CPU."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        wanted = next(name for name, there in available.items() if there)
+    if not available[wanted]:
+        there = ", ".join(name for name, yes in available.items() if yes)
+        raise InputError(f"training.device {wanted!r} is not available here; available: {there}")
+    return torch.device(wanted)
+
+
+def in_parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`function` of each item, in order; every CPU takes an item at a time and works on it with one thread.
+
+    For inference this beats one item on all threads (nothing waits for the slowest thread, and what is not
+    torch runs in parallel too), and results do not depend on the number of CPUs. A few items are ahead.
+    """
+    before, workers = torch.get_num_threads(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            ahead: deque[Future[Result]] = deque()
+            for item in items:
+                ahead.append(pool.submit(function, item))
+                if len(ahead) > 8 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+    finally:
+        torch.set_num_threads(before)
+
+
+def fastest_threads(model: nn.Module, batch: Batch, precision: Callable[[], Any] = nullcontext, steps: int = 5) -> int:
+    """How many CPU threads train a copy of `model` fastest on `batch`: 1, 2, 4, ... up to the CPUs we may use.
+
+    `precision` makes the context that loss terms are computed in.
+    """
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    trial = copy.deepcopy(model)
+    player = trial.phases()[0].players[0]  # type: ignore[operator]
+    seconds: dict[int, float] = {}
+    with torch.random.fork_rng():
+        for threads in sorted({1, *(2**k for k in range(1, 10) if 2**k <= cpus), cpus}):
+            torch.set_num_threads(threads)
+            times = [_seconds(player, batch, precision) for _ in range(steps)]
+            seconds[threads] = min(times[1:])
+    return min(seconds, key=lambda threads: seconds[threads])
+
+
+def _seconds(player: Player, batch: Batch, precision: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    with precision():
+        terms = player.terms(batch)
+    torch.stack(list(terms.values())).sum().backward()
+    return time.perf_counter() - started

@@ -1,0 +1,77 @@
+"""Every sample of a store through a trained autoencoder, into latents, in one streaming pass."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ae_pipelines import progress
+from ae_pipelines.devices import in_parallel
+from ae_pipelines.errors import InputError
+from ae_pipelines.latents import LatentBlock, LatentStream
+from ae_pipelines.samples import Samples
+from ae_pipelines.trained import TrainedModel
+
+ROWS_PER_PASS = 1024
+
+
+def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = True) -> LatentStream:
+    """Latents of all samples and, unless told otherwise, their reconstruction errors, which need the decoder.
+
+    Raises `InputError` if the samples do not fit the autoencoder.
+    """
+    contract = autoencoder.contract
+    for ability in ("encode", "decode")[: 1 + errors]:
+        if not hasattr(autoencoder.module, ability):
+            raise InputError(f"{contract.model['kind']} cannot {ability}, so embed cannot run: choose another method")
+    contract.samples.refuse_other(samples.spec, contract.part)
+    metadata = {
+        "encoder_sha256": contract.sha256,
+        "recipe": contract.recipe,
+        "run_id": contract.run_id or "",
+        "preprocessing_sha256": contract.preprocessing_sha256,
+        "samples_id": samples.id,
+    }
+    return LatentStream(samples.index, _blocks(autoencoder, samples, errors), metadata)
+
+
+def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterator[LatentBlock]:
+    def embed(values: np.ndarray) -> LatentBlock:
+        with torch.inference_mode():
+            x = torch.from_numpy(values).to(torch.float32).mul_(samples.spec.scale)
+            return latent_block(autoencoder, x, errors)
+
+    with progress.bar(total=len(samples), label="embed", unit="sample") as bar:
+        for block in in_parallel(embed, samples.blocks(ROWS_PER_PASS)):
+            yield block
+            bar.update(len(block.vectors))
+
+
+def latent_block(autoencoder: TrainedModel, x: Tensor, errors: bool = True) -> LatentBlock:
+    """Latents and errors of inputs x (batch, *shape)."""
+    z = autoencoder.module.encode(x)  # type: ignore[operator]
+    if not errors:
+        return LatentBlock(z.numpy())
+    residual = autoencoder.module.decode(z).sub_(x)  # type: ignore[operator]
+    blurred = blurred_error(residual, x).numpy() if x.ndim == 4 else None
+    return LatentBlock(z.numpy(), mean_square(residual).numpy(), blurred)
+
+
+def mean_square(values: Tensor) -> Tensor:
+    """Mean of the squares of each row, (batch,)."""
+    rows = values.flatten(1)
+    return torch.linalg.vector_norm(rows, dim=1).square_().div_(rows.shape[1])
+
+
+def blurred_error(residual: Tensor, x: Tensor) -> Tensor:
+    """‖box₃ₓ₃(x̂ - x)‖² / ‖x‖², (batch,): blurring keeps what is wrong over an area and drops pixel noise.
+
+    The box is taken along rows, then along columns; outside the image is zero.
+    """
+    padded = F.pad(residual, (1, 1, 1, 1))
+    across = (padded[..., :-2] + padded[..., 1:-1]).add_(padded[..., 2:])
+    box = (across[..., :-2, :] + across[..., 1:-1, :]).add_(across[..., 2:, :])
+    energy = mean_square(x).clamp_min(float(np.finfo(np.float32).tiny))
+    return mean_square(box).div_(9**2).div_(energy)
