@@ -1,0 +1,98 @@
+"""`kedro run`, with two things made easier: overriding fields of a picked recipe, and reading what is wrong."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
+from omegaconf import OmegaConf
+
+from ae_pipelines.errors import InputError
+
+
+def split_params(context: click.Context, parameter: click.Parameter, value: Any) -> dict[str, Any]:
+    """`a=1,b.c=[2,3]` as nested values. Where both `recipe=conv` and `recipe.…=…` are given, the first is
+    read as `recipe.name=conv`, so that neither is lost."""
+    if isinstance(value, dict):
+        return value
+    items = [item.strip() for item in _items(value) if item.strip()]
+    pairs = [item.partition("=") for item in items]
+    for key, equals, _ in pairs:
+        if not (key.strip() and equals):
+            raise KedroCliError(f"--params: given {key!r}, expected name=value[,name=value...]")
+    keys = [key.strip() for key, _, _ in pairs]
+    picked = {key for key in keys if any(other.startswith(f"{key}.") for other in keys)}
+    names = [f"{key}.name" if key in picked else key for key in keys]
+    dotted = OmegaConf.from_dotlist([f"{name}={text}" for name, (_, _, text) in zip(names, pairs, strict=True)])
+    return OmegaConf.to_container(dotted)  # type: ignore[return-value]
+
+
+def _items(text: str) -> Iterator[str]:
+    """What stands between commas that are outside brackets."""
+    depth = start = 0
+    for place, letter in enumerate(text):
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0:
+            yield text[start:place]
+            start = place + 1
+    yield text[start:]
+
+
+def go_to_project(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Run as if started in the project's folder."""
+    if value:
+        os.chdir(value)
+
+
+class Run(click.Command):
+    """`kedro run` that answers bad input with one message instead of a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        # Both spellings stay supported here, so the old one needs no warning on every run.
+        warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
+        try:
+            return super().invoke(context)
+        except Exception as error:
+            if (refusal := _input_error(error)) is None:
+                raise
+            raise click.ClickException(str(refusal)) from error
+
+
+def _input_error(error: BaseException | None) -> InputError | None:
+    """The `InputError` that an exception is or comes from."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _run_command() -> Run:
+    options = [copy(option) for option in kedro_run.params]
+    for option in options:
+        if option.name == "params":
+            option.callback = split_params
+    options.append(
+        click.Option(
+            ["--project-path"],
+            type=click.Path(exists=True, file_okay=False, resolve_path=True),
+            is_eager=True,
+            expose_value=False,
+            callback=go_to_project,
+            help="Folder of the project, when started elsewhere.",
+        )
+    )
+    return Run("run", callback=kedro_run.callback, params=options, help=kedro_run.help)
+
+
+run = _run_command()
+
+
+@click.group(name="ae_pipelines")
+def cli() -> None:
+    """Commands of this project."""
+
+
+cli.add_command(run)

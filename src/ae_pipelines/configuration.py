@@ -1,0 +1,98 @@
+"""Kedro's configuration, with a source and a recipe picked by name.
+
+`--params=source=mnist,recipe=conv` picks; `recipe.training.epochs=3` overrides one field of what is picked.
+"""
+
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
+from kedro.io import CatalogProtocol, DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.validation import ParameterValidationError
+
+from ae_pipelines.errors import InputError, suggestion
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """Puts the picked source into the catalog and the picked recipe into the parameters."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        if key == "parameters":
+            self._refuse_unknown()
+        config = super().__getitem__(key)
+        if key == "catalog" and "sources" in config:
+            _, config["source"] = self._picked("source", config.pop("sources"))
+        if key == "parameters" and "recipes" in config:
+            name, recipe = self._picked("recipe", config.pop("recipes"))
+            config["recipe"] = recipe | {"name": name}
+            config["source"] = self._name("source")
+        return config
+
+    def _picked(self, noun: str, known: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The name, and the entry of that name with the fields that the user overrides."""
+        name = self._name(noun)
+        if name not in known:
+            raise InputError(f"no {noun} called {name!r}; {suggestion(name, sorted(known))}")
+        overrides = self._given(noun)
+        overrides.pop("name", None)
+        return name, _overridden(known[name], overrides)
+
+    def _refuse_unknown(self) -> None:
+        """A mistyped parameter would be ignored, and the run would be another than was meant."""
+        given, self.runtime_params = self.runtime_params or {}, {}
+        try:
+            known = {*self["globals"], *super().__getitem__("parameters")} - {"recipes"}
+        finally:
+            self.runtime_params = given
+        for name in given:
+            if name not in known:
+                raise InputError(f"no parameter called {name!r}; {suggestion(name, sorted(known))}")
+
+    def _name(self, noun: str) -> str:
+        return str(self._given(noun).get("name", self["globals"][noun]))
+
+    def _given(self, noun: str) -> dict[str, Any]:
+        """What the user said of it: `recipe=conv` is short for `recipe.name=conv`."""
+        given = (self.runtime_params or {}).get(noun, {})
+        return dict(given) if isinstance(given, dict) else {"name": given}
+
+
+def _overridden(base: Any, given: Any) -> Any:
+    """`base` with the given fields; where another `kind` is given, the options of the old one are dropped."""
+    if not (isinstance(base, dict) and isinstance(given, dict)):
+        return given
+    if "kind" in given and given["kind"] != base.get("kind"):
+        base = {}
+    return base | {key: _overridden(base.get(key), value) for key, value in given.items()}
+
+
+class Context(KedroContext):
+    """A Kedro context whose refusals reach the hooks, so that a run refused for its input is on record."""
+
+    def _get_catalog(
+        self,
+        catalog_class: type = DataCatalog,
+        save_version: str | None = None,
+        load_versions: dict[str, str] | None = None,
+    ) -> CatalogProtocol:
+        try:
+            return super()._get_catalog(catalog_class, save_version, load_versions)
+        except Exception as error:
+            refusal = _plain(error)
+            if save_version is not None:  # a run, not someone looking at the catalog
+                self._hook_manager.hook.on_pipeline_error(
+                    error=refusal,
+                    run_params={"run_id": save_version, "pipeline_names": self._pipelines_to_validate},
+                    pipeline=Pipeline([]),
+                    catalog=DataCatalog(),
+                )
+            raise refusal from error
+
+
+def _plain(error: Exception) -> Exception:
+    """Kedro's report of bad parameters without its bookkeeping: one line a parameter."""
+    if not isinstance(error, ParameterValidationError):
+        return error
+    faults = [line.removeprefix("- Parameter '") for line in str(error).splitlines()[1:]]
+    return InputError("; ".join(f"{fault.split(chr(39))[0]}: {fault.split(': ', 2)[-1]}" for fault in faults))

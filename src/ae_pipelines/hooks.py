@@ -1,0 +1,171 @@
+"""What happens around every run: parts are checked before work starts, MLflow is told, a summary is shown."""
+
+import atexit
+import logging
+import signal
+import subprocess
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from ae_pipelines import progress
+from ae_pipelines.errors import InputError
+from ae_pipelines.recipe import Recipe
+from ae_pipelines.summary import summary
+from ae_pipelines.tracking import RunRecord, secrets_among
+
+log = logging.getLogger(__name__)
+
+
+class CheckHook:
+    """Refuses what cannot work before the first node runs; a run without work does not pay for it."""
+
+    def __init__(self) -> None:
+        self._unchecked: list[Recipe] = []
+        self._secrets: list[str] = []
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        inputs = {name for name in pipeline.inputs() if name.startswith("params:")}
+        values = [catalog.load(name) for name in sorted(inputs)]
+        self._unchecked = [value for value in values if isinstance(value, Recipe)]
+        self._secrets = secrets_among(run_params.get("runtime_params") or {})
+
+    @hook_impl(tryfirst=True)
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+        if self._secrets:
+            raise InputError(
+                f"parameter {self._secrets[0]} looks like a secret, and parameters are recorded: "
+                "put it into conf/local/credentials.yml"
+            )
+        while self._unchecked:
+            self._unchecked.pop().check()
+
+
+class TrackingHook:
+    """One MLflow run for each Kedro run in which a node runs or something is refused.
+
+    The status tells the truth: FINISHED, FAILED (an error), KILLED (SIGINT, SIGTERM; SIGKILL by the next
+    start). Catalog entries say what is kept: `metadata: {mlflow: metrics}`, `artifact` or `id`.
+    """
+
+    def __init__(self) -> None:
+        self._record: RunRecord | None = None
+        self._around = ExitStack()
+        self._project, self._env = Path.cwd(), ""
+        self._given: dict[str, Any] = {}
+        self._started = time.time()
+        atexit.register(self._end, "KILLED")
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._end("KILLED")  # an earlier session in this process that was interrupted
+        self._started = time.time()
+        self._project, self._env = context.project_path, context.env or "local"
+        self._given = dict(context._runtime_params or {})
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        self._catalog, self._run_params = catalog, run_params
+        self._around.enter_context(_sigterm_as_exit())
+
+    @hook_impl
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+        record = self._open(self._run_params)
+        record.parameters({"source": self._catalog.load("params:source")})
+        record.parameters(
+            {name.removeprefix("params:"): value for name, value in inputs.items() if name.startswith("params:")}
+        )
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        if self._record is not None and self._kept(dataset_name) == "id":
+            self._record.tag(f"{dataset_name}.id", data.id)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        kept = self._kept(dataset_name)
+        if self._record is None or kept is None:
+            return
+        if kept == "metrics":
+            stage = dataset_name.removesuffix("_metrics")
+            self._record.metrics({f"{stage}/{name}": float(value) for name, value in data.items()})
+        elif kept == "artifact":
+            self._record.artifact(_path(self._catalog, dataset_name), dataset_name)
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        ran = self._record is not None
+        self._end("FINISHED")
+        if ran and (text := summary(pipeline, catalog)):
+            print(text, flush=True)
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        try:
+            self._open(run_params).tag("error", f"{type(error).__name__}: {error}"[:5000])
+        finally:
+            self._end("FAILED")
+
+    def _open(self, run_params: dict[str, Any]) -> RunRecord:
+        if self._record is None:
+            names = run_params.get("pipeline_names") or ["__default__"]
+            tags = {
+                "pipeline": "+".join(names),
+                "env": self._env,
+                "kedro.run_id": str(run_params["run_id"]),
+                "git_sha": _git_sha(self._project),
+            }
+            self._record = RunRecord(self._project, "+".join(names), self._started, tags)
+            self._record.parameters({"given": self._given} if self._given else {})
+            self._around.enter_context(progress.run(self._record.id, self._record.metrics))
+        return self._record
+
+    def _end(self, status: str) -> None:
+        self._around.close()
+        if self._record is not None:
+            record, self._record = self._record, None
+            record.end(status)
+
+    def _kept(self, dataset_name: str) -> str | None:
+        metadata = getattr(self._catalog.get(dataset_name), "metadata", None) or {}
+        return metadata.get("mlflow")
+
+
+def _path(catalog: CatalogProtocol, dataset_name: str) -> Path:
+    return Path(str(catalog.get(dataset_name)._filepath))  # type: ignore[union-attr]
+
+
+def _git_sha(project: Path) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=project, capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+class _sigterm_as_exit:  # noqa: N801
+    """Within this block SIGTERM ends the process as `SystemExit`, so that the run is closed on the way out."""
+
+    def __enter__(self) -> None:
+        self._here = threading.current_thread() is threading.main_thread()
+        if self._here:
+            self._before = signal.signal(signal.SIGTERM, self._exit)
+
+    def __exit__(self, *_: object) -> None:
+        if self._here:
+            signal.signal(signal.SIGTERM, self._before)
+
+    @staticmethod
+    def _exit(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""Kedro datasets: where things are kept, and how they get there whole."""

@@ -1,0 +1,1 @@
+"""One folder a stage: `pipeline.py` wires, `nodes.py` calls the library."""

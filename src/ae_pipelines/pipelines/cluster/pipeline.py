@@ -1,0 +1,26 @@
+from kedro.pipeline import Node, Pipeline
+
+from ae_pipelines.pipelines.cluster import nodes
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    return Pipeline(
+        [
+            Node(nodes.fit, ["latents", "params:cluster"], "cluster_model", name="fit_clusters"),
+            Node(nodes.assign, ["cluster_model", "latents"], "clusters", name="assign_clusters"),
+            Node(nodes.fit, ["pca_latents", "params:cluster"], "pca_cluster_model", name="fit_pca_clusters"),
+            Node(nodes.assign, ["pca_cluster_model", "pca_latents"], "pca_clusters", name="assign_pca_clusters"),
+            Node(
+                nodes.measure,
+                ["latents", "cluster_model", "clusters", "pca_latents", "pca_cluster_model", "pca_clusters"],
+                "cluster_metrics",
+                name="measure_clusters",
+            ),
+            Node(nodes.draw_latent_map, ["latents", "clusters"], "latent_map", name="draw_latent_map"),
+        ],
+        namespace="cluster",
+        inputs={"latents", "pca_latents"},
+        outputs={"cluster_model", "clusters", "cluster_metrics", "latent_map"},
+        parameters={"cluster"},
+        prefix_datasets_with_namespace=False,
+    )

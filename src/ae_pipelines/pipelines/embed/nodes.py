@@ -1,0 +1,47 @@
+"""The encoder is taken out, and every sample becomes a latent vector."""
+
+from typing import Any
+
+from ae_pipelines.latents import Latents, LatentStream
+from ae_pipelines.samples import Samples
+
+SHOWN = 12
+
+
+def take_apart(autoencoder: Any) -> tuple[Any, Any]:
+    """Encoder and decoder, each by itself."""
+    return autoencoder.part("encoder"), autoencoder.part("decoder")
+
+
+def embed(autoencoder: Any, samples: Samples) -> LatentStream:
+    """A latent vector and reconstruction errors for every sample."""
+    from ae_pipelines import export
+
+    return export.latent_stream(autoencoder, samples)
+
+
+def embed_by_pca(samples: Samples, autoencoder: Any) -> LatentStream:
+    """The control: as many principal components as the autoencoder has latents."""
+    from ae_pipelines import controls
+
+    return controls.pca_stream(samples, autoencoder.contract.latent_size)
+
+
+def measure(latents: Latents, pca_latents: Latents) -> dict[str, float]:
+    """Mean reconstruction error of the test split, beside PCA's."""
+    test, pca_test = latents.rows("test"), pca_latents.rows("test")
+    return {
+        "reconstruction_error": float(latents.table["reconstruction_error"][test].mean()),
+        "pca_reconstruction_error": float(pca_latents.table["reconstruction_error"][pca_test].mean()),
+        "rows": float(len(latents)),
+        "latent_size": float(latents.vectors.shape[1]),
+    }
+
+
+def draw_reconstructions(autoencoder: Any, samples: Samples) -> Any:
+    """Some test samples beside what the autoencoder makes of them."""
+    from ae_pipelines import plots
+
+    shown = samples.take(samples.rows("test")[:SHOWN])
+    title = f"{samples.manifest['source']}, {autoencoder.contract.recipe}: test samples and their reconstructions"
+    return plots.reconstruction_grid(shown * samples.spec.scale, autoencoder.reconstruct(shown), title)

@@ -1,0 +1,22 @@
+from kedro.pipeline import Node, Pipeline
+
+from ae_pipelines.pipelines.fit import nodes
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    return Pipeline(
+        [
+            Node(
+                nodes.train,
+                ["samples", "params:recipe", "checkpoint"],
+                ["autoencoder", "training_history"],
+                name="train_autoencoder",
+            ),
+            Node(nodes.draw_learning_curves, "training_history", "learning_curves", name="draw_learning_curves"),
+        ],
+        namespace="fit",
+        inputs={"samples", "checkpoint"},
+        outputs={"autoencoder", "learning_curves"},
+        parameters={"recipe"},
+        prefix_datasets_with_namespace=False,
+    )
