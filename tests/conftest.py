@@ -1,0 +1,37 @@
+"""Small real data for every test, made on the spot."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ae_pipelines.io.sources.digits import Digits
+from ae_pipelines.recipe import Recipe
+from ae_pipelines.samples import Samples, write_store
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder with MNIST and CIFAR-10; tests that need it are skipped where it is not."""
+    folder = os.environ.get("AE_TEST_DATA")
+    if not folder:
+        pytest.skip("AE_TEST_DATA is not set: needs the folder that holds mnist/ and cifar10/")
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    return write_store(tmp_path_factory.mktemp("digits"), Digits())
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    """Trains in about a second."""
+    return Recipe.model_validate(
+        {
+            "name": "small",
+            "model": {"kind": "autoencoder", "latent_size": 8, "net": {"kind": "dense", "widths": [64]}},
+            "loader": {"batch_size": 64},
+            "training": {"epochs": 5, "threads": 1, "learning_rate": 2e-3},
+        }
+    )

@@ -1,0 +1,58 @@
+"""Samples, sources and files for tests."""
+
+import gzip
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ae_pipelines.contract import SampleSpec
+from ae_pipelines.io.sources.idx import IdxFolder
+from ae_pipelines.samples import Block
+
+PROJECT = Path(__file__).parents[1]
+
+
+class ArraySource:
+    """Arrays as a source, for tests."""
+
+    name = "array"
+
+    def __init__(self, values: np.ndarray, labels=None, splits=None, ids=None) -> None:
+        self.values, self.labels, self.splits, self.ids = values, labels, splits, ids
+
+    def spec(self) -> SampleSpec:
+        return SampleSpec(shape=self.values.shape[1:], dtype=str(self.values.dtype))
+
+    def blocks(self) -> Iterator[Block]:
+        ids = self.ids or [f"array/{row}" for row in range(len(self.values))]
+        yield Block(self.values, ids, self.labels, self.splits)
+
+
+def images(count: int, shape: tuple[int, ...] = (1, 6, 5), seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (32, 5, 4), dtype=np.uint8)
+LABELS = (np.arange(32) % 10).astype(np.uint8)
+
+
+def idx(array, kind=0x08):
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape)
+    return header + array.tobytes()
+
+
+def mnist_folder(folder, **replaced):
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        "train-images-idx3-ubyte.gz": gzip.compress(idx(IMAGES)),
+        "train-labels-idx1-ubyte.gz": gzip.compress(idx(LABELS)),
+        "t10k-images-idx3-ubyte.gz": gzip.compress(idx(IMAGES[:8])),
+        "t10k-labels-idx1-ubyte.gz": gzip.compress(idx(LABELS[:8])),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    for name, content in replaced.items():
+        (folder / f"{name.replace('_', '-')}-ubyte.gz").write_bytes(content)
+    return IdxFolder(folder, "mnist")

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+from making import ArraySource, images
+from scipy.ndimage import uniform_filter
+
+from ae_pipelines import export, latents
+from ae_pipelines.errors import InputError
+from ae_pipelines.samples import write_store
+from ae_pipelines.training import train
+
+
+@pytest.fixture(scope="module")
+def trained(digits, recipe):
+    return train(digits, recipe)[0]
+
+
+@pytest.fixture(scope="module")
+def exported(trained, digits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "latents.parquet"
+    latents.write(path, export.latent_stream(trained, digits))
+    return latents.read(path)
+
+
+def test_every_accepted_sample_has_one_row_in_storage_order(exported, digits):
+    assert exported.table["sample_id"].tolist() == digits.index["sample_id"].tolist()
+
+
+def test_vectors_are_the_encoders(exported, trained, digits):
+    np.testing.assert_allclose(exported.vectors, trained.encode(digits.read()), atol=1e-5)
+
+
+def test_reconstruction_error_is_the_mean_squared_error_in_unit_scale(exported, trained, digits):
+    values = digits.read()
+    expected = np.square(trained.reconstruct(values) - values / 255.0).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(exported.table["reconstruction_error"], expected, rtol=1e-4)
+
+
+def test_metadata_name_the_encoder_and_the_data(exported, trained, digits):
+    assert exported.metadata["encoder_sha256"] == trained.contract.sha256
+    assert exported.metadata["samples_id"] == digits.id
+
+
+def test_blurred_error_matches_scipys_box_filter():
+    random = np.random.default_rng(0)
+    x, residual = random.random((4, 2, 7, 9)), random.normal(size=(4, 2, 7, 9))
+    blurred = np.stack([uniform_filter(one, size=(1, 3, 3), mode="constant") for one in residual])
+    expected = np.square(blurred).sum(axis=(1, 2, 3)) / np.square(x).sum(axis=(1, 2, 3))
+    found = export.blurred_error(torch.from_numpy(residual), torch.from_numpy(x))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
+
+
+def test_an_empty_image_has_a_finite_blurred_error():
+    assert torch.isfinite(export.blurred_error(torch.ones(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))).all()
+
+
+def test_latents_do_not_depend_on_the_number_of_cpus(trained, digits):
+    threads = torch.get_num_threads()
+    found = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        found.append(np.concatenate([b.vectors for b in export.latent_stream(trained, digits).blocks]))
+    torch.set_num_threads(threads)
+    np.testing.assert_array_equal(*found)
+
+
+def test_samples_of_another_kind_are_refused(trained, tmp_path):
+    store = write_store(tmp_path, ArraySource(images(5)))
+    with pytest.raises(InputError, match="not what the autoencoder was trained on"):
+        export.latent_stream(trained, store)

@@ -1,0 +1,131 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from making import ArraySource, images
+
+from ae_pipelines import samples
+from ae_pipelines.errors import InputError
+from ae_pipelines.samples import Block, Reject, Samples, write_store
+
+
+def test_a_store_gives_back_what_it_was_given_and_counts_it(tmp_path):
+    values = images(50)
+    store = write_store(tmp_path, ArraySource(values, labels=["a", None] * 25))
+    np.testing.assert_array_equal(store.read(), values)
+    assert len(store) == store.manifest["read"] == 50
+    assert store.index["label"].notna().sum() == 25
+    assert list(store.index.columns) == ["sample_id", "split", "label", "source", "sha256", "shard", "row"]
+
+
+def test_read_is_accepted_plus_rejected(tmp_path):
+    class Broken(ArraySource):
+        def blocks(self):
+            (block,) = super().blocks()
+            yield Block(block.values, block.ids, rejects=[Reject("x.png", "00", "truncated")])
+
+    store = write_store(tmp_path, Broken(images(5)))
+    assert [store.manifest[name] for name in ("read", "accepted", "rejected")] == [6, 5, 1]
+    assert store.rejects.to_dict("records") == [{"source": "x.png", "sha256": "00", "reason": "truncated"}]
+
+
+def test_shards_are_cut_at_their_size_and_read_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "SHARD_BYTES", 7 * 30)
+    values = images(50)
+    store = write_store(tmp_path, ArraySource(values))
+    assert [shard["rows"] for shard in store.manifest["shards"]] == [7] * 7 + [1]
+    np.testing.assert_array_equal(np.concatenate(list(store.blocks(4))), values)
+    np.testing.assert_array_equal(store.take(np.array([49, 0, 8])), values[[49, 0, 8]])
+
+
+def test_blocks_in_any_memory_order_are_stored_alike(tmp_path):
+    store = write_store(tmp_path, ArraySource(np.asfortranarray(images(20))))
+    np.testing.assert_array_equal(store.read(), images(20))
+
+
+def test_a_flipped_bit_in_a_shard_is_noticed(tmp_path):
+    store = write_store(tmp_path, ArraySource(images(20)))
+    path = tmp_path / store.manifest["shards"][0]["file"]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged .* ingest again"):
+        store.read()
+
+
+def test_an_empty_split_is_refused(tmp_path):
+    store = write_store(tmp_path, ArraySource(images(5), splits=["train"] * 5))
+    with pytest.raises(InputError, match="none of the 5 samples are in the test split"):
+        store.rows("test")
+
+
+def test_the_id_names_the_content(tmp_path):
+    first = write_store(tmp_path / "a", ArraySource(images(20)))
+    again = write_store(tmp_path / "b", ArraySource(images(20)))
+    other = write_store(tmp_path / "c", ArraySource(images(20, seed=1)))
+    assert first.id == again.id != other.id
+
+
+def test_a_sample_keeps_its_split_when_the_data_grow(tmp_path):
+    values = images(400)
+    few = write_store(tmp_path / "a", ArraySource(values[100:200]))
+    many = write_store(tmp_path / "b", ArraySource(values))
+    assert list(few.index["split"]) == list(many.index["split"][100:200])
+    np.testing.assert_array_equal(few.held_out(0.1), many.held_out(0.1)[100:200])
+    assert 0.12 < (many.index["split"] == "test").mean() < 0.28
+
+
+def test_held_out_samples_are_train_samples_in_about_the_share(digits):
+    held_out = digits.held_out(0.1)
+    assert (digits.index["split"][held_out] == "train").all()
+    assert 0.07 < held_out.sum() / (digits.index["split"] == "train").sum() < 0.13
+    assert not digits.held_out(0).any()
+
+
+def test_a_writer_that_dies_before_the_manifest_leaves_the_old_store(tmp_path, monkeypatch):
+    old = write_store(tmp_path, ArraySource(images(20)))
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(samples.atomic, "write_text", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_store(tmp_path, ArraySource(images(30, seed=1)))
+    monkeypatch.undo()
+    left = Samples(tmp_path)
+    assert left.id == old.id
+    np.testing.assert_array_equal(left.read(), images(20))
+    assert len(left.index) == 20
+
+
+def test_a_new_store_removes_the_files_of_the_old_one(tmp_path):
+    write_store(tmp_path, ArraySource(images(20)))
+    write_store(tmp_path, ArraySource(images(30, seed=1)))
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (ArraySource(images(0)), "gave no samples"),
+        (ArraySource(images(3), ids=["a", "b", "a"]), "more than once, first: a"),
+    ],
+)
+def test_a_useless_source_is_refused_and_the_old_store_stays(tmp_path, source, message):
+    old = write_store(tmp_path, ArraySource(images(20)))
+    with pytest.raises(InputError, match=message):
+        write_store(tmp_path, source)
+    assert Samples(tmp_path).id == old.id
+
+
+def test_a_folder_without_a_store_says_what_to_run(tmp_path):
+    with pytest.raises(InputError, match="kedro run --pipelines=ingest"):
+        Samples(tmp_path)
+
+
+def test_the_index_is_plain_parquet_and_the_manifest_plain_json(tmp_path):
+    write_store(tmp_path, ArraySource(images(20)))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert len(pd.read_parquet(tmp_path / manifest["index"])) == 20
+    assert np.load(tmp_path / manifest["shards"][0]["file"]).shape == (20, 1, 6, 5)
