@@ -1,0 +1,126 @@
+"""Does a training that was killed again and again end with the very same bits?
+
+    python benchmarks/resume_after_kills.py --kills 50
+
+Trainings run in forked children of a small net with dropout-free noise on digits; each child gets SIGKILL
+at a random moment and is started again until it ends. Weights (best and last), optimiser and history are
+compared, bit by bit, with a training of the same recipe and thread count that nobody disturbed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from ae_pipelines.checkpoints import CheckpointFile
+from ae_pipelines.io.sources.digits import Digits
+from ae_pipelines.recipe import Recipe
+from ae_pipelines.samples import Samples, write_store
+from ae_pipelines.training import train
+
+RECIPE = {
+    "model": {"kind": "autoencoder", "latent_size": 8, "net": {"kind": "conv", "channels": [8, 16]}},
+    "loader": {"batch_size": 16, "corruptions": [{"kind": "gaussian_noise"}]},
+    "training": {"epochs": 4, "checkpoint_seconds": 0.0, "schedule": "one_cycle"},
+}
+
+
+def main(kills: int, seed: int = 0) -> dict[str, int]:
+    """Counts: kills that hit a running training, trainings, how many of these went on from a checkpoint after
+    their first step, and how many were bitwise equal."""
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        _in_child(lambda: write_store(folder / "samples", Digits()))
+        started = time.monotonic()
+        reference = _undisturbed(folder / "first", folder, threads=None)
+        seconds = time.monotonic() - started
+        counts = {"kills": 0, "trainings": 0, "taken up": 0, "equal": 0}
+        expected = {reference["threads"]: reference["digest"]}
+        while counts["kills"] < kills:
+            run = folder / f"run{counts['trainings']}"
+            disturbed, hits = _disturbed(run, folder, chance, seconds)
+            threads = disturbed["threads"]
+            if threads not in expected:
+                expected[threads] = _undisturbed(folder / f"threads{threads}", folder, threads)["digest"]
+            counts["kills"] += hits
+            counts["trainings"] += 1
+            counts["taken up"] += (run / "taken_up").exists()
+            counts["equal"] += disturbed["digest"] == expected[threads]
+        return counts
+
+
+def _undisturbed(run: Path, folder: Path, threads: int | None) -> dict:
+    _in_child(lambda: _train(run, folder, threads))
+    return json.loads((run / "result.json").read_text())
+
+
+def _disturbed(run: Path, folder: Path, chance: random.Random, seconds: float) -> tuple[dict, int]:
+    hits = 0
+    while True:
+        child = _fork(lambda: _train(run, folder, None))
+        if _ends_within(child, chance.uniform(0, seconds)):
+            return json.loads((run / "result.json").read_text()), hits
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        hits += 1
+
+
+def _train(run: Path, folder: Path, threads: int | None) -> None:
+    recipe = Recipe.model_validate(RECIPE | {"training": RECIPE["training"] | {"threads": threads}})
+    checkpoint = CheckpointFile(run / "training.checkpoint")
+    if (found := checkpoint.load()) is not None and (found[1]["position"]["epoch"] or found[1]["position"]["step"]):
+        (run / "taken_up").touch()
+    trained, history = train(Samples(folder / "samples"), recipe, checkpoint)
+    tensors, state = checkpoint.load()
+    digest = hashlib.sha256(json.dumps(history).encode())
+    for name, tensor in sorted({**tensors, **trained.module.state_dict()}.items()):
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    result = {"digest": digest.hexdigest(), "threads": state["threads"]}
+    (run / "result.json").write_text(json.dumps(result))
+
+
+def _fork(work) -> int:
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+def _in_child(work) -> None:
+    child = _fork(work)
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise RuntimeError(f"the child failed with status {status}")
+
+
+def _ends_within(child: int, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            if status:
+                raise RuntimeError(f"the child failed with status {status}")
+            return True
+        time.sleep(0.002)
+    return False
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    counts = main(arguments.kills, arguments.seed)
+    print(", ".join(f"{name}: {count}" for name, count in counts.items()))
+    raise SystemExit(counts["equal"] != counts["trainings"] or not counts["taken up"])
