@@ -117,7 +117,7 @@ class TrackingHook:
 
     def _open(self, run_params: dict[str, Any]) -> RunRecord:
         if self._record is None:
-            names = run_params.get("pipeline_names") or ["__default__"]
+            names = sorted(run_params.get("pipeline_names") or ["__default__"])  # Kedro gives them in any order
             tags = {
                 "pipeline": "+".join(names),
                 "env": self._env,
