@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import ae_pipelines
-from ae_pipelines import progress
+from ae_pipelines import adam, progress
 from ae_pipelines.batches import Batch, Batches
 from ae_pipelines.checkpoints import CheckpointFile
 from ae_pipelines.contract import canonical_sha256
@@ -152,7 +152,7 @@ class _Training:
 
     def _start_phase(self) -> None:
         players = self._phases[self._at.phase].players
-        self._moves = [(player, self._optimiser(player)) for player in players]
+        self._moves = [(player, adam.adam_for(player, self._options)) for player in players]
 
     def _run_phase(self) -> None:
         at = self._at
@@ -206,7 +206,7 @@ class _Training:
         """Now and then: is everything finite, and is it time to save?"""
         at = self._at
         for _, optimiser in self._moves:
-            drop_denormals(optimiser)
+            adam.drop_denormals(optimiser)
         self._refuse_non_finite(
             {"gradient norm": at.gradient_norm, **{name: float(total) for name, total in self._totals.items()}}
         )
@@ -288,12 +288,7 @@ class _Training:
         if self._best:
             self._model.load_state_dict(self._best)
 
-    # -- optimiser, precision, threads -------------------------------------------------------------------
-
-    def _optimiser(self, player: Player) -> torch.optim.Optimizer:
-        decay = self._options.weight_decay
-        adam = torch.optim.AdamW if decay else torch.optim.Adam
-        return adam(player.parameters, self._options.learning_rate, weight_decay=decay, fused=True)
+    # -- precision, threads -------------------------------------------------------------------
 
     def _precision(self) -> Any:
         if self._options.precision == "float32":
@@ -339,10 +334,7 @@ class _Training:
         self._best = {name: tensor.to(self._device) for name, tensor in _under("best", tensors).items()}
         self._totals = {name: tensor.to(self._device) for name, tensor in _under("totals", tensors).items()}
         for number, (player, optimiser) in enumerate(self._moves):
-            for place, parameter in enumerate(player.parameters):
-                slots = _under(f"optimiser.{number}.{place}", tensors)
-                if slots:
-                    optimiser.state[parameter] = {name: _laid_out_like(parameter, slot) for name, slot in slots.items()}
+            adam.restore(player, optimiser, _under(f"optimiser.{number}", tensors))
         torch.set_rng_state(tensors["random.cpu"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(tensors["random.cuda"], self._device)
@@ -367,9 +359,8 @@ class _Training:
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
         tensors |= {f"totals.{name}": tensor for name, tensor in self._totals.items()}
         for number, (player, optimiser) in enumerate(self._moves):
-            for place, parameter in enumerate(player.parameters):
-                for name, slot in optimiser.state.get(parameter, {}).items():
-                    tensors[f"optimiser.{number}.{place}.{name}"] = slot
+            remembered = adam.moments(player, optimiser)
+            tensors |= {f"optimiser.{number}.{name}": slot for name, slot in remembered.items()}
         tensors["random.cpu"] = torch.get_rng_state()
         if self._device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
@@ -381,31 +372,10 @@ class _Training:
 _Found = tuple[dict[str, Tensor], dict[str, Any]]
 
 
-@torch.no_grad()
-def drop_denormals(optimiser: torch.optim.Optimizer) -> None:
-    """Set Adam's vanishing moments to zero.
-
-    Weights whose gradient stays zero (pixels that are always black, units that are silent) have moments that
-    decay into denormal numbers, on which CPUs are many times slower: an MNIST epoch took up to twice as long
-    after the first. A moment below 1e-30 moves no weight: it is divided by at least Adam's epsilon, 1e-8.
-    """
-    for slots in optimiser.state.values():
-        for name in ("exp_avg", "exp_avg_sq"):
-            slots[name].copy_(nn.functional.hardshrink(slots[name], 1e-30))
-
-
 def _report(row: dict[str, Any], step: int, **more: float) -> None:
     phase = row["phase"]
     values = {name: value for name, value in row.items() if isinstance(value, float)} | more
     progress.report({f"{phase}/{name}": value for name, value in values.items()}, step)
-
-
-def _laid_out_like(parameter: Tensor, slot: Tensor) -> Tensor:
-    """`slot` on the parameter's device and, where it has its shape, with its strides: fused Adam walks through
-    the memory of both at once."""
-    if slot.shape != parameter.shape:
-        return slot.to(parameter.device)
-    return torch.empty_like(parameter, dtype=slot.dtype).copy_(slot)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
