@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from making import ArraySource
 from sklearn.decomposition import PCA
 
 from ae_pipelines import controls
+from ae_pipelines.ingest import write_store
 
 
 def errors(samples, components):
@@ -16,6 +18,13 @@ def test_the_control_is_sklearns_pca_of_the_train_split(digits):
     np.testing.assert_allclose(errors(digits, 5), expected, rtol=1e-3, atol=1e-6)
 
 
+def test_a_mean_large_against_the_deviation_costs_no_digits(tmp_path):
+    random = np.random.default_rng(0)
+    values = (300 + random.normal(size=(2000, 2)) @ random.normal(size=(2, 20))).astype(np.float32)
+    store = write_store(tmp_path, ArraySource(values))
+    assert errors(store, 2).mean() < 1e-6 * values.var(axis=0).mean()
+
+
 def test_more_components_lose_less_and_all_lose_nothing(digits):
     losses = [errors(digits, components).mean() for components in (2, 8, 32, 64)]
     assert losses == sorted(losses, reverse=True)
@@ -26,7 +35,13 @@ def test_more_components_than_features_are_as_good_as_all(digits):
     assert errors(digits, 500).mean() == pytest.approx(0, abs=1e-8)
 
 
-def test_rows_beyond_the_memory_limit_are_left_out_of_the_fit(digits, monkeypatch):
-    monkeypatch.setattr(controls, "FIT_BYTES", 300 * 64 * 4)
-    assert len(controls._train_rows(digits, 64, 0)) == 300
-    assert errors(digits, 8).mean() < 1.3 * 0.0265
+def test_rows_beyond_the_limit_are_left_out_of_the_fit(digits, monkeypatch):
+    whole = errors(digits, 8).mean()
+    monkeypatch.setattr(controls, "FIT_ROWS", 200)
+    assert whole < errors(digits, 8).mean() < 1.3 * whole
+
+
+def test_samples_of_many_features_have_nearly_the_same_components_by_the_randomised_solver(digits, monkeypatch):
+    expected = errors(digits, 8)
+    monkeypatch.setattr(controls, "COVARIANCE_FEATURES", 1)
+    np.testing.assert_allclose(errors(digits, 8).mean(), expected.mean(), rtol=1e-2)

@@ -19,10 +19,14 @@ INDEX = pd.DataFrame(
 )
 
 
+def ids():
+    return iter(pa.Table.from_pandas(INDEX, preserve_index=False).to_batches(max_chunksize=77))
+
+
 def stream(vectors=VECTORS, block=64, blurred=True):
     parts = [vectors[start : start + block] for start in range(0, len(vectors), block)]
     blocks = (LatentBlock(part, part[:, 0], part[:, 1] if blurred else None) for part in parts)
-    return LatentStream(INDEX, blocks, {"encoder_sha256": "abc"})
+    return LatentStream(ids(), blocks, {"encoder_sha256": "abc"})
 
 
 @pytest.fixture(params=[100, 10_000], ids=["many row groups", "one row group"])
@@ -40,6 +44,14 @@ def test_what_is_written_is_read(path):
     assert found.labels[:4].tolist() == ["a", "", "b", "a"]
     assert found.rows("test").sum() == ROWS / 2
     assert found.metadata == {"encoder_sha256": "abc"}
+
+
+def test_a_file_gives_the_means_that_its_rows_have(path):
+    found = latents.LatentsFile(path)
+    expected = VECTORS[INDEX["split"] == "test", 0].mean(dtype=np.float64)
+    assert found.mean("reconstruction_error", "test") == pytest.approx(expected)
+    assert latents.read(path).mean("reconstruction_error", "test") == pytest.approx(expected)
+    assert (len(found), found.size) == (ROWS, 3)
 
 
 def test_the_schema_is_the_contract(path):
@@ -89,8 +101,14 @@ def test_flipped_bits_are_noticed(path):
 
 
 def test_a_stream_that_ends_early_leaves_the_old_file(path):
-    with pytest.raises(InputError, match="900 latents for 1000 samples"):
+    with pytest.raises(InputError, match="100 samples have no latents"):
         latents.write(path, stream(VECTORS[:900]))
+    assert len(latents.read(path)) == ROWS
+
+
+def test_more_latents_than_samples_are_refused(path):
+    with pytest.raises(InputError, match="latents more than samples"):
+        latents.write(path, stream(np.repeat(VECTORS, 2, axis=0)))
     assert len(latents.read(path)) == ROWS
 
 
@@ -100,7 +118,7 @@ def test_a_stream_that_fails_leaves_the_old_file_and_no_other(path):
         raise RuntimeError("encoder failed")
 
     with pytest.raises(RuntimeError, match="encoder failed"):
-        latents.write(path, LatentStream(INDEX, failing(), {}))
+        latents.write(path, LatentStream(ids(), failing(), {}))
     assert len(latents.read(path)) == ROWS
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 

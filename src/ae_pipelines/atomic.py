@@ -8,22 +8,33 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder that becomes `path` when the block ends without error.
+    """A temporary path in the same folder that becomes `path` when the block ends without error."""
+    with temporary_beside(path) as temporary:
+        yield temporary
+        publish(temporary, path)
 
-    The data reach the disk before the name does (fsync, `os.replace`, fsync of the folder). What earlier
-    killed writers left is swept first.
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A path in the folder of `path` for a file that is not whole yet; it is gone when the block ends.
+
+    What earlier killed writers left is swept first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
-        _flush(temporary)
-        temporary.replace(path)
-        _flush(path.parent)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a whole file its name: the data reach the disk before the name does (fsync, `os.replace`, fsync)."""
+    _flush(temporary)
+    temporary.replace(path)
+    _flush(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:

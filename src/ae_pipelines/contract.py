@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import Any, Literal
+from math import prod
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -20,12 +21,17 @@ def canonical_sha256(content: Any) -> str:
 class SampleSpec(Options):
     """What one sample looks like and what was done to it before it was stored."""
 
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
     """Without the batch: (channels, height, width)."""
     dtype: Literal["uint8", "float32"]
     """uint8: images, used as value / 255; float32: used as they are."""
     preprocessing: dict[str, Any] = Field(default_factory=dict)
     """Everything done to a source's raw values, by name."""
+
+    @property
+    def sample_bytes(self) -> int:
+        """Of one stored sample."""
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
 
     @property
     def scale(self) -> float:

@@ -1,53 +1,86 @@
 """PCA as an encoder: what the autoencoder has to beat to be worth its training."""
 
+import logging
 from collections.abc import Iterator
 from math import prod
 
 import numpy as np
 
-from ae_pipelines.latents import LatentBlock, LatentStream
+from ae_pipelines.latents import COLUMNS, LatentBlock, LatentStream
 from ae_pipelines.samples import Samples
 
-ROWS_PER_PASS = 8192
-FIT_BYTES = 256 * 2**20
-"""Rows beyond this much memory are left out of the fit, at random."""
+log = logging.getLogger(__name__)
+
+ROWS_PER_PASS = 4096
+FIT_ROWS = 200_000
+"""The fit looks at no more train rows than this, picked at random."""
+COVARIANCE_FEATURES = 4096
+"""Up to so many features components are those of the covariance matrix, which is added up block by block;
+above, they are found by a randomised solver on as many rows as `FIT_BYTES` hold."""
+FIT_BYTES = 128 * 2**20
 
 
 def pca_stream(samples: Samples, components: int, seed: int = 0) -> LatentStream:
     """Latents by PCA fitted on the train split, with as many components as the autoencoder's latent size
-    (fewer where samples have fewer features), in the same form as the autoencoder's."""
+    (fewer where samples have fewer features, or the fit fewer rows), in the same form as the autoencoder's."""
     metadata = {"encoder": "pca", "samples_id": samples.id}
-    return LatentStream(samples.index, _blocks(samples, components, seed), metadata)
+    return LatentStream(samples.index_batches(*COLUMNS), _blocks(samples, components, seed), metadata)
 
 
 def _blocks(samples: Samples, components: int, seed: int) -> Iterator[LatentBlock]:
+    mean, directions = _fit(samples, components, seed)
+    for values in samples.blocks(ROWS_PER_PASS):
+        centred = _inputs(values, samples.spec.scale) - mean
+        z = centred @ directions
+        error = np.square(z @ directions.T - centred).mean(axis=1)
+        yield LatentBlock(z, error)
+
+
+def _fit(samples: Samples, components: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (features,) and the directions of largest variance (features, components) of the train split."""
+    features = prod(samples.spec.shape)
+    small = features <= COVARIANCE_FEATURES
+    rows = samples.rows("train")
+    most = FIT_ROWS if small else max(1, FIT_BYTES // (4 * features))
+    if len(rows) > most:
+        log.warning("the PCA control is fitted on %d of %d train rows", most, len(rows))
+        rows = np.random.default_rng(seed).choice(rows, most, replace=False)
+    components = min(components, features, len(rows))
+    if small:
+        return _of_covariance(_chosen(samples, rows), features, components)
     from sklearn.decomposition import PCA
 
-    features = prod(samples.spec.shape)
-    train = _train_rows(samples, features, seed)
-    solver = "covariance_eigh" if features <= 4096 else "randomized"
-    pca = PCA(min(components, *train.shape), svd_solver=solver, random_state=seed).fit(train)
-    for values in samples.blocks(ROWS_PER_PASS):
-        x = _inputs(values, samples.spec.scale)
-        z = pca.transform(x)
-        error = np.square(pca.inverse_transform(z) - x).mean(axis=1)
-        yield LatentBlock(z.astype(np.float32), error.astype(np.float32))
+    train = np.concatenate(list(_chosen(samples, rows)))
+    pca = PCA(components, svd_solver="randomized", random_state=seed, copy=False).fit(train)
+    return pca.mean_, pca.components_.T
 
 
-def _train_rows(samples: Samples, features: int, seed: int) -> np.ndarray:
-    rows = samples.rows("train")
-    fitting = max(1, FIT_BYTES // (4 * features))
-    if len(rows) > fitting:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, fitting, replace=False))
+def _of_covariance(blocks: Iterator[np.ndarray], features: int, components: int) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.linalg import eigh
+
+    count, total, products = 0, np.zeros(features), np.zeros((features, features))
+    near = np.zeros(features, np.float32)  # a mean large against the deviation would cost the products their digits
+    for x in blocks:
+        near = x.mean(axis=0) if not count and len(x) else near
+        x = x - near
+        count += len(x)
+        total += x.sum(axis=0, dtype=np.float64)
+        products += x.T @ x
+    mean = total / count
+    covariance = products / count - np.outer(mean, mean)
+    _, directions = eigh(covariance, subset_by_index=(features - components, features - 1))
+    directions = directions[:, ::-1]  # the largest variance first
+    directions *= np.where(directions[np.abs(directions).argmax(axis=0), range(components)] < 0, -1, 1)
+    return (mean + near).astype(np.float32), directions.astype(np.float32)
+
+
+def _chosen(samples: Samples, rows: np.ndarray) -> Iterator[np.ndarray]:
     chosen = np.zeros(len(samples), bool)
     chosen[rows] = True
-    train = np.empty((len(rows), features), np.float32)
-    start = filled = 0
+    start = 0
     for values in samples.blocks(ROWS_PER_PASS):
-        part = _inputs(values[chosen[start : start + len(values)]], samples.spec.scale)
-        train[filled : filled + len(part)] = part
-        start, filled = start + len(values), filled + len(part)
-    return train
+        yield _inputs(values[chosen[start : start + len(values)]], samples.spec.scale)
+        start += len(values)
 
 
 def _inputs(values: np.ndarray, scale: float) -> np.ndarray:

@@ -1,11 +1,9 @@
 """Where and with how many threads a model is trained."""
 
 import copy
-import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -14,6 +12,7 @@ from torch import nn
 
 from ae_pipelines.batches import Batch
 from ae_pipelines.errors import InputError
+from ae_pipelines.executors import cpus, in_order
 from ae_pipelines.models import Player
 
 Item = TypeVar("Item")
@@ -41,13 +40,7 @@ def in_parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> It
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            ahead: deque[Future[Result]] = deque()
-            for item in items:
-                ahead.append(pool.submit(function, item))
-                if len(ahead) > 8 * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
+            yield from in_order(pool, function, items, ahead=4 * workers)
     finally:
         torch.set_num_threads(before)
 
@@ -57,16 +50,16 @@ def fastest_threads(model: nn.Module, batch: Batch, precision: Callable[[], Any]
 
     `precision` makes the context that loss terms are computed in.
     """
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     trial = copy.deepcopy(model)
     player = trial.phases()[0].players[0]  # type: ignore[operator]
-    seconds: dict[int, float] = {}
+    counts = sorted({1, *(2**k for k in range(1, 10) if 2**k <= cpus()), cpus()})
+    seconds: dict[int, list[float]] = {threads: [] for threads in counts}
     with torch.random.fork_rng():
-        for threads in sorted({1, *(2**k for k in range(1, 10) if 2**k <= cpus), cpus}):
-            torch.set_num_threads(threads)
-            times = [_seconds(player, batch, precision) for _ in range(steps)]
-            seconds[threads] = min(times[1:])
-    return min(seconds, key=lambda threads: seconds[threads])
+        for _ in range(steps):
+            for threads in counts:  # in turns, so that what else the machine does slows all of them
+                torch.set_num_threads(threads)
+                seconds[threads].append(_seconds(player, batch, precision))
+    return min(counts, key=lambda threads: min(seconds[threads][1:]))
 
 
 def _seconds(player: Player, batch: Batch, precision: Callable[[], Any]) -> float:

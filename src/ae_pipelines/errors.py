@@ -1,8 +1,20 @@
-"""The one error that says: what you gave cannot be used, and this is what can."""
+"""The errors that say: what you gave cannot be used, and this is what can."""
+
+from collections.abc import Sequence
 
 
 class InputError(ValueError):
     """Bad input: the message says what was given, what was expected and what to do."""
+
+
+class Unusable(Exception):  # noqa: N818
+    """One sample of many cannot be used; the message is the reason, worded alike for faults of one kind."""
+
+
+def first_of(names: Sequence[str], most: int = 10) -> str:
+    """The first of these, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def suggestion(given: str, known: list[str]) -> str:

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from ae_pipelines import progress
 from ae_pipelines.devices import in_parallel
 from ae_pipelines.errors import InputError
-from ae_pipelines.latents import LatentBlock, LatentStream
+from ae_pipelines.latents import COLUMNS, LatentBlock, LatentStream
 from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
 
-ROWS_PER_PASS = 1024
+ROWS_PER_PASS = 512
 
 
 def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = True) -> LatentStream:
@@ -34,7 +34,7 @@ def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = Tr
         "preprocessing_sha256": contract.preprocessing_sha256,
         "samples_id": samples.id,
     }
-    return LatentStream(samples.index, _blocks(autoencoder, samples, errors), metadata)
+    return LatentStream(samples.index_batches(*COLUMNS), _blocks(autoencoder, samples, errors), metadata)
 
 
 def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterator[LatentBlock]:

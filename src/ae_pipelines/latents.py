@@ -4,8 +4,10 @@ Columns: `sample_id`, `split`, `label` (nullable), `latent: FixedSizeList<float3
 `reconstruction_error` and, for images, `blurred_error`. The schema's metadata say which encoder made it.
 """
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +15,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ae_pipelines import atomic
 from ae_pipelines.errors import InputError
 
-ROWS_PER_GROUP = 16_384
+ROWS_PER_GROUP = 8_192
 """Small enough that writing overlaps with encoding, for small files too."""
 COLUMNS = ("sample_id", "split", "label")
+SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
 ERRORS = ("reconstruction_error", "blurred_error")
 
 
@@ -43,55 +47,139 @@ class LatentBlock:
 
 @dataclass(frozen=True)
 class LatentStream:
-    """Latents on their way to a file: a row for each row of `index`, in its order."""
+    """Latents on their way to a file: a row for each row of `ids`, in its order."""
 
-    index: pd.DataFrame
-    """At least `COLUMNS`."""
+    ids: Iterator[pa.RecordBatch]
+    """`COLUMNS`, in pieces of any size."""
     blocks: Iterator[LatentBlock]
     metadata: dict[str, str]
     """Which encoder: its sha256, the run, the preprocessing's hash, the sample store."""
 
 
-@dataclass(frozen=True)
 class Latents:
-    """A latents file, read."""
+    """Latent vectors and what is known of their samples."""
 
-    table: pd.DataFrame
-    """sample_id, split, label (None where unknown), reconstruction_error and, for images, blurred_error."""
-    vectors: np.ndarray
-    """(n, d), float32."""
-    metadata: dict[str, str]
+    def __init__(self, table: pd.DataFrame, vectors: np.ndarray, metadata: dict[str, str]) -> None:
+        self.table = table
+        """sample_id, split, label (None where unknown), reconstruction_error and, for images, blurred_error."""
+        self.vectors = vectors
+        """(n, d), float32."""
+        self.metadata = metadata
 
     def __len__(self) -> int:
         return len(self.vectors)
 
+    @property
+    def size(self) -> int:
+        """Of a vector: d."""
+        return int(self.vectors.shape[1])
+
+    def column(self, name: str) -> pd.Series:
+        """One column of the table."""
+        return self.table[name]
+
+    def mean(self, name: str, split: str) -> float:
+        """Of a column, over the rows of a split."""
+        return float(self.column(name)[self.rows(split)].mean())
+
     @cached_property
     def labelled(self) -> np.ndarray:
         """A bool a row."""
-        return self.table["label"].notna().to_numpy()
+        return self.column("label").notna().to_numpy()
 
     def rows(self, split: str) -> np.ndarray:
         """A bool a row."""
-        return (self.table["split"] == split).to_numpy()
+        return (self.column("split") == split).to_numpy()
 
     @cached_property
     def labels(self) -> np.ndarray:
         """Label of each row as text; empty where unknown."""
-        return self.table["label"].fillna("").to_numpy(dtype=str)
+        return self.column("label").fillna("").to_numpy(dtype=str)
+
+
+class LatentsFile(Latents):
+    """A latents file; what is asked for is read when it is asked for.
+
+    Raises `InputError` if the file is missing, damaged or not a latents file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise InputError(f"no latents in {path}: run `kedro run --pipelines=ingest,fit,embed` first")
+        self._path = path
+        with self._or_refused():
+            file = pq.read_metadata(path)
+            schema = file.schema.to_arrow_schema()
+            self._size, self._count = schema.field("latent").type.list_size, file.num_rows
+            self._names = schema.names
+        self.metadata = {
+            key.decode().removeprefix("ae_pipelines."): value.decode()
+            for key, value in (schema.metadata or {}).items()
+            if key.startswith(b"ae_pipelines.")
+        }
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def column(self, name: str) -> pd.Series:
+        return self._read([name]).column(0).to_pandas()
+
+    def mean(self, name: str, split: str) -> float:
+        total, count = 0.0, 0
+        with self._or_refused(), pq.ParquetFile(self._path, page_checksum_verification=True, pre_buffer=False) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=[name, "split"], use_threads=False):
+                chosen = batch.column(name).filter(pc.equal(batch.column("split"), split))
+                total += pc.sum(chosen.cast(pa.float64())).as_py() or 0.0
+                count += len(chosen)
+        return total / count if count else math.nan
+
+    @cached_property
+    def table(self) -> pd.DataFrame:  # type: ignore[override]
+        return self._read([name for name in (*COLUMNS, *ERRORS) if name in self._names]).to_pandas()
+
+    @cached_property
+    def vectors(self) -> np.ndarray:  # type: ignore[override]
+        """(n, d), float32; `InputError` if some are not finite."""
+        with self._or_refused():
+            column = self._read(["latent"]).column(0).combine_chunks()
+            vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(self._count, self._size)
+        if not np.isfinite(vectors).all():
+            bad = int((~np.isfinite(vectors)).any(axis=1).sum())
+            raise InputError(f"{bad} of {len(vectors)} latents in {self._path} have NaN or Inf: run embed again")
+        return vectors
+
+    def _read(self, names: list[str]) -> pa.Table:
+        with self._or_refused():
+            return pq.read_table(self._path, columns=names, page_checksum_verification=True, memory_map=False)
+
+    @contextmanager
+    def _or_refused(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError, KeyError, AttributeError, ValueError) as error:
+            raise InputError(f"{self._path} is damaged or not a latents file ({error}): run embed again") from error
+
+
+def read(path: Path) -> Latents:
+    """The whole file; `InputError` if it is missing, damaged or not a latents file."""
+    file = LatentsFile(path)
+    return Latents(file.table, file.vectors, file.metadata)
 
 
 def write(path: Path, stream: LatentStream) -> None:
     """Write the stream to one parquet file, atomically and without holding it in memory."""
-    ids = pa.Table.from_pandas(stream.index[list(COLUMNS)], preserve_index=False).select(COLUMNS)
-    ids = ids.cast(pa.schema([(name, pa.string()) for name in COLUMNS]))
+    ids = _Ids(stream.ids)
     with atomic.replacing(path) as temporary, ThreadPoolExecutor(1) as beside:
-        start, writer, writing = 0, None, None
+        writer, writing = None, None
         try:
             for batch in _regrouped(stream.blocks):
                 if not np.isfinite(batch.vectors).all():
                     raise InputError("the encoder gave NaN or Inf: train again, with a lower learning rate")
-                rows = pa.table(_columns(ids.slice(start, len(batch.vectors)), batch))
-                start += len(batch.vectors)
+                rows = pa.table(_columns(ids.take(len(batch.vectors)), batch))
                 if writer is None:
                     schema = rows.schema.with_metadata({f"ae_pipelines.{k}": v for k, v in stream.metadata.items()})
                     writer = _writer(temporary, schema)
@@ -103,30 +191,31 @@ def write(path: Path, stream: LatentStream) -> None:
         finally:
             if writer is not None:
                 beside.submit(writer.close).result()
-        if start != len(stream.index):
-            raise InputError(f"{start} latents for {len(stream.index)} samples: ingest and embed again")
+        ids.refuse_left()
 
 
-def read(path: Path) -> Latents:
-    """The whole file; `InputError` if it is missing, damaged or not a latents file."""
-    if not path.exists():
-        raise InputError(f"no latents in {path}: run `kedro run --pipelines=ingest,fit,embed` first")
-    try:
-        table = pq.read_table(path, page_checksum_verification=True, memory_map=False)
-        column = table.column("latent").combine_chunks()
-        size = column.type.list_size
-    except (pa.ArrowException, OSError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} is damaged or not a latents file ({error}): run embed again") from error
-    vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(table), size)
-    if not np.isfinite(vectors).all():
-        bad = int((~np.isfinite(vectors)).any(axis=1).sum())
-        raise InputError(f"{bad} of {len(vectors)} latents in {path} have NaN or Inf: run embed again")
-    metadata = {
-        key.decode().removeprefix("ae_pipelines."): value.decode()
-        for key, value in (table.schema.metadata or {}).items()
-        if key.startswith(b"ae_pipelines.")
-    }
-    return Latents(table.drop_columns(["latent"]).to_pandas(), vectors, metadata)
+class _Ids:
+    """The columns beside the vectors, handed out a few rows at a time."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._rest = SCHEMA.empty_table()
+
+    def take(self, count: int) -> pa.Table:
+        pieces = [self._rest]
+        while sum(map(len, pieces)) < count:
+            batch = next(self._batches, None)
+            if batch is None:
+                raise InputError(f"{count - sum(map(len, pieces))} latents more than samples: ingest and embed again")
+            pieces.append(pa.Table.from_batches([batch]).select(COLUMNS).cast(SCHEMA))
+        joined = pa.concat_tables(pieces)
+        self._rest = joined.slice(count)
+        return joined.slice(0, count).combine_chunks()
+
+    def refuse_left(self) -> None:
+        left = len(self._rest) + sum(map(len, self._batches))
+        if left:
+            raise InputError(f"{left} samples have no latents: ingest and embed again")
 
 
 def _regrouped(blocks: Iterator[LatentBlock]) -> Iterator[LatentBlock]:

@@ -1,5 +1,6 @@
 """Pictures of a run; each function gives a matplotlib figure."""
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from ae_pipelines.samples import Manifest
 
 DPI = 110
 MAP_ROWS = 3000
@@ -23,22 +26,68 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tup
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def reconstruction_grid(images: np.ndarray, reconstructions: np.ndarray, title: str) -> "Figure":
-    """Above, inputs; below, what the model makes of them. Both (n, channels, height, width) in [0, 1]."""
-    count = len(images)
-    figure, axes = _figure(0.9 * count + 0.9, 2.5, 2, count)
-    for row, (name, pictures) in enumerate((("input", images), ("output", reconstructions))):
-        for axis, picture in zip(axes[row], pictures, strict=True):
-            _show(axis, picture)
-        axes[row, 0].set_ylabel(name)
+def reconstructions(samples: np.ndarray, outputs: np.ndarray, title: str) -> "Figure":
+    """Above, inputs; below, what the model makes of them: images (n, channels, height, width) side by side,
+    vectors (n, features) as the rows of two heat maps."""
+    draw = _pairs_of_images if samples.ndim == 4 else _heat_maps
+    figure = draw(samples, outputs)
     figure.suptitle(title, fontsize=10)
     return figure
 
 
+def _pairs_of_images(images: np.ndarray, outputs: np.ndarray) -> "Figure":
+    count = len(images)
+    unit = images.min() >= 0 and images.max() <= 1
+    low, high = (0.0, 1.0) if unit else np.quantile(images, (0.01, 0.99))
+    figure, axes = _figure(0.9 * count + 0.9, 2.5, 2, count)
+    for row, (name, pictures) in enumerate((("input", images), ("output", outputs))):
+        for axis, picture in zip(axes[row], pictures, strict=True):
+            _show(axis, (picture - low) / (high - low))
+        axes[row, 0].set_ylabel(name)
+    return figure
+
+
 def _show(axis: "Axes", picture: np.ndarray) -> None:
-    axis.imshow(np.clip(picture.transpose(1, 2, 0), 0, 1), cmap="gray", vmin=0, vmax=1)
+    """Of a picture with neither one nor three channels, the first."""
+    channels = picture if len(picture) in (1, 3) else picture[:1]
+    axis.imshow(np.clip(channels.transpose(1, 2, 0), 0, 1), cmap="gray", vmin=0, vmax=1)
     axis.set_xticks([])
     axis.set_yticks([])
+
+
+def _heat_maps(vectors: np.ndarray, outputs: np.ndarray) -> "Figure":
+    figure, axes = _figure(9.0, 4.5, 2, 1)
+    most = float(np.quantile(np.abs(vectors), 0.99)) or 1.0
+    for axis, name, values in zip(axes[:, 0], ("input", "output"), (vectors, outputs), strict=True):
+        values = values.reshape(len(values), -1)
+        shown = axis.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
+        axis.set_ylabel(f"{name}: samples")
+        axis.set_yticks([])
+    axes[0, 0].set_xticks([])
+    axes[1, 0].set_xlabel("feature")
+    figure.colorbar(shown, ax=list(axes[:, 0]), label="value as the model sees it")
+    return figure
+
+
+def rejects_summary(manifest: "Manifest", reasons: pd.Series) -> "Figure":
+    """How many samples were read, taken and left out; a bar for each of the commonest reasons."""
+    shown = reasons.head(15)[::-1]
+    figure, axes = _figure(9.0, 1.6 + 0.32 * max(1, len(shown)))
+    axis = axes[0, 0]
+    names = [textwrap.shorten(str(reason), 70, placeholder="...") for reason in shown.index]
+    bars = axis.barh(names, shown.to_numpy(), color="#c44e52")
+    axis.bar_label(bars, padding=3, fontsize=9)
+    axis.margins(x=0.1)
+    axis.spines[["top", "right", "bottom"]].set_visible(False)
+    axis.set_xticks([])
+    if not len(shown):
+        axis.text(0.5, 0.5, "nothing was left out", ha="center", va="center", transform=axis.transAxes)
+        axis.axis("off")
+    title = (
+        f"{manifest.source}: {manifest.read:,} read = {manifest.accepted:,} accepted + {manifest.rejected:,} rejected"
+    )
+    figure.suptitle(title + (f" ({manifest.duplicates:,} duplicates)" if manifest.duplicates else ""), fontsize=11)
+    return figure
 
 
 def latent_map(vectors: np.ndarray, labels: np.ndarray | None, clusters: np.ndarray, seed: int = 0) -> "Figure":

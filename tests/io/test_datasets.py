@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from kedro.io import DatasetError
 from making import ArraySource, images
@@ -19,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ae_pipelines.ingest import Ingest, IngestOptions
 from ae_pipelines.io.atomic_datasets import JSONDataset, MatplotlibDataset, ParquetDataset
 from ae_pipelines.io.latents import LatentsDataset
 from ae_pipelines.io.sample_store import SampleStoreDataset
@@ -41,9 +43,11 @@ def brightness(dataset):
 
 
 def stream(value):
-    index = pd.DataFrame({"sample_id": [str(row) for row in range(20_000)], "split": "train", "label": None})
+    index = pa.table(
+        {"sample_id": list(map(str, range(20_000))), "split": ["train"] * 20_000, "label": [None] * 20_000}
+    )
     vectors = np.full((20_000, 16), value, np.float32)
-    return LatentStream(index, iter([LatentBlock(vectors, vectors[:, 0])]), {})
+    return LatentStream(iter(index.to_batches()), iter([LatentBlock(vectors, vectors[:, 0])]), {})
 
 
 # name: dataset class, file name, content for a value, the value back from the dataset
@@ -60,7 +64,7 @@ DATASETS = {
     "samples": (
         SampleStoreDataset,
         "samples",
-        lambda v: ArraySource(np.full((3000, 1, 20, 20), v, np.uint8)),
+        lambda v: Ingest(ArraySource(np.full((3000, 1, 20, 20), v, np.uint8)), IngestOptions()),
         lambda d: int(d.load().read()[-1, 0, 0, 0]),
     ),
     "skops": (

@@ -7,7 +7,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from ae_pipelines import latents
-from ae_pipelines.latents import Latents, LatentStream
+from ae_pipelines.latents import Latents, LatentsFile, LatentStream
 
 
 class LatentsDataset(AbstractDataset[LatentStream, Latents]):
@@ -18,7 +18,7 @@ class LatentsDataset(AbstractDataset[LatentStream, Latents]):
         self.metadata = metadata
 
     def load(self) -> Latents:
-        return latents.read(self._filepath)
+        return LatentsFile(self._filepath)
 
     def save(self, data: LatentStream) -> None:
         latents.write(self._filepath, data)

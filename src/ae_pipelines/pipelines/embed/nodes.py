@@ -29,12 +29,11 @@ def embed_by_pca(samples: Samples, autoencoder: Any) -> LatentStream:
 
 def measure(latents: Latents, pca_latents: Latents) -> dict[str, float]:
     """Mean reconstruction error of the test split, beside PCA's."""
-    test, pca_test = latents.rows("test"), pca_latents.rows("test")
     return {
-        "reconstruction_error": float(latents.table["reconstruction_error"][test].mean()),
-        "pca_reconstruction_error": float(pca_latents.table["reconstruction_error"][pca_test].mean()),
+        "reconstruction_error": latents.mean("reconstruction_error", "test"),
+        "pca_reconstruction_error": pca_latents.mean("reconstruction_error", "test"),
         "rows": float(len(latents)),
-        "latent_size": float(latents.vectors.shape[1]),
+        "latent_size": float(latents.size),
     }
 
 
@@ -43,5 +42,5 @@ def draw_reconstructions(autoencoder: Any, samples: Samples) -> Any:
     from ae_pipelines import plots
 
     shown = samples.take(samples.rows("test")[:SHOWN])
-    title = f"{samples.manifest['source']}, {autoencoder.contract.recipe}: test samples and their reconstructions"
-    return plots.reconstruction_grid(shown * samples.spec.scale, autoencoder.reconstruct(shown), title)
+    title = f"{samples.manifest.source}, {autoencoder.contract.recipe}: test samples and their reconstructions"
+    return plots.reconstructions(shown * samples.spec.scale, autoencoder.reconstruct(shown), title)
