@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.digits import Digits
 from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples, write_store
+from ae_pipelines.samples import Samples
 
 
 @pytest.fixture(scope="session")

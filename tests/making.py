@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ae_pipelines.contract import SampleSpec
+from ae_pipelines.errors import Unusable
 from ae_pipelines.io.sources.idx import IdxFolder
-from ae_pipelines.samples import Block
+from ae_pipelines.samples import Block, Encoded
 
 PROJECT = Path(__file__).parents[1]
 
@@ -24,6 +25,9 @@ class ArraySource:
 
     def spec(self) -> SampleSpec:
         return SampleSpec(shape=self.values.shape[1:], dtype=str(self.values.dtype))
+
+    def count(self) -> int:
+        return len(self.values)
 
     def blocks(self) -> Iterator[Block]:
         ids = self.ids or [f"array/{row}" for row in range(len(self.values))]
@@ -56,3 +60,40 @@ def mnist_folder(folder, **replaced):
     for name, content in replaced.items():
         (folder / f"{name.replace('_', '-')}-ubyte.gz").write_bytes(content)
     return IdxFolder(folder, "mnist")
+
+
+def decode_pixels(content: bytes) -> np.ndarray:
+    """30 bytes are a sample; others cannot be used."""
+    if len(content) != 30:
+        raise Unusable(content.decode() or "empty file")
+    return np.frombuffer(content, np.uint8).reshape(1, 6, 5)
+
+
+class EncodedPixels:
+    """Encoded samples as a source: workers decode them. Ids are names of the contents."""
+
+    name = "pixels"
+    decode = staticmethod(decode_pixels)
+
+    def __init__(self, contents: dict[str, bytes], preprocessing: dict | None = None) -> None:
+        self.contents, self.preprocessing = contents, preprocessing or {}
+
+    def spec(self) -> SampleSpec:
+        return SampleSpec(shape=(1, 6, 5), dtype="uint8", preprocessing=self.preprocessing)
+
+    def decoding(self) -> dict:
+        return {}
+
+    def count(self) -> int:
+        return len(self.contents)
+
+    def blocks(self) -> Iterator[Encoded]:
+        names = sorted(self.contents)
+        for start in range(0, len(names), 100):
+            part = names[start : start + 100]
+            yield Encoded([self.contents[name] for name in part], part, [name[0] for name in part])
+
+
+def pixels(count: int, seed: int = 0) -> dict[str, bytes]:
+    """Contents of `EncodedPixels`, all different."""
+    return {f"{row:05d}": values.tobytes() for row, values in enumerate(images(count, seed=seed))}

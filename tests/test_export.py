@@ -6,7 +6,7 @@ from scipy.ndimage import uniform_filter
 
 from ae_pipelines import export, latents
 from ae_pipelines.errors import InputError
-from ae_pipelines.samples import write_store
+from ae_pipelines.ingest import write_store
 from ae_pipelines.training import train
 
 

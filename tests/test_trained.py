@@ -5,7 +5,7 @@ import pytest
 from making import ArraySource, images
 
 from ae_pipelines.errors import InputError
-from ae_pipelines.samples import write_store
+from ae_pipelines.ingest import write_store
 from ae_pipelines.trained import TrainedModel
 from ae_pipelines.training import train
 

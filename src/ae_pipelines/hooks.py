@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -19,17 +19,29 @@ from kedro.pipeline.node import Node
 from ae_pipelines import progress
 from ae_pipelines.errors import InputError
 from ae_pipelines.recipe import Recipe
+from ae_pipelines.samples import Samples
 from ae_pipelines.summary import summary
 from ae_pipelines.tracking import RunRecord, secrets_among
 
 log = logging.getLogger(__name__)
 
 
+@runtime_checkable
+class NeedsSamples(Protocol):
+    """Options of a stage that not every set of samples can serve."""
+
+    def check_samples(self, samples: Samples) -> None:
+        """`InputError` if these cannot."""
+        ...
+
+
 class CheckHook:
-    """Refuses what cannot work before the first node runs; a run without work does not pay for it."""
+    """Refuses what cannot work: parts before the first node runs, samples as soon as they are there, before
+    training. A run without work does not pay for it."""
 
     def __init__(self) -> None:
         self._unchecked: list[Recipe] = []
+        self._needs: list[NeedsSamples] = []
         self._secrets: list[str] = []
 
     @hook_impl
@@ -37,6 +49,7 @@ class CheckHook:
         inputs = {name for name in pipeline.inputs() if name.startswith("params:")}
         values = [catalog.load(name) for name in sorted(inputs)]
         self._unchecked = [value for value in values if isinstance(value, Recipe)]
+        self._needs = [value for value in values if isinstance(value, NeedsSamples)]
         self._secrets = secrets_among(run_params.get("runtime_params") or {})
 
     @hook_impl(tryfirst=True)
@@ -48,6 +61,9 @@ class CheckHook:
             )
         while self._unchecked:
             self._unchecked.pop().check()
+        for samples in (value for value in inputs.values() if isinstance(value, Samples)):
+            while self._needs:
+                self._needs.pop().check_samples(samples)
 
 
 class TrackingHook:

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 
 from ae_pipelines.corruptions import CorruptionChoice
+from ae_pipelines.errors import InputError
 from ae_pipelines.models import ModelChoice
 from ae_pipelines.options import Options
+from ae_pipelines.samples import Samples
 
 Share = Annotated[float, Field(ge=0, lt=0.9)]
 
@@ -17,6 +19,12 @@ class LoaderOptions(Options):
     batch_size: Annotated[int, Field(gt=0)] = 256
     corruptions: list[CorruptionChoice] = []
     """Done to the input in this order; the target stays clean."""
+    memory_budget: Annotated[ByteSize, Field(gt=0)] = ByteSize(10**9)
+    """Samples that take more are streamed from the store instead of held in memory: 1GB, 500MB, bytes."""
+
+    def streams(self, samples: Samples) -> bool:
+        """Whether these samples are more than the budget."""
+        return len(samples) * samples.spec.sample_bytes > self.memory_budget
 
 
 class TrainOptions(Options):
@@ -63,3 +71,14 @@ class Recipe(Options):
         """Hold every chosen part against its maker (imports torch); `InputError` if one does not fit."""
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
+
+    def check_samples(self, samples: Samples) -> None:
+        """`InputError` if there are too few samples to learn from, or none to judge by."""
+        samples.rows("test")
+        train = samples.rows("train")
+        left = len(train) - int(samples.held_out(self.training.validation_share).sum())
+        if left < self.loader.batch_size:
+            raise InputError(
+                f"{left} train samples ({len(train)} less those held out for validation) do not fill one batch of "
+                f"{self.loader.batch_size}: give more samples or a smaller recipe.loader.batch_size"
+            )

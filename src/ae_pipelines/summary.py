@@ -15,22 +15,18 @@ ROWS = (
     ("classifier accuracy (test)", "classify_metrics", "accuracy", "{:.3f}", "higher"),
     ("5-nearest-neighbour accuracy (test)", "classify_metrics", "knn_accuracy", "{:.3f}", "higher"),
 )
-PLACES = ("latents", "clusters", "predictions", "reconstructions", "latent_map", "confusion_matrix", "learning_curves")
+PLACES = (
+    *("rejects", "rejects_summary", "latents", "clusters", "predictions"),
+    *("reconstructions", "latent_map", "confusion_matrix", "learning_curves"),
+)
 
 
 def summary(pipeline: Pipeline, catalog: CatalogProtocol) -> str:
-    """Each measure beside its PCA control, for what this pipeline made; empty if it measured nothing."""
+    """What was taken in, and each measure beside its PCA control, as far as this pipeline made them."""
     made = pipeline.all_outputs()
-    metrics: dict[str, Any] = {name: catalog.load(name) for _, name, *_ in ROWS if name in made}
-    rows = [
-        (what, pattern.format(metrics[name][key]), pattern.format(metrics[name][f"pca_{key}"]), better)
-        for what, name, key, pattern, better in ROWS
-        if key in metrics.get(name, {})
-    ]
-    if not rows:
+    lines = _taken_in(made, catalog) + _measured(made, catalog)
+    if not lines:
         return ""
-    lines = ["", f"{'':38}{'autoencoder':>12}{'PCA':>12}"]
-    lines += [f"{what:38}{ours:>12}{control:>12}   ({better} is better)" for what, ours, control, better in rows]
     places = [name for name in PLACES if name in made]
     lines += ["", "Look at:"]
     lines += [f"  {name:18}{catalog.get(name)._filepath}" for name in places]  # type: ignore[union-attr]
@@ -39,3 +35,28 @@ def summary(pipeline: Pipeline, catalog: CatalogProtocol) -> str:
         f"  all runs          mlflow ui --backend-store-uri {store_uri(Path.cwd())}",
     ]
     return "\n".join(lines)
+
+
+def _taken_in(made: set[str], catalog: CatalogProtocol) -> list[str]:
+    if "ingest_metrics" not in made:
+        return []
+    counts = catalog.load("ingest_metrics")
+    text = f"{counts['read']:,} read = {counts['accepted']:,} accepted + {counts['rejected']:,} rejected"
+    if counts["duplicates"]:
+        text += f" ({counts['duplicates']:,} duplicates)"
+    if counts.get("removed"):
+        text += f"; {counts['removed']:,} gone from the source since the last ingest"
+    return ["", text]
+
+
+def _measured(made: set[str], catalog: CatalogProtocol) -> list[str]:
+    metrics: dict[str, Any] = {name: catalog.load(name) for _, name, *_ in ROWS if name in made}
+    rows = [
+        (what, pattern.format(metrics[name][key]), pattern.format(metrics[name][f"pca_{key}"]), better)
+        for what, name, key, pattern, better in ROWS
+        if key in metrics.get(name, {})
+    ]
+    if not rows:
+        return []
+    lines = ["", f"{'':38}{'autoencoder':>12}{'PCA':>12}"]
+    return lines + [f"{what:38}{ours:>12}{control:>12}   ({better} is better)" for what, ours, control, better in rows]

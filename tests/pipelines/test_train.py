@@ -105,7 +105,7 @@ def test_every_structured_parameter_reaches_its_node_typed():
     from kedro.framework.project import pipelines
 
     names = {name for name in pipelines["__default__"].inputs() if name.startswith("params:")}
-    assert names == {"params:recipe", "params:cluster", "params:classify"}
+    assert names == {"params:ingest", "params:recipe", "params:cluster", "params:classify"}
     assert all(isinstance(catalog.load(name), BaseModel) for name in names)
 
 

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.latents import Latents
 from ae_pipelines.options import Options
+from ae_pipelines.samples import Samples
+
+NO_TEST = "no labelled samples in the test split, so the classifier cannot be judged: give some"
 
 
 class ClassifyOptions(Options):
@@ -19,6 +22,20 @@ class ClassifyOptions(Options):
     maximum_iterations: Annotated[int, Field(gt=0)] = 1000
     neighbours: Annotated[int, Field(gt=0)] = 5
     """Of the k-nearest-neighbour accuracy that is reported beside the classifier's."""
+
+    def check_samples(self, samples: Samples) -> None:
+        """`InputError` unless the labels can teach a classifier and judge it."""
+        labels = samples.labels()
+        single = [str(name) for name, count in labels.groupby(level="label").sum().items() if count == 1]
+        if single:
+            raise InputError(
+                f"{len(single)} classes have one sample each, first: {first_of(single)}; a classifier needs at "
+                "least two: give more samples, or none of these labels"
+            )
+        splits = labels.index.get_level_values("split")
+        _refuse_few_classes(labels[splits == "train"].droplevel("split"))
+        if not (splits == "test").any():
+            raise InputError(NO_TEST)
 
 
 def fit_classifier(latents: Latents, options: ClassifyOptions) -> Any:
@@ -38,7 +55,7 @@ def predict(classifier: Any, latents: Latents) -> pd.DataFrame:
     best = probabilities.argmax(axis=1)
     return pd.DataFrame(
         {
-            "sample_id": latents.table["sample_id"],
+            "sample_id": latents.column("sample_id"),
             "predicted": pd.array(classifier.classes_[best], dtype="str"),
             "probability": probabilities[np.arange(len(best)), best].astype(np.float32),
         }
@@ -92,18 +109,21 @@ def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, n
 
 def _training_rows(latents: Latents) -> np.ndarray:
     rows = latents.labelled & latents.rows("train")
-    classes = np.unique(latents.labels[rows])
-    if len(classes) < 2:
+    _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts())
+    return rows
+
+
+def _refuse_few_classes(counts: pd.Series) -> None:
+    if len(counts) < 2:
         raise InputError(
-            f"a classifier needs labelled train samples of at least two classes; found {int(rows.sum())} labelled "
-            f"of {len(classes)} ({', '.join(classes) or 'none'}). Give labels, or run "
+            f"a classifier needs labelled train samples of at least two classes; found {int(counts.sum())} labelled "
+            f"of {len(counts)} ({', '.join(map(str, counts.index)) or 'none'}). Give labels, or run "
             "`kedro run --pipelines=ingest,fit,embed,cluster`"
         )
-    return rows
 
 
 def _test_rows(latents: Latents) -> np.ndarray:
     rows = latents.labelled & latents.rows("test")
     if not rows.any():
-        raise InputError("no labelled samples in the test split, so the classifier cannot be judged: give some")
+        raise InputError(NO_TEST)
     return rows

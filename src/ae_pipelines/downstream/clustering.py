@@ -9,6 +9,7 @@ from pydantic import Field
 from ae_pipelines.errors import InputError
 from ae_pipelines.latents import Latents
 from ae_pipelines.options import Options
+from ae_pipelines.samples import Samples
 
 SILHOUETTE_ROWS = 10_000
 """The silhouette is quadratic in rows: above this many it is taken over a random sample."""
@@ -22,6 +23,26 @@ class ClusterOptions(Options):
     restarts: Annotated[int, Field(gt=0)] = 10
     """KMeans runs from this many starts and keeps the lowest inertia."""
     seed: Annotated[int, Field(ge=0)] = 0
+
+    def check_samples(self, samples: Samples) -> None:
+        """`InputError` if there are fewer samples, or fewer distinct ones, than groups."""
+        clusters = self._wanted(len(samples.labels().groupby(level="label").sum()))
+        _refuse_too_few(len(samples), clusters)
+        distinct = samples.distinct(at_least=clusters)
+        if distinct < clusters:
+            raise InputError(
+                f"the {len(samples)} samples have only {distinct} different contents, too few for {clusters} groups: "
+                "give fewer groups, or more samples"
+            )
+
+    def _wanted(self, labels: int) -> int:
+        clusters = self.clusters or labels
+        if clusters < 2:
+            raise InputError(
+                f"cannot tell how many groups to look for: the samples have {clusters} different labels. "
+                "Give --params=cluster.clusters=<number>"
+            )
+        return clusters
 
 
 def fit_kmeans(latents: Latents, options: ClusterOptions) -> Any:
@@ -38,7 +59,7 @@ def assign(model: Any, latents: Latents) -> pd.DataFrame:
     clusters = distances.argmin(axis=1)
     return pd.DataFrame(
         {
-            "sample_id": latents.table["sample_id"],
+            "sample_id": latents.column("sample_id"),
             "cluster": clusters.astype(np.int32),
             "distance": distances[np.arange(len(clusters)), clusters].astype(np.float32),
         }
@@ -78,14 +99,8 @@ def matched_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def _number_of_clusters(latents: Latents, options: ClusterOptions) -> int:
-    clusters = options.clusters or len(np.unique(latents.labels[latents.labelled]))
-    if clusters < 2:
-        raise InputError(
-            f"cannot tell how many groups to look for: the samples have {clusters} different labels. "
-            "Give --params=cluster.clusters=<number>"
-        )
-    if len(latents) <= clusters:
-        raise InputError(f"{len(latents)} samples cannot make {clusters} groups: give more samples or fewer groups")
+    clusters = options._wanted(len(np.unique(latents.labels[latents.labelled])))
+    _refuse_too_few(len(latents), clusters)
     distinct = len(np.unique(latents.vectors[: 100 * clusters], axis=0))
     if distinct < clusters:
         distinct = len(np.unique(latents.vectors, axis=0))
@@ -95,3 +110,8 @@ def _number_of_clusters(latents: Latents, options: ClusterOptions) -> int:
             "give fewer groups, or train an encoder that tells samples apart"
         )
     return clusters
+
+
+def _refuse_too_few(samples: int, clusters: int) -> None:
+    if samples <= clusters:
+        raise InputError(f"{samples} samples cannot make {clusters} groups: give more samples or fewer groups")

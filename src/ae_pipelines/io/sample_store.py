@@ -1,4 +1,4 @@
-"""The sample store as a Kedro dataset: save a source, load `Samples`."""
+"""The sample store as a Kedro dataset: save what to ingest, load `Samples`."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
-from ae_pipelines.samples import Samples, Source, write_store
+from ae_pipelines.ingest import Ingest
+from ae_pipelines.samples import Samples
 
 
-class SampleStoreDataset(AbstractDataset[Source, Samples]):
+class SampleStoreDataset(AbstractDataset[Ingest, Samples]):
     """A folder with shards, index, rejects and manifest."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -19,8 +20,8 @@ class SampleStoreDataset(AbstractDataset[Source, Samples]):
     def load(self) -> Samples:
         return Samples(self._filepath)
 
-    def save(self, data: Source) -> None:
-        write_store(self._filepath, data)
+    def save(self, data: Ingest) -> None:
+        data.into(self._filepath)
 
     def preview(self) -> JSONPreview:
         """The manifest, for Kedro-Viz."""

@@ -1,18 +1,30 @@
 """A source becomes the sample store."""
 
+from typing import Any
+
+import pandas as pd
+
+from ae_pipelines.ingest import Ingest, IngestOptions
 from ae_pipelines.samples import Samples, Source
 
 
-def store(source: Source) -> Source:
-    """The source itself: the sample store writes it as a stream."""
-    return source
+def store(source: Source, options: IngestOptions) -> Ingest:
+    """The source, to be written by the sample store as a stream."""
+    return Ingest(source, options)
 
 
-def count(samples: Samples) -> dict[str, int]:
-    """How many rows were read, taken and left out, and how many carry a label."""
-    index = samples.index
-    return {
-        **{name: samples.manifest[name] for name in ("read", "accepted", "rejected")},
-        "labelled": int(index["label"].notna().sum()),
-        **{str(split): int(rows) for split, rows in index["split"].value_counts().items()},
-    }
+def count(samples: Samples) -> dict[str, float]:
+    """How many rows were read, taken and left out, how many carry a label, and what the ingest had to do."""
+    return samples.counts()
+
+
+def list_rejects(samples: Samples) -> pd.DataFrame:
+    """What was left out, and why."""
+    return samples.rejects
+
+
+def draw_rejects(samples: Samples) -> Any:
+    """What was left out, by reason."""
+    from ae_pipelines import plots
+
+    return plots.rejects_summary(samples.manifest, samples.rejects["reason"].value_counts())
