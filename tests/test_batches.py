@@ -1,10 +1,16 @@
+import threading
+
+import numpy as np
 import pytest
 import torch
-from making import images
+from making import ArraySource, images
 
-from ae_pipelines.batches import Batches
+from ae_pipelines import batches as loading
+from ae_pipelines import shards
+from ae_pipelines.batches import Batches, StreamedBatches
 from ae_pipelines.corruptions import CorruptionChoice
 from ae_pipelines.errors import InputError
+from ae_pipelines.ingest import write_store
 
 SAMPLES = torch.from_numpy(images(103))
 NOISE = CorruptionChoice(kind="gaussian_noise").build()
@@ -66,3 +72,82 @@ def test_rows_limit_what_is_shown():
 def test_fewer_samples_than_a_batch_are_refused():
     with pytest.raises(InputError, match="103 samples do not fill one batch of 200"):
         batches(batch_size=200)
+
+
+# -- streamed -------------------------------------------------------------------------------------------------
+
+ROWS = np.setdiff1d(np.arange(1000), np.arange(0, 1000, 7))
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_BYTES", 130 * 30)
+    monkeypatch.setattr(loading, "BLOCK_BYTES", 8 * 30)
+    return write_store(tmp_path, ArraySource(images(1000)))
+
+
+def streamed(store, **options):
+    device = torch.device("cpu")
+    return StreamedBatches(
+        store, **{"rows": ROWS, "batch_size": 32, "device": device, "buffer_bytes": 10 * 8 * 30} | options
+    )
+
+
+def test_a_streamed_epoch_shows_the_wanted_rows_once_each_with_their_own_values(store):
+    shown = list(streamed(store).epoch(0))
+    rows = torch.cat([batch.rows for batch in shown])
+    assert len(shown) == len(streamed(store)) == len(ROWS) // 32
+    assert len(rows.unique()) == len(rows)
+    assert set(rows.tolist()) <= set(ROWS.tolist())
+    stored = torch.cat([batch.target for batch in shown]) * 255
+    np.testing.assert_array_equal(stored.round(), images(1000)[rows])
+
+
+def test_streamed_batches_follow_from_seed_and_epoch_alone(store):
+    def order(seed, epoch):
+        return torch.cat([batch.rows for batch in streamed(store, seed=seed).epoch(epoch)]).tolist()
+
+    assert order(0, 3) == order(0, 3)
+    assert order(0, 4) != order(0, 3) != order(1, 3)
+
+
+@pytest.mark.parametrize("start", [0, 1, 9, 20, 25, 26])
+def test_a_streamed_epoch_started_late_goes_on_with_the_same_batches(store, start):
+    whole = list(streamed(store, corrupt=NOISE).epoch(2))
+    late = list(streamed(store, corrupt=NOISE).epoch(2, start=start))
+    for expected, found in zip(whole[start:], late, strict=True):
+        torch.testing.assert_close(found.rows, expected.rows, rtol=0, atol=0)
+        torch.testing.assert_close(found.input, expected.input, rtol=0, atol=0)
+
+
+def test_streamed_batches_mix_classes_nearly_like_a_full_shuffle_when_the_store_is_sorted_by_class(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loading, "BLOCK_ROWS", 64)
+    store = write_store(tmp_path, ArraySource(np.zeros((100_000, 1, 4, 4), np.uint8)))
+    classes = torch.arange(100_000) // 10_000
+
+    def spread(loader):
+        counts = [torch.bincount(classes[batch.rows], minlength=10) for batch in loader.epoch(0)]
+        return torch.stack(counts).float().std()
+
+    def by_blocks(count):
+        rows = np.arange(100_000)
+        return spread(streamed(store, rows=rows, batch_size=256, buffer_bytes=count * 64 * 16))
+
+    fully = spread(Batches(torch.zeros(100_000, 1), batch_size=256, scale=1.0))
+    assert by_blocks(256) < 1.5 * fully
+    assert by_blocks(4) > 4 * fully, "the test must notice a bad mix"
+
+
+def test_an_epoch_that_is_left_leaves_no_thread_behind(store):
+    before = threading.active_count()
+    epoch = streamed(store).epoch(0)
+    next(epoch)
+    epoch.close()
+    assert threading.active_count() == before
+
+
+def test_fewer_streamed_samples_than_a_batch_are_refused(store):
+    with pytest.raises(InputError, match="3 samples do not fill one batch of 32"):
+        streamed(store, rows=ROWS[:3])

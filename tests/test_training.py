@@ -205,3 +205,34 @@ def test_too_few_samples_are_refused_before_training(digits, recipe):
     large = recipe.model_copy(update={"loader": recipe.loader.model_copy(update={"batch_size": 5000})})
     with pytest.raises(InputError, match="do not fill one batch of 5000"):
         train(digits, large)
+
+
+def streaming(recipe, budget=40_000):
+    return recipe.model_copy(update={"loader": recipe.loader.model_copy(update={"memory_budget": budget})})
+
+
+def test_samples_above_the_memory_budget_are_streamed_and_learned_as_well(digits, recipe, caplog):
+    caplog.set_level("INFO")
+    in_memory = train(digits, recipe)[1]
+    assert "streaming" not in caplog.text
+    streamed = train(digits, streaming(recipe))[1]
+    assert "streaming 1,797 samples" in caplog.text
+    assert streamed[-1]["loss"] == pytest.approx(in_memory[-1]["loss"], rel=0.15)
+
+
+def test_a_streamed_training_that_was_interrupted_ends_with_the_same_bits(digits, recipe, tmp_path, monkeypatch):
+    recipe = changed(streaming(recipe), checkpoint_seconds=0)
+    undisturbed, _ = train(digits, recipe)
+    file = CheckpointFile(tmp_path / "checkpoint")
+
+    epochs = itertools.count()
+
+    def stop_after_two(*_):
+        if next(epochs) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Training, "_keep_best", stop_after_two)
+        with pytest.raises(KeyboardInterrupt):
+            train(digits, recipe, file)
+    assert same_weights(train(digits, recipe, file)[0], undisturbed)

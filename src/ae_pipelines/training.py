@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 import ae_pipelines
 from ae_pipelines import adam, progress
-from ae_pipelines.batches import Batch, Batches
+from ae_pipelines.batches import Batch, Loader
 from ae_pipelines.checkpoints import CheckpointFile
 from ae_pipelines.contract import canonical_sha256
-from ae_pipelines.corruptions import one_after_another
 from ae_pipelines.devices import fastest_threads, pick_device
 from ae_pipelines.errors import InputError
+from ae_pipelines.loaders import loaders
 from ae_pipelines.models import Phase, Player
 from ae_pipelines.recipe import Recipe, TrainOptions
 from ae_pipelines.samples import Samples
@@ -29,9 +29,6 @@ log = logging.getLogger(__name__)
 
 CHECK_EVERY = 50
 """Steps between looks at the loss, the gradients and the clock."""
-VALIDATION_BATCH = 1024
-SAY_EVERY = 5.0
-"""Seconds between lines about the loss where there is no terminal for a progress bar."""
 
 History = list[dict[str, Any]]
 """A row an epoch: phase, epoch, learning rate, and every loss term on train and validation batches."""
@@ -49,25 +46,7 @@ def train(samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = 
     """
     options = recipe.training
     device = pick_device(options.device)
-    held_out = samples.held_out(options.validation_share)
-    train_rows = samples.rows("train")
-    values = torch.from_numpy(samples.read()).to(device)
-    corruption = one_after_another([choice.build() for choice in recipe.loader.corruptions])
-
-    def batches(rows: Any, batch_size: int, shuffle: bool) -> Batches:
-        return Batches(
-            values,
-            rows=torch.from_numpy(rows),
-            batch_size=batch_size,
-            scale=samples.spec.scale,
-            seed=options.seed,
-            corrupt=corruption,
-            shuffle=shuffle,
-        )
-
-    training = batches(train_rows[~held_out[train_rows]], recipe.loader.batch_size, True)
-    validation_rows = held_out.nonzero()[0]
-    validation = batches(validation_rows, VALIDATION_BATCH, False) if len(validation_rows) else None
+    training, validation = loaders(samples, recipe, device)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         model = recipe.model.build(samples.spec).to(device)
@@ -77,8 +56,8 @@ def train(samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = 
 
 def fit(
     model: nn.Module,
-    batches: Batches,
-    validation: Batches | None,
+    batches: Loader,
+    validation: Loader | None,
     options: TrainOptions,
     checkpoint: CheckpointFile | None = None,
     fingerprint: str = "",
@@ -117,8 +96,8 @@ class _Training:
     def __init__(
         self,
         model: nn.Module,
-        batches: Batches,
-        validation: Batches | None,
+        batches: Loader,
+        validation: Loader | None,
         options: TrainOptions,
         checkpoint: CheckpointFile | None,
         fingerprint: str,
@@ -237,7 +216,7 @@ class _Training:
         rate = batches_per_second * self._batches.batch_size
         _report(row, len(at.history), samples_per_second=rate)
         bar.set_postfix_str(f"epoch {at.epoch}/{at.leg_end} loss {row['loss']:.5f}")
-        if bar.disable and (at.epoch == at.leg_end or time.monotonic() - self._said_at >= SAY_EVERY):
+        if bar.disable and (at.epoch == at.leg_end or time.monotonic() - self._said_at >= progress.SAY_EVERY):
             self._said_at = time.monotonic()
             log.info("epoch %d/%d  loss %.5f  %.0f samples/s", at.epoch, at.leg_end, row["loss"], rate)
         if time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
@@ -388,6 +367,8 @@ def _fingerprint(samples: Samples, recipe: Recipe, device: torch.device) -> str:
     options = recipe.model_dump(mode="json", include={"loader", "training"})
     for name in ("until_epoch", "checkpoint_seconds"):
         del options["training"][name]
+    if not recipe.loader.streams(samples):
+        del options["loader"]["memory_budget"]
     parts = [choice.described() for choice in (recipe.model, *recipe.loader.corruptions)]
     versions = [torch.__version__, ae_pipelines.__version__]
     return canonical_sha256([samples.id, options, parts, device.type, versions])
