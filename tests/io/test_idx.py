@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 from making import IMAGES, LABELS, idx, mnist_folder
 
 from ae_pipelines.errors import InputError
-from ae_pipelines.io.sources.idx import IdxFolder, read_idx
-from ae_pipelines.samples import write_store
+from ae_pipelines.ingest import write_store
+from ae_pipelines.io.sources.idx import IdxFile, IdxFolder
+from ae_pipelines.samples import split_by_content
 
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_an_idx_file_is_read_as_it_was_written(tmp_path, zipped):
     content = idx(IMAGES)
     (tmp_path / "a").write_bytes(gzip.compress(content) if zipped else content)
-    np.testing.assert_array_equal(read_idx(tmp_path / "a"), IMAGES)
+    np.testing.assert_array_equal(IdxFile(tmp_path / "a").read(), IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -28,21 +29,21 @@ def test_an_idx_file_is_read_as_it_was_written(tmp_path, zipped):
         (idx(IMAGES, kind=0x0D), "not an IDX file of unsigned bytes"),
         (idx(IMAGES)[:9], "ends within its header"),
         (idx(IMAGES)[:-1], "short payload, 31 of 32 images"),
-        (idx(IMAGES) + b"x", "goes on after its 32 declared items"),
-        (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**31, 2**10, 2**10), "more than the .* that are allowed"),
+        (idx(IMAGES) + b"x", "goes on after its 32 declared images"),
+        (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**31, 2**10, 2**12), "more than the .* allowed"),
         (gzip.compress(idx(IMAGES))[:-20], "damaged gzip file"),
         (gzip.compress(idx(IMAGES))[:-8] + b"\0" * 8, "damaged gzip file"),
-        (gzip.compress(idx(IMAGES) + bytes(50_000_000)), "goes on after its 32 declared items"),
+        (gzip.compress(idx(IMAGES) + bytes(50_000_000)), "goes on after its 32 declared images"),
     ],
     ids=["empty", "png", "floats", "cut-header", "short", "trailing", "huge", "cut-gzip", "bad-crc", "bomb"],
 )
 def test_a_bad_idx_file_is_refused_with_its_fault(tmp_path, content, message):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(InputError, match=f"IDX: .*{message}"):
-        read_idx(tmp_path / "a")
+        IdxFile(tmp_path / "a").read()
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=2_000, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     content=st.one_of(
         st.binary(max_size=200),
@@ -57,7 +58,7 @@ def test_a_bad_idx_file_is_refused_with_its_fault(tmp_path, content, message):
 def test_whatever_the_bytes_an_array_or_our_own_error_comes_out(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     try:
-        found = read_idx(tmp_path / "a")
+        found = IdxFile(tmp_path / "a").read()
     except InputError:
         return
     assert found.dtype == np.uint8
@@ -76,16 +77,25 @@ def test_a_missing_folder_says_which_files_to_put_where(tmp_path):
         IdxFolder(tmp_path / "nowhere" / "mnist", "mnist").spec()
 
 
+def test_without_t10k_files_the_split_follows_from_content(tmp_path):
+    mnist_folder(tmp_path / "mnist")
+    for path in (tmp_path / "mnist").glob("t10k-*"):
+        path.unlink()
+    store = write_store(tmp_path / "store", IdxFolder(tmp_path / "mnist", "mnist"))
+    assert len(store) == 32
+    assert store.index["split"].tolist() == [split_by_content(sha) for sha in store.index["sha256"]]
+
+
 def test_as_many_labels_as_images_are_needed(tmp_path):
     source = mnist_folder(tmp_path / "mnist", t10k_labels_idx1=gzip.compress(idx(LABELS[:7])))
     with pytest.raises(InputError, match="8 t10k images but labels of shape .7,.: give one label an image"):
-        list(source.blocks())
+        source.spec()
 
 
 def test_all_files_are_checked_before_the_first_sample_is_given(tmp_path):
     source = mnist_folder(tmp_path / "mnist", t10k_images_idx3=gzip.compress(idx(IMAGES[:8])[:-3]))
     with pytest.raises(InputError, match="short payload, 7 of 8 images"):
-        next(source.blocks())
+        source.spec()
 
 
 def test_mnist_itself_is_read_bit_for_bit(test_data, tmp_path):

@@ -18,6 +18,9 @@ class Digits:
     def spec(self) -> SampleSpec:
         return SampleSpec(shape=(1, 8, 8), dtype="uint8", preprocessing={"scale": "0..16 to 0..255, rounded"})
 
+    def count(self) -> int:
+        return 1797
+
     def blocks(self) -> Iterator[Block]:
         from sklearn.datasets import load_digits
 

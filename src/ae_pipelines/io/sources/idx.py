@@ -7,6 +7,8 @@ import gzip
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,110 +17,171 @@ import numpy as np
 
 from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError
+from ae_pipelines.fetch import PublicSet, public_set
 from ae_pipelines.io.sources import SourceDataset
 from ae_pipelines.samples import Block
 
 UNSIGNED_BYTE = 0x08
-LARGEST = 8 * 2**30
-"""Bytes: a header that declares more is refused rather than allocated."""
-ROWS_PER_BLOCK = 16_384
+LARGEST = 2**40
+"""Bytes: a header that declares more is refused."""
+BLOCK_BYTES = 2**22
+SPLITS = {"train": "train", "t10k": "test"}
+"""Which split the files of a prefix hold."""
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """The uint8 array in an IDX file, gzipped if its first bytes say so; `InputError` says what is wrong with it."""
-    if not path.is_file():
-        raise InputError(f"IDX: no file {path}")
-    try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            return _parse(gzip.GzipFile(fileobj=raw) if zipped else raw, path)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"IDX: {path} is a damaged gzip file ({error}): fetch it again") from error
-    except OSError as error:
-        raise InputError(f"IDX: cannot read {path}: {error}") from error
+class IdxFile:
+    """An IDX file of unsigned bytes, read as a stream; gzipped if its first bytes say so."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
-def _parse(file: "BinaryIO | gzip.GzipFile", path: Path) -> np.ndarray:
-    magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != UNSIGNED_BYTE or not 1 <= magic[3] <= 4:
-        raise InputError(
-            f"IDX: {path} starts with {magic.hex() or 'nothing'}, expected 0000 08 and 1 to 4 dimensions: "
-            "not an IDX file of unsigned bytes"
-        )
-    header = file.read(4 * magic[3])
-    if len(header) < 4 * magic[3]:
-        raise InputError(f"IDX: {path} ends within its header")
-    shape = struct.unpack(f">{magic[3]}I", header)
-    declared = prod(shape)
-    if declared > LARGEST:
-        raise InputError(f"IDX: {path} declares {declared:,} bytes, more than the {LARGEST:,} that are allowed")
-    content = file.read(declared + 1)
-    if len(content) > declared:
-        raise InputError(f"IDX: {path} goes on after its {shape[0]} declared items")
-    if len(content) < declared:
-        whole = len(content) // max(1, prod(shape[1:]))
-        raise InputError(f"IDX: {path}: short payload, {whole} of {shape[0]} images")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """As the header declares it."""
+        with self._open() as file:
+            return self._header(file)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All items in order, (n, *shape[1:]) each; `InputError` where the file is not what its header declares."""
+        with self._open() as file:
+            count, *item = self._header(file)
+            size = prod(item)
+            for start in range(0, count, rows := max(1, BLOCK_BYTES // size)):
+                wanted = min(rows, count - start)
+                content = file.read(wanted * size)
+                if len(content) < wanted * size:
+                    whole = start + len(content) // size
+                    raise InputError(f"IDX: {self.path}: short payload, {whole} of {count} {self._noun}")
+                yield np.frombuffer(content, np.uint8).reshape(wanted, *item)
+            if file.read(1):
+                raise InputError(f"IDX: {self.path} goes on after its {count} declared {self._noun}")
+
+    def read(self) -> np.ndarray:
+        """Everything at once; for small files, such as labels."""
+        return np.concatenate([np.empty((0, *self.shape[1:]), np.uint8), *self.blocks()])
+
+    def check(self) -> None:
+        """`InputError` if anything is wrong with the file."""
+        for _ in self.blocks():
+            pass
+
+    @property
+    def _noun(self) -> str:
+        return "images" if len(self.shape) > 1 else "labels"
+
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        if not self.path.is_file():
+            raise InputError(f"IDX: no file {self.path}")
+        try:
+            with self.path.open("rb") as raw:
+                zipped = raw.read(2) == b"\x1f\x8b"
+                raw.seek(0)
+                yield gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[misc]
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"IDX: {self.path} is a damaged gzip file ({error}): fetch it again") from error
+        except OSError as error:
+            raise InputError(f"IDX: cannot read {self.path}: {error}") from error
+
+    def _header(self, file: BinaryIO) -> tuple[int, ...]:
+        magic = file.read(4)
+        if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != UNSIGNED_BYTE or not 1 <= magic[3] <= 4:
+            raise InputError(
+                f"IDX: {self.path} starts with {magic.hex() or 'nothing'}, expected 0000 08 and 1 to 4 dimensions: "
+                "not an IDX file of unsigned bytes"
+            )
+        header = file.read(4 * magic[3])
+        if len(header) < 4 * magic[3]:
+            raise InputError(f"IDX: {self.path} ends within its header")
+        shape = struct.unpack(f">{magic[3]}I", header)
+        if not all(shape):
+            raise InputError(f"IDX: {self.path} declares the shape {shape}, which holds nothing")
+        if prod(shape) > LARGEST:
+            raise InputError(f"IDX: {self.path} declares {prod(shape):,} bytes, more than the {LARGEST:,} allowed")
+        return shape
 
 
 class IdxFolder:
-    """The four files of an MNIST-style set: images and labels, train and t10k; `.gz` or plain."""
+    """The four files of an MNIST-style set: images and labels, train and t10k; `.gz` or plain.
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
-        self._images: dict[str, np.ndarray] = {}
+    Without t10k files each sample's split follows from its content. With `public`, files that the folder
+    does not have are fetched.
+    """
+
+    def __init__(self, folder: Path, name: str, public: PublicSet | None = None) -> None:
+        self.folder, self.name, self._public = folder, name, public
 
     def spec(self) -> SampleSpec:
-        shape = self._read("train", "images-idx3").shape
-        if len(shape) != 3:
-            raise InputError(f"IDX: {self.folder}: train images of shape {shape}, expected (n, height, width)")
-        return SampleSpec(shape=(1, *shape[1:]), dtype="uint8", preprocessing={})
+        """Looks at all files from end to end, so that nothing starts if one of them is broken."""
+        shapes = {prefix: images.shape for prefix, (images, _) in self._files.items()}
+        if len(shapes["train"]) != 3:
+            raise InputError(
+                f"IDX: {self.folder}: train images of shape {shapes['train']}, expected (n, height, width)"
+            )
+        for prefix, (images, labels) in self._files.items():
+            if labels.shape != images.shape[:1]:
+                raise InputError(
+                    f"IDX: {self.folder} has {images.shape[0]} {prefix} images but labels of shape {labels.shape}: "
+                    "give one label an image"
+                )
+            images.check()
+            labels.check()
+        return SampleSpec(shape=(1, *shapes["train"][1:]), dtype="uint8", preprocessing={})
+
+    def count(self) -> int:
+        return sum(images.shape[0] for images, _ in self._files.values())
 
     def blocks(self) -> Iterator[Block]:
-        pairs = [(split, *self._pair(prefix)) for split, prefix in (("train", "train"), ("test", "t10k"))]
-        for split, images, labels in pairs:  # all four files are whole before the first block is given
-            for start in range(0, len(images), ROWS_PER_BLOCK):
-                part = images[start : start + ROWS_PER_BLOCK]
+        for prefix, (images, labels) in self._files.items():
+            names, split, start = labels.read(), SPLITS[prefix], 0
+            for part in images.blocks():
                 rows = range(start, start + len(part))
                 yield Block(
                     values=part[:, None],
                     ids=[f"{self.name}/{split}/{row:05d}" for row in rows],
-                    labels=[str(labels[row]) for row in rows],
-                    splits=[split] * len(part),
+                    labels=[str(names[row]) for row in rows],
+                    splits=[split] * len(part) if len(self._files) > 1 else None,
                 )
+                start += len(part)
 
-    def _pair(self, prefix: str) -> tuple[np.ndarray, np.ndarray]:
-        images, labels = self._read(prefix, "images-idx3"), self._read(prefix, "labels-idx1")
-        if labels.ndim != 1 or len(labels) != len(images):
-            raise InputError(
-                f"IDX: {self.folder} has {len(images)} {prefix} images but labels of shape {labels.shape}: "
-                "give one label an image"
+    @cached_property
+    def _files(self) -> dict[str, tuple[IdxFile, IdxFile]]:
+        """Images and labels, by prefix."""
+        prefixes = [prefix for prefix in SPLITS if prefix == "train" or self._public or self._has(prefix)]
+        return {
+            prefix: (
+                IdxFile(self._path(f"{prefix}-images-idx3-ubyte")),
+                IdxFile(self._path(f"{prefix}-labels-idx1-ubyte")),
             )
-        return images, labels
+            for prefix in prefixes
+        }
 
-    def _read(self, prefix: str, what: str) -> np.ndarray:
-        key = f"{prefix}-{what}-ubyte"
-        if key not in self._images:
-            found = [path for path in (self.folder / f"{key}.gz", self.folder / key) if path.is_file()]
-            if not found:
-                raise InputError(
-                    f"no {key}.gz (or {key}) in {self.folder}: put the four IDX files of {self.name} there, or give "
-                    f"--params=raw_dir=<the folder that holds {self.folder.name}/>"
-                )
-            self._images[key] = read_idx(found[0])
-        return self._images[key]
+    def _has(self, prefix: str) -> bool:
+        return any(self.folder.glob(f"{prefix}-*-ubyte*"))
+
+    def _path(self, file: str) -> Path:
+        for path in (self.folder / f"{file}.gz", self.folder / file):
+            if path.is_file():
+                return path
+        if self._public:
+            return self._public.fetch(f"{file}.gz", self.folder)
+        raise InputError(
+            f"no {file}.gz (or {file}) in {self.folder}: put the IDX files of {self.name} there, or give "
+            f"--params=raw_dir=<the folder that holds {self.folder.name}/>"
+        )
 
 
 class IdxFolderDataset(SourceDataset):
-    """The catalog entry of `IdxFolder`."""
+    """The catalog entry of `IdxFolder`; `fetch` names the public set that missing files are of."""
 
-    def __init__(self, *, path: str, name: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path, self._name = Path(path), name
+    def __init__(
+        self, *, path: str, name: str, fetch: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._path, self._name, self._fetch = Path(path), name, fetch
         self.metadata = metadata
 
     def load(self) -> IdxFolder:
-        return IdxFolder(self._path, self._name)
+        return IdxFolder(self._path, self._name, public_set(self._fetch) if self._fetch else None)
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path, "name": self._name}
+        return {"path": self._path, "name": self._name, "fetch": self._fetch}

@@ -1,0 +1,260 @@
+"""A folder of images, at any depth: PNG, JPEG, GIF, BMP, TIFF and WebP, told by their content."""
+
+import csv
+import hashlib
+import logging
+import os
+import re
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from ae_pipelines.contract import SampleSpec
+from ae_pipelines.errors import InputError, first_of
+from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
+from ae_pipelines.io.sources import SourceDataset, printable_stem
+from ae_pipelines.samples import Encoded, Reject
+
+log = logging.getLogger(__name__)
+
+FILES_PER_BLOCK = 256
+LARGEST = 256 * 2**20
+"""Bytes: files with more are rejected and not read as a whole."""
+NOT_SAMPLES = {"Thumbs.db", "desktop.ini"}
+EXTENSIONS = {
+    ".png": "PNG",
+    ".apng": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
+    ".mpo": "JPEG",
+    ".gif": "GIF",
+    ".bmp": "BMP",
+    ".dib": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+
+
+class ImageFolderOptions(ImageOptions):
+    """What is done to every image, and where labels come from."""
+
+    labels: Literal["none", "folder", "file"] = "none"
+    """folder: the first sub-folder is the label, files directly in the root have none; file: a table."""
+    labels_file: str = "labels.csv"
+    """That table, below the root: comma separated, with the columns path and label."""
+
+
+class ImageFolder:
+    """The images in a folder, sorted by path; no split of their own. Ids are paths below the folder."""
+
+    def __init__(self, folder: Path, options: ImageFolderOptions) -> None:
+        self.folder, self.options = Path(os.path.realpath(folder)), options
+        self.name = printable_stem(self.folder) or "image_folder"
+
+    @property
+    def decode(self) -> ImageDecoder:
+        return ImageDecoder.of(self.options, self._size)
+
+    def spec(self) -> SampleSpec:
+        return SampleSpec(shape=self.decode.shape, dtype="uint8", preprocessing=self.decode.preprocessing)
+
+    def decoding(self) -> dict[str, Any]:
+        return self.decode.acceptance
+
+    def count(self) -> int:
+        return self._listed
+
+    def blocks(self) -> Iterator[Encoded]:
+        label_of = self._label_of()
+        misnamed = 0
+        for files in _batched(self._files(), FILES_PER_BLOCK):
+            usable = [file for file in files if not file.fault]
+            misnamed += sum(file.misnamed() for file in usable)
+            yield Encoded(
+                contents=[file.path for file in usable],
+                ids=[file.id for file in usable],
+                labels=[label_of(file.id) for file in usable],
+                rejects=[Reject(file.id, file.sha256(), file.fault) for file in files if file.fault],
+            )
+        if misnamed:
+            log.warning("%d files are images of another format than their names say; taken by content", misnamed)
+
+    @cached_property
+    def _size(self) -> Size:
+        if self._listed and self.options.resize and self.options.size:
+            return self.options.size
+        usable = (file for file in self._files() if not file.fault)
+        return common_size(((file.id, file.header_size(self.options)) for file in usable), self.options)
+
+    @cached_property
+    def _listed(self) -> int:
+        """How many files there are, once it is clear that all of them may be read."""
+        if not (_allowed(self.folder, os.F_OK) and self.folder.is_dir()):
+            raise InputError(f"no folder {self.folder}: give the one that holds the images, source.path=<folder>")
+        count, closed = 0, list[str]()
+        for file in self._files():
+            count += 1
+            if file.closed:
+                closed.append(file.id)
+        if closed:
+            raise InputError(
+                f"{len(closed)} files or folders in {self.folder} may not be read: "
+                f"{first_of(closed)}. Make them readable, or move them away"
+            )
+        if not count:
+            raise InputError(f"no files in {self.folder}: give the folder that holds the images, source.path=<folder>")
+        return count
+
+    def _files(self) -> Iterator["_File"]:
+        """Everything below the folder that may be a sample, in the order of names; not held in memory."""
+        return _files_below(self.folder, "", self.options.labels_file)
+
+    def _label_of(self) -> Callable[[str], str | None]:
+        """The label of an id."""
+        if self.options.labels == "folder":
+            return lambda name: sys.intern(name.split("/")[0]) if "/" in name else None
+        if self.options.labels == "none":
+            return lambda name: None
+        path, ids = self.folder / self.options.labels_file, {file.id for file in self._files()}
+        labels = read_labels(path)
+        if without := sorted(ids - labels.keys()):
+            log.warning("%d of %d files have no label in %s: %s", len(without), len(ids), path, first_of(without))
+        if gone := sorted(labels.keys() - ids):
+            log.warning("%d files with a label in %s are not there: %s", len(gone), path, first_of(gone))
+        return labels.get
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    root: Path
+    name: str
+    """Below the root, as the file system gives it."""
+    fault: str | None
+    """Why it cannot be a sample, as far as the listing shows."""
+    closed: bool = False
+    """May not be read."""
+
+    @property
+    def id(self) -> str:
+        return escaped(os.fsencode(self.name))
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.name
+
+    def misnamed(self) -> bool:
+        """Whether it is an image of another format than its name says."""
+        try:
+            with self.path.open("rb") as file:
+                found = format_of(file.read(12))
+        except OSError:
+            return False  # whoever reads the whole file will say so
+        return found is not None and found != EXTENSIONS.get(self.path.suffix.lower())
+
+    def header_size(self, options: ImageOptions) -> Size | None:
+        try:
+            with self.path.open("rb") as file:
+                return header_size(file, options)
+        except OSError:
+            return None
+
+    def sha256(self) -> str:
+        """Of the content; of a link, of the path that it holds."""
+        try:
+            if self.path.is_symlink():
+                return hashlib.sha256(os.fsencode(self.path.readlink())).hexdigest()
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"cannot read {self.id} ({error}): let the folder be while it is read") from error
+
+
+def _files_below(root: Path, folder: str, labels_file: str) -> Iterator[_File]:
+    """Links are named, but not followed; what may not be read is `closed`, folders too."""
+    if not _allowed(root / folder, os.R_OK | os.X_OK):
+        yield _File(root, folder or ".", None, closed=True)
+        return
+    for entry in sorted(os.listdir(root / folder)):  # noqa: PTH208  names take less memory than paths
+        name = f"{folder}/{entry}" if folder else entry
+        if entry.startswith(".") or entry in NOT_SAMPLES or name == labels_file:
+            continue
+        try:
+            status = (root / name).lstat()
+        except FileNotFoundError:  # gone since the folder was listed
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            yield from _files_below(root, name, labels_file)
+        elif stat.S_ISLNK(status.st_mode):
+            yield _File(root, name, "symbolic link, not followed")
+        elif stat.S_ISREG(status.st_mode):  # not a pipe, a socket or a device
+            fault = "larger than 256 MB" if status.st_size > LARGEST else None
+            yield _File(root, name, fault, closed=not _allowed(root / name, os.R_OK))
+
+
+def escaped(name: bytes) -> str:
+    r"""A file name as text: what is not UTF-8 as \xff, a byte each; `unescaped` gives the name back."""
+    return re.sub(rb"\\(?=x[0-9a-f]{2})", rb"\\x5c", name).decode("utf-8", "backslashreplace")
+
+
+def unescaped(text: str) -> bytes:
+    """The file name that `escaped` made the text of."""
+    return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """The label of each path in a table with the columns path and label; rows with an empty label are left out."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        if "\0" in text:
+            raise csv.Error("it has NUL characters")
+        rows = list(csv.reader(StringIO(text, newline=""), strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"labels: cannot read {path} ({error}): expected UTF-8, comma separated") from error
+    columns = rows[0] if rows else []
+    if columns.count("path") != 1 or columns.count("label") != 1:
+        found = first_of(columns) or "none"
+        raise InputError(f"labels: {path} has the columns {found}, expected one path and one label")
+    rows = [row for row in rows[1:] if row]
+    if misfits := [row for row in rows if len(row) != len(columns)]:
+        raise InputError(
+            f"labels: {len(misfits)} rows of {path} have more or fewer than {len(columns)} fields, "
+            f"first: {misfits[0]}. Put names with a comma in quotes"
+        )
+    name, label = columns.index("path"), columns.index("label")
+    if repeated := [file for file, count in Counter(row[name] for row in rows).items() if count > 1]:
+        raise InputError(f"labels: {path} lists {len(repeated)} files more than once: {first_of(repeated)}")
+    return {row[name]: row[label] for row in rows if row[label]}
+
+
+def _batched(files: Iterator[_File], size: int) -> Iterator[list[_File]]:
+    """As itertools.batched, which Python 3.11 lacks."""
+    while batch := list(islice(files, size)):
+        yield batch
+
+
+def _allowed(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+class ImageFolderDataset(SourceDataset):
+    """The catalog entry of `ImageFolder`; takes its options by name."""
+
+    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None, **options: Any) -> None:
+        self._path, self._options = Path(str(path)), ImageFolderOptions.model_validate(options)
+        self.metadata = metadata
+
+    def load(self) -> ImageFolder:
+        return ImageFolder(self._path, self._options)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path, **self._options.model_dump()}

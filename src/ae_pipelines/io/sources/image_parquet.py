@@ -1,0 +1,233 @@
+"""Images in parquet files, laid out as Hugging Face does: encoded images in one column, labels in another."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ae_pipelines.contract import SampleSpec
+from ae_pipelines.errors import InputError, first_of
+from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, header_size
+from ae_pipelines.io.sources import SourceDataset, printable_stem
+from ae_pipelines.samples import Encoded, Reject
+
+ROWS_PER_BLOCK = 256
+BLOCK_BYTES = 16 * 2**20
+"""Of encoded images; a block has fewer rows where images are large."""
+READ_BYTES = 2**20
+"""So much of a column is read at once."""
+NO_BYTES = hashlib.sha256().hexdigest()
+
+
+class ImageParquetOptions(ImageOptions):
+    """What is done to every image, and which columns hold what."""
+
+    image_column: str = "image"
+    """Bytes, or a struct with a field `bytes`."""
+    label_column: str | None = "label"
+    """Whole numbers or strings; None: unlabelled. Numbers become the class names that Hugging Face's metadata
+    give them, where -1 is unlabelled, or else their digits."""
+    id_column: str | None = None
+    """Whole numbers or strings; None: ids are <file>/<row>."""
+    splits: Literal["file_name", "content"] | None = None
+    """file_name: names of files start with train or test; content: each sample's split follows from its
+    content; None: file_name if names start with both, content if with neither or one of them."""
+
+
+class ImageParquet:
+    """The images in a parquet file, or in all of a folder, sorted by name."""
+
+    def __init__(self, path: Path, options: ImageParquetOptions) -> None:
+        self.path, self.options = path, options
+        self.name = printable_stem(path) or "image_parquet"
+
+    @property
+    def decode(self) -> ImageDecoder:
+        return ImageDecoder.of(self.options, self._size)
+
+    def spec(self) -> SampleSpec:
+        return SampleSpec(shape=self.decode.shape, dtype="uint8", preprocessing=self.decode.preprocessing)
+
+    def decoding(self) -> dict[str, Any]:
+        return self.decode.acceptance
+
+    def count(self) -> int:
+        return sum(file.count for file in self._files)
+
+    def blocks(self) -> Iterator[Encoded]:
+        for file in self._files:
+            for rows in file.blocks():
+                there = [row for row in rows if row.image is not None]
+                yield Encoded(
+                    contents=[row.image for row in there if row.image is not None],
+                    ids=[row.id for row in there],
+                    labels=[row.label for row in there],
+                    splits=[file.split] * len(there) if file.split else None,
+                    rejects=[Reject(row.id, NO_BYTES, "no image") for row in rows if row.image is None],
+                )
+
+    @cached_property
+    def _files(self) -> list["_File"]:
+        """All of them, with their columns checked."""
+        paths = sorted(self.path.glob("[!.]*.parquet")) if self.path.is_dir() else [self.path]
+        if not (paths and all(path.is_file() for path in paths)):
+            raise InputError(f"no parquet file at {self.path}: give one, or a folder of them, source.path=<path>")
+        splits = _splits(paths, self.options.splits)
+        return [_File(path, split, self.options) for path, split in zip(paths, splits, strict=True)]
+
+    @cached_property
+    def _size(self) -> Size:
+        files = self._files
+        if self.options.resize and self.options.size:
+            return self.options.size
+        rows = (row for file in files for block in file.blocks() for row in block)
+        sizes = ((row.id, header_size(BytesIO(row.image or b""), self.options)) for row in rows)
+        return common_size(sizes, self.options)
+
+
+class _Row(NamedTuple):
+    id: str
+    image: bytes | None
+    label: str | None
+
+
+class _File:
+    """One parquet file; `InputError` if it lacks a column, or has one of another type."""
+
+    def __init__(self, path: Path, split: str | None, options: ImageParquetOptions) -> None:
+        self.path, self.split, self._options = path, split, options
+        self._stem = printable_stem(path)
+        with _opened(path) as file:
+            self.count: int = file.metadata.num_rows
+            groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+            largest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
+            self._rows_per_block = max(1, min(ROWS_PER_BLOCK, BLOCK_BYTES // max(1, largest)))
+            schema = file.schema_arrow
+        for name in self._columns():
+            if schema.names.count(name) != 1:
+                raise InputError(
+                    f"{path} has the columns {', '.join(schema.names)}, expected one {name}: "
+                    "give source.image_column, source.label_column (null for none) or source.id_column"
+                )
+        types = {name: schema.field(name).type for name in self._columns()}
+        self._leaf = self._image_leaf(types.pop(options.image_column))
+        for name, type_ in types.items():
+            self._refuse_unnameable(name, type_)
+        self._class_names = _class_names(schema.metadata, options.label_column)
+
+    def blocks(self) -> Iterator[list[_Row]]:
+        """Some rows at a time."""
+        with _opened(self.path) as file:
+            start = 0
+            columns = [self._leaf, *self._columns()[1:]]
+            for batch in file.iter_batches(self._rows_per_block, columns=columns, use_threads=False):
+                yield self._rows(batch, start)
+                start += len(batch)
+
+    def _columns(self) -> list[str]:
+        options = self._options
+        return [name for name in (options.image_column, options.label_column, options.id_column) if name is not None]
+
+    def _rows(self, batch: pa.RecordBatch, start: int) -> list[_Row]:
+        options, nothing = self._options, [None] * len(batch)
+        images = batch.column(options.image_column).to_pylist()
+        labels = batch.column(options.label_column).to_pylist() if options.label_column else nothing
+        ids = batch.column(options.id_column).to_pylist() if options.id_column else nothing
+        return [
+            _Row(
+                id=self._id(ids[place], start + place),
+                image=image["bytes"] if isinstance(image, dict) else image,
+                label=self._label(labels[place], start + place),
+            )
+            for place, image in enumerate(images)
+        ]
+
+    def _id(self, given: int | str | None, row: int) -> str:
+        if self._options.id_column is None:
+            return f"{self._stem}/{row:05d}"
+        if given is None:
+            raise InputError(f"{self.path}: row {row} has no {self._options.id_column}: every sample needs an id")
+        return str(given)
+
+    def _label(self, given: int | str | None, row: int) -> str | None:
+        names = self._class_names
+        if given is None or (names and given == -1):
+            return None
+        if names and isinstance(given, int):
+            if not 0 <= given < len(names):
+                raise InputError(f"{self.path}: row {row} has the label {given}, but there are {len(names)} classes")
+            return names[given]
+        return str(given)
+
+    def _image_leaf(self, type_: pa.DataType) -> str:
+        """What to read of the image column."""
+        name = self._options.image_column
+        found = type_
+        if pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0:
+            name, found = f"{name}.bytes", type_.field("bytes").type
+        if not (pa.types.is_binary(found) or pa.types.is_large_binary(found)):
+            raise InputError(
+                f"{self.path}: column {self._options.image_column} is {type_}, expected binary, or a struct with "
+                "bytes: give source.image_column"
+            )
+        return name
+
+    def _refuse_unnameable(self, name: str, type_: pa.DataType) -> None:
+        found = type_.value_type if pa.types.is_dictionary(type_) else type_
+        tests = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
+        if not any(test(found) for test in tests):
+            raise InputError(f"{self.path}: column {name} is {type_}, expected whole numbers or strings")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Read as a stream; `InputError` if the file cannot be read, now or later."""
+    try:
+        with pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True) as file:
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as parquet ({error}): fetch or write it again") from error
+
+
+def _class_names(metadata: dict[bytes, bytes] | None, column: str | None) -> list[str] | None:
+    """Hugging Face's names of the classes of a column, if a schema's metadata has them."""
+    try:
+        names = json.loads((metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
+        return [str(name) for name in names]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _splits(paths: list[Path], given: str | None) -> list[str | None]:
+    """The split of each file; None: of each sample by its content."""
+    named = [next((split for split in ("train", "test") if path.name.startswith(split)), None) for path in paths]
+    if given == "content" or (given is None and len(set(named)) == 1):  # train alone leaves nothing to judge by
+        return [None] * len(paths)
+    if not all(named):
+        others = [path.name for path, split in zip(paths, named, strict=True) if not split]
+        raise InputError(
+            f"the names of {len(others)} of {len(paths)} files start with neither train nor test "
+            f"({first_of(others)}): rename them, move them away, or give source.splits=content"
+        )
+    return named
+
+
+class ImageParquetDataset(SourceDataset):
+    """The catalog entry of `ImageParquet`; takes its options by name."""
+
+    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None, **options: Any) -> None:
+        self._path, self._options = Path(str(path)), ImageParquetOptions.model_validate(options)
+        self.metadata = metadata
+
+    def load(self) -> ImageParquet:
+        return ImageParquet(self._path, self._options)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path, **self._options.model_dump()}

@@ -1,0 +1,271 @@
+"""The numbers in the rows of a CSV or parquet file, or of a folder of parquet files: any size, read as a stream."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from ae_pipelines.contract import SampleSpec
+from ae_pipelines.errors import InputError, first_of, suggestion
+from ae_pipelines.io.sources import SourceDataset, printable_stem
+from ae_pipelines.options import Options
+from ae_pipelines.samples import Block, Reject, split_by_content
+from ae_pipelines.standardise import TOO_LARGE, Standardisation, fit
+from ae_pipelines.tables import READERS, CsvFile, Reader
+
+log = logging.getLogger(__name__)
+
+INDEX_COLUMNS = {"", "__index_level_0__"}
+"""Names that pandas gives a row number that it writes; no value unless asked for."""
+
+
+class TableOptions(Options):
+    """Which table, and what its columns are for."""
+
+    path: Path
+    """`.csv`, `.parquet`, or a folder of `.parquet` files, taken in the order of their names."""
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
+    """A sample's values, in this order; None: all columns of numbers or booleans without another use."""
+    label: str | None = None
+    """Column of labels; a row without one is unlabelled."""
+    id: str | None = None
+    """Column of sample ids; None: the file's name and the row's number."""
+    split: str | None = None
+    """Column that says train or test; None: it follows from the row's values."""
+    standardise: bool = True
+    """Each column to mean 0 and variance 1 over the train rows."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of one file."""
+
+    values: np.ndarray
+    """(n, columns), float64; NaN where missing."""
+    faults: Sequence[str | None]
+    """Why a row cannot be used; None: it can."""
+    ids: Sequence[str]
+    labels: Sequence[str | None] | None
+    splits: Sequence[str]
+    sha256: Sequence[str]
+
+    @property
+    def sound(self) -> np.ndarray:
+        return np.array([fault is None for fault in self.faults], bool)
+
+
+class Table:
+    """The samples of a table; rows with something missing, NaN or Inf among their values are rejected."""
+
+    def __init__(self, options: TableOptions) -> None:
+        self._options = options
+        self.name = printable_stem(options.path)
+
+    def spec(self) -> SampleSpec:
+        statistics = self._standardisation.record() if self._options.standardise else {}
+        return SampleSpec(
+            shape=(len(self._columns),), dtype="float32", preprocessing={"columns": self._columns, **statistics}
+        )
+
+    def count(self) -> int | None:
+        """How many rows there are, rejects included; None for CSV, where counting takes as long as reading."""
+        if any(isinstance(reader, CsvFile) for reader in self._readers):
+            return None
+        with _faults_of(self._options.path):
+            return sum(reader.rows for reader in self._readers)
+
+    def blocks(self) -> Iterator[Block]:
+        for rows in self._rows():
+            values = self._standardisation.apply(rows.values)
+            sound = rows.sound & np.isfinite(values).all(axis=1)
+            yield Block(
+                values=values[sound],
+                ids=list(compress(rows.ids, sound)),
+                labels=rows.labels and list(compress(rows.labels, sound)),
+                splits=list(compress(rows.splits, sound)),
+                sha256=list(compress(rows.sha256, sound)),
+                rejects=[
+                    Reject(rows.ids[row], rows.sha256[row], rows.faults[row] or TOO_LARGE)
+                    for row in np.flatnonzero(~sound).tolist()
+                ],
+            )
+
+    @cached_property
+    def _readers(self) -> list[Reader]:
+        return [READERS[path.suffix.lower()](path) for path in _files(self._options.path)]
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        """The columns of the values; every file has them."""
+        for reader in self._readers:
+            with _faults_of(reader.path):
+                _refuse_misfit(reader, self._options)
+        return self._options.columns or _all_columns(self._readers, self._options)
+
+    @cached_property
+    def _standardisation(self) -> Standardisation:
+        if not self._options.standardise:
+            return Standardisation.none(len(self._columns))
+        return fit(
+            ((rows.values[rows.sound], list(compress(rows.splits, rows.sound))) for rows in self._rows()),
+            self._columns,
+        )
+
+    def _rows(self) -> Iterator[Rows]:
+        columns, texts = self._columns, _uses(self._options)
+        for reader in self._readers:
+            first = 0
+            with _faults_of(reader.path):
+                for batch in reader.batches(columns, texts):
+                    yield self._read(batch, reader, first)
+                    first += len(batch)
+
+    def _read(self, batch: pa.RecordBatch, reader: Reader, first: int) -> Rows:
+        options = self._options
+        values, faults = _values(batch.select(self._columns))
+        sha256 = [hashlib.sha256(row.data).hexdigest() for row in values]
+        if options.id is None:
+            stem, width = printable_stem(reader.path), len(str(reader.rows))
+            ids = [f"{stem}/{row:0{width}d}" for row in range(first, first + len(batch))]
+        else:
+            ids = _ids(batch, options.id, reader.path, first)
+        return Rows(
+            values=values,
+            faults=faults,
+            ids=ids,
+            labels=None if options.label is None else _texts(batch, options.label),
+            splits=(
+                [split_by_content(sha) for sha in sha256]
+                if options.split is None
+                else _splits(batch, options.split, reader.path)
+            ),
+            sha256=sha256,
+        )
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(path.glob("[!.]*.parquet"))
+        if not found:
+            raise InputError(f"the folder {path} has no .parquet files")
+        return found
+    if not path.is_file():
+        raise InputError(f"no file {path}: give --params=source.path=<a .csv, a .parquet, or a folder of them>")
+    if path.suffix.lower() not in READERS:
+        raise InputError(f"{path} is neither .csv nor .parquet: convert it, or rename it if it is")
+    return [path]
+
+
+def _uses(options: TableOptions) -> list[str]:
+    """Columns that are read as text."""
+    return list(dict.fromkeys(name for name in (options.label, options.id, options.split) if name is not None))
+
+
+def _refuse_misfit(reader: Reader, options: TableOptions) -> None:
+    """Unless the file has rows, and the columns asked for, once each, those for values numeric."""
+    wanted = options.columns or []
+    if repeated := _repeated(reader.names):
+        raise InputError(f"{reader.path} has more than one column called {_first(repeated)}: rename them")
+    if repeated := _repeated(wanted + _uses(options)):
+        raise InputError(f"columns, label, id and split name {_first(repeated)} more than once: use a column for one")
+    for name in wanted + _uses(options):
+        if name not in reader.names:
+            raise InputError(f"{reader.path} has no column {name!r}; {_known(name, reader.names)}")
+    if not reader.rows:
+        raise InputError(f"{reader.path} has no rows")
+    if other := [name for name in wanted if name not in reader.numeric]:
+        numeric = [name for name in reader.names if name in reader.numeric]
+        raise InputError(f"{reader.path}: {_first(other)} not numeric throughout; numeric are {_first(numeric)}")
+
+
+def _all_columns(readers: Sequence[Reader], options: TableOptions) -> list[str]:
+    """What is numeric in all files and has no other use."""
+    candidates = [name for name in readers[0].names if name not in _uses(options)]
+    usable = set.intersection(*(reader.numeric for reader in readers)) - INDEX_COLUMNS
+    if not usable & set(candidates):
+        raise InputError(
+            f"{readers[0].path} has no column of numbers for values, only {_first(readers[0].names)}: "
+            "give a comma-separated file with a header line, or encode the text as numbers"
+        )
+    if left_out := [name for name in candidates if name not in usable]:
+        log.warning("left out of the values, since not numeric throughout: %s", _first(left_out))
+    return [name for name in candidates if name in usable]
+
+
+def _values(batch: pa.RecordBatch) -> tuple[np.ndarray, list[str | None]]:
+    """Values (n, columns), and for each row its first fault."""
+    values = np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns], axis=1)
+    finite = np.isfinite(values)
+    faults: list[str | None] = [None] * len(values)
+    for row in np.flatnonzero(~finite.all(axis=1)).tolist():
+        place = int(finite[row].argmin())
+        fault = "NaN or Inf" if batch.column(place)[row].is_valid else "missing value"
+        faults[row] = f"{fault} in column {batch.schema.names[place]!r}"
+    return values, faults
+
+
+def _texts(batch: pa.RecordBatch, name: str) -> list[str | None]:
+    """None where it is null or empty."""
+    return [text or None for text in batch.column(name).to_pylist()]
+
+
+def _ids(batch: pa.RecordBatch, name: str, path: Path, first: int) -> list[str]:
+    found = _texts(batch, name)
+    ids = [text for text in found if text is not None]
+    if len(ids) < len(found):
+        raise InputError(f"{path}: row {first + found.index(None)} has no id in column {name!r}: give every row one")
+    return ids
+
+
+def _splits(batch: pa.RecordBatch, name: str, path: Path) -> list[str]:
+    found = [str(text) for text in _texts(batch, name)]
+    if other := sorted(set(found) - {"train", "test"}):
+        raise InputError(f"{path}: column {name!r} has {_first(other)}, expected train or test in every row")
+    return found
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _known(name: str, names: Sequence[str]) -> str:
+    return suggestion(name, list(names)) if len(names) <= 10 else f"it has {_first(names)}"
+
+
+def _first(names: Sequence[str]) -> str:
+    return first_of([repr(name) for name in names]) or "none"
+
+
+@contextmanager
+def _faults_of(path: Path) -> Iterator[None]:
+    """What fails in the block is told as a fault of the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read as a table ({error}): mend it, or save it again as parquet") from error
+
+
+class TableDataset(SourceDataset):
+    """The catalog entry of `Table`; its fields are those of `TableOptions`."""
+
+    def __init__(self, *, metadata: dict[str, Any] | None = None, **fields: Any) -> None:
+        self._options = TableOptions.model_validate(fields)
+        self.metadata = metadata
+
+    def load(self) -> Table:
+        return Table(self._options)
+
+    def _describe(self) -> dict[str, Any]:
+        return self._options.model_dump()
