@@ -21,8 +21,8 @@ test: $(INSTALLED)  ## set up, then all tests (MNIST ones if AE_TEST_DATA is set
 lint: $(INSTALLED)  ## style, types, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: $(INSTALLED)  ## speed against the floor and a tutorial loop, into benchmarks/results/
-	@status=0; for name in training_speed late_epochs export_speed; do \
+bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minutes)
+	@status=0; for name in training_speed late_epochs export_speed ingest_speed out_of_core; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
 
 viz: $(INSTALLED)  ## look at the pipelines in a browser

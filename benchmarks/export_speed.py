@@ -15,8 +15,9 @@ from paired import mnist_like, ratios, write_table
 
 from ae_pipelines import export, latents
 from ae_pipelines.contract import SampleSpec
+from ae_pipelines.ingest import write_store
 from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Block, Samples, write_store
+from ae_pipelines.samples import Block, Samples
 from ae_pipelines.trained import TrainedModel
 
 SPEC = SampleSpec(shape=(1, 28, 28), dtype="uint8")
@@ -37,6 +38,9 @@ class Images:
 
     def spec(self) -> SampleSpec:
         return SPEC
+
+    def count(self) -> int:
+        return len(self.values)
 
     def blocks(self) -> Iterator[Block]:
         yield Block(self.values, [f"{row:05d}" for row in range(len(self.values))])

@@ -18,9 +18,10 @@ import time
 from pathlib import Path
 
 from ae_pipelines.checkpoints import CheckpointFile
+from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.digits import Digits
 from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples, write_store
+from ae_pipelines.samples import Samples
 from ae_pipelines.training import train
 
 RECIPE = {
