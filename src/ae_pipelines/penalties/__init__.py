@@ -1,0 +1,36 @@
+"""What an encoder pays for, besides reconstruction errors."""
+
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from pydantic import Field
+
+from ae_pipelines.registry import Choice, Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PENALTIES = Registry("penalty", __name__)
+"""Makers of a `Penalty`; each takes a `weight`."""
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""What a penalty is multiplied with; mind that mse, bce and l1 are averaged over features."""
+
+
+class PenaltyChoice(Choice):
+    """A penalty by kind."""
+
+    registry = PENALTIES
+
+
+class Penalty(Protocol):
+    """A weighted term of the encoder's loss."""
+
+    needs_unit_latents: bool
+    """Whether latents must lie in (0, 1), so that the encoder must end in a sigmoid."""
+
+    def __call__(self, encoder: "nn.Module", x: "Tensor", z: "Tensor") -> "Tensor":
+        """Weighted scalar of x (batch, *shape), which requires grad, and z = encoder(x).
+
+        z is (batch, d), or a map (batch, d, h, w).
+        """
+        ...
