@@ -11,6 +11,14 @@ from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("there is no CUDA device here")
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder with MNIST and CIFAR-10; tests that need it are skipped where it is not."""

@@ -7,7 +7,7 @@ from making import ArraySource, images
 
 from ae_pipelines import batches as loading
 from ae_pipelines import shards
-from ae_pipelines.batches import Batches, StreamedBatches
+from ae_pipelines.batches import Batches, Finish, StreamedBatches
 from ae_pipelines.corruptions import CorruptionChoice
 from ae_pipelines.errors import InputError
 from ae_pipelines.ingest import write_store
@@ -16,8 +16,8 @@ SAMPLES = torch.from_numpy(images(103))
 NOISE = CorruptionChoice(kind="gaussian_noise").build()
 
 
-def batches(**options):
-    return Batches(SAMPLES, **{"batch_size": 10, "scale": 1 / 255} | options)
+def batches(rows=None, batch_size=10, shuffle=True, **options):
+    return Batches(SAMPLES, Finish(scale=1 / 255, **options), rows=rows, batch_size=batch_size, shuffle=shuffle)
 
 
 def test_an_epoch_shows_every_row_at_most_once_and_leaves_out_less_than_a_batch():
@@ -69,6 +69,43 @@ def test_rows_limit_what_is_shown():
     assert sorted(shown.tolist()) == [5, 50, 99]
 
 
+def test_binarised_values_are_0_or_1_with_the_probability_they_say_and_anew_in_each_epoch():
+    values = torch.full((4000, 1), 51, dtype=torch.uint8)  # 0.2
+    loader = Batches(values, Finish(scale=1 / 255, binarise=True), batch_size=4000)
+    first, again, other = (next(loader.epoch(epoch)).target for epoch in (0, 0, 1))
+    assert set(first.unique().tolist()) == {0.0, 1.0}
+    assert first.mean().item() == pytest.approx(0.2, abs=0.02)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_what_is_binarised_is_both_target_and_uncorrupted_input():
+    batch = next(batches(binarise=True).epoch(0))
+    assert torch.equal(batch.input, batch.target)
+
+
+def test_a_second_view_is_another_corruption_of_the_same_targets():
+    batch = next(batches(corrupt=NOISE, second_view=True).epoch(0))
+    assert not torch.equal(batch.input, batch.second)
+    for view in (batch.input, batch.second):
+        assert (view - batch.target).std().item() == pytest.approx(0.3, rel=0.1)
+    assert next(batches(corrupt=NOISE).epoch(0)).second is None
+
+
+def test_labels_go_with_their_samples():
+    labels = torch.arange(103) % 7 - 1
+    for shuffle in (True, False):
+        for batch in batches(labels=labels, shuffle=shuffle).epoch(0):
+            assert torch.equal(batch.label, labels[batch.rows])
+    assert next(batches().epoch(0)).label is None
+
+
+def test_steps_count_on_over_epochs_and_only_in_training():
+    steps = [batch.step for epoch in (0, 1) for batch in batches().epoch(epoch)]
+    assert steps == list(range(20))
+    assert {batch.step for batch in batches(shuffle=False).epoch(0)} == {None}
+
+
 def test_fewer_samples_than_a_batch_are_refused():
     with pytest.raises(InputError, match="103 samples do not fill one batch of 200"):
         batches(batch_size=200)
@@ -86,11 +123,10 @@ def store(tmp_path, monkeypatch):
     return write_store(tmp_path, ArraySource(images(1000)))
 
 
-def streamed(store, **options):
+def streamed(store, rows=ROWS, batch_size=32, buffer_bytes=10 * 8 * 30, **options):
+    finish = Finish(scale=store.spec.scale, **options)
     device = torch.device("cpu")
-    return StreamedBatches(
-        store, **{"rows": ROWS, "batch_size": 32, "device": device, "buffer_bytes": 10 * 8 * 30} | options
-    )
+    return StreamedBatches(store, finish, rows=rows, batch_size=batch_size, device=device, buffer_bytes=buffer_bytes)
 
 
 def test_a_streamed_epoch_shows_the_wanted_rows_once_each_with_their_own_values(store):
@@ -135,9 +171,19 @@ def test_streamed_batches_mix_classes_nearly_like_a_full_shuffle_when_the_store_
         rows = np.arange(100_000)
         return spread(streamed(store, rows=rows, batch_size=256, buffer_bytes=count * 64 * 16))
 
-    fully = spread(Batches(torch.zeros(100_000, 1), batch_size=256, scale=1.0))
+    fully = spread(Batches(torch.zeros(100_000, 1), Finish(scale=1.0), batch_size=256))
     assert by_blocks(256) < 1.5 * fully
     assert by_blocks(4) > 4 * fully, "the test must notice a bad mix"
+
+
+def test_streamed_batches_too_have_labels_steps_and_second_views(store):
+    labels = torch.arange(1000) % 7
+    loader = streamed(store, labels=labels, corrupt=NOISE, second_view=True)
+    shown = [batch for epoch in (0, 1) for batch in loader.epoch(epoch)]
+    assert [batch.step for batch in shown] == list(range(2 * len(loader)))
+    for batch in shown:
+        assert torch.equal(batch.label, labels[batch.rows])
+        assert not torch.equal(batch.input, batch.second)
 
 
 def test_an_epoch_that_is_left_leaves_no_thread_behind(store):

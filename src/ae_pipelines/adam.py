@@ -12,7 +12,8 @@ def adam_for(player: Player, options: TrainOptions) -> Optimizer:
     """Fused Adam on the player's parameters; AdamW where weights decay."""
     decay = options.weight_decay
     kind = AdamW if decay else Adam
-    return kind(player.parameters, options.learning_rate, weight_decay=decay, fused=True)
+    betas = (options.adam_beta1, 0.999)
+    return kind(player.parameters, options.learning_rate, betas, weight_decay=decay, fused=True)
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ BUFFER_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step sees; both images have shape (batch, *shape)."""
+    """What a training step sees; images have shape (batch, *shape)."""
 
     input: Tensor
     """What the encoder is given."""
@@ -38,6 +38,12 @@ class Batch:
     """What the decoder should produce."""
     rows: Tensor
     """Which samples these are, (batch,): for parts that look something up per sample."""
+    label: Tensor | None = None
+    """Number of each sample's class, (batch,) int64, -1 where unknown; for methods that want labels."""
+    second: Tensor | None = None
+    """Another corruption of the same targets; for methods that want a second view."""
+    step: int | None = None
+    """Batches of this phase that came before; None outside training."""
 
 
 class Loader(Protocol):
@@ -54,21 +60,38 @@ class Loader(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Finish:
-    """What is done to a batch as it is stored: cast, scaled (1/255 for images), corrupted."""
+    """What is done to samples as they are stored to make a batch of them: cast, scaled, corrupted."""
 
-    def __init__(self, *, scale: float, seed: int = 0, corrupt: Corrupt | None = None) -> None:
-        self._scale, self._seed, self._corrupt = scale, seed, corrupt
+    scale: float
+    """1/255 for images."""
+    seed: int = 0
+    corrupt: Corrupt | None = None
+    binarise: bool = False
+    """Each value of the target becomes 1 with the probability that it says, else 0; anew in each epoch."""
+    labels: Tensor | None = None
+    """Number of each sample's class, by its position; None: batches have no labels."""
+    second_view: bool = False
+    """Whether batches have a second corruption of their targets."""
 
-    def __call__(self, stored: Tensor, rows: Tensor, epoch: int, step: int) -> Batch:
-        """`stored` (batch, *shape) must not be used by anyone else."""
+    def __call__(self, stored: Tensor, rows: Tensor, epoch: int, number: int, step: int | None) -> Batch:
+        """The batch of this `number` in `epoch`; `stored` (batch, *shape) must not be used by anyone else."""
         target = stored.to(torch.float32)
-        if self._scale != 1.0:
-            target.mul_(self._scale)
-        if self._corrupt is None:
-            return Batch(target, target, rows)
-        generator = torch.Generator(target.device).manual_seed(stream_seed(self._seed, epoch, step))
-        return Batch(self._corrupt(target, generator), target, rows)
+        if self.scale != 1.0:
+            target.mul_(self.scale)
+        label = None if self.labels is None else self.labels[rows]
+        if self.corrupt is None and not self.binarise:
+            return Batch(target, target, rows, label, target if self.second_view else None, step)
+        generator = torch.Generator(target.device).manual_seed(stream_seed(self.seed, epoch, number))
+        if self.binarise:
+            target = torch.bernoulli(target, generator=generator)
+        seen = self._corrupted(target, generator)
+        second = self._corrupted(target, generator) if self.second_view else None
+        return Batch(seen, target, rows, label, second, step)
+
+    def _corrupted(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        return target if self.corrupt is None else self.corrupt(target, generator)
 
 
 class Batches:
@@ -81,18 +104,15 @@ class Batches:
     def __init__(
         self,
         samples: Tensor,
+        finish: Finish,
         *,
         rows: Tensor | None = None,
         batch_size: int,
-        scale: float,
-        seed: int = 0,
-        corrupt: Corrupt | None = None,
         shuffle: bool = True,
     ) -> None:
-        self._samples = samples
+        self._samples, self._finish = samples, finish
         self._rows = (torch.arange(len(samples)) if rows is None else rows).to(samples.device)
-        self._finish = Finish(scale=scale, seed=seed, corrupt=corrupt)
-        self.batch_size, self._seed, self._shuffle = batch_size, seed, shuffle
+        self.batch_size, self._shuffle = batch_size, shuffle
         refuse_too_few(len(self._rows), batch_size if shuffle else 1)
 
     def __len__(self) -> int:
@@ -101,14 +121,35 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on."""
         order = self._order(epoch)
-        for step in range(start, len(self)):
-            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-            yield self._finish(self._samples.index_select(0, rows), rows, epoch, step)
+        for number in range(start, len(self)):
+            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
+            step = epoch * len(self) + number if self._shuffle else None
+            yield self._finish(self._samples.index_select(0, rows), rows, epoch, number, step)
 
     def _order(self, epoch: int) -> Tensor:
         if not self._shuffle:
             return self._rows
-        return self._rows[_permutation(len(self._rows), self._seed, epoch).to(self._rows.device)]
+        return self._rows[_permutation(len(self._rows), self._finish.seed, epoch).to(self._rows.device)]
+
+
+class OrderedBatches:
+    """Batches over some rows of a sample store, in order, each read when it is asked for."""
+
+    def __init__(
+        self, samples: Samples, finish: Finish, *, rows: np.ndarray, batch_size: int, device: torch.device
+    ) -> None:
+        self._samples, self._finish, self._rows = samples, finish, rows
+        self.batch_size, self._device = batch_size, device
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self.batch_size)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from step `start` on."""
+        for number in range(start, len(self)):
+            rows = self._rows[number * self.batch_size : (number + 1) * self.batch_size]
+            values, places = (torch.from_numpy(part).to(self._device) for part in (self._samples.take(rows), rows))
+            yield self._finish(values, places, epoch, number, None)
 
 
 class StreamedBatches:
@@ -122,19 +163,17 @@ class StreamedBatches:
     def __init__(
         self,
         samples: Samples,
+        finish: Finish,
         *,
         rows: np.ndarray,
         batch_size: int,
         device: torch.device,
-        seed: int = 0,
-        corrupt: Corrupt | None = None,
         buffer_bytes: int = BUFFER_BYTES,
     ) -> None:
         refuse_too_few(len(rows), batch_size)
-        self.batch_size, self._seed, self._device, self._count = batch_size, seed, device, len(rows)
+        self._finish, self.batch_size, self._device, self._count = finish, batch_size, device, len(rows)
         self._wanted = np.zeros(len(samples), bool)  # an eighth of what positions take
         self._wanted[rows] = True
-        self._finish = Finish(scale=samples.spec.scale, seed=seed, corrupt=corrupt)
         self._files = samples.shard_files()
         self._block_rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // samples.spec.sample_bytes))
         self._blocks = _blocks([shard.rows for shard in samples.manifest.shards], self._block_rows)
@@ -151,7 +190,7 @@ class StreamedBatches:
         """The batches of an epoch, from step `start` on."""
         if start >= len(self):
             return
-        order = _permutation(len(self._blocks.first), self._seed, epoch).numpy()
+        order = _permutation(len(self._blocks.first), self._finish.seed, epoch).numpy()
         groups = np.array_split(order, -(-len(order) // self._in_buffer))  # none much smaller than the others
         ends = np.cumsum([int(self._in_block[group].sum()) for group in groups])
         first = int(np.searchsorted(ends, start * self.batch_size, side="right"))
@@ -162,7 +201,7 @@ class StreamedBatches:
 
             def read_ahead(number: int) -> None:
                 if number < len(groups):
-                    seeds = (self._seed, epoch, number, 1)
+                    seeds = (self._finish.seed, epoch, number, 1)
                     ahead.append(reader.submit(self._filled, buffers[number % 2], groups[number], seeds))
 
             read_ahead(first)
@@ -179,7 +218,9 @@ class StreamedBatches:
                     place += len(parts[-1][1])
                     missing -= len(parts[-1][1])
                 stored, rows = parts[0] if len(parts) == 1 else (torch.cat(p) for p in zip(*parts, strict=True))
-                yield self._finish(stored.to(self._device), rows.to(self._device), epoch, step)
+                yield self._finish(
+                    stored.to(self._device), rows.to(self._device), epoch, step, epoch * len(self) + step
+                )
 
     def _filled(self, buffer: Tensor, group: np.ndarray, seeds: tuple[int, ...]) -> "_Buffer":
         """Read a group of blocks, and put the rows that are wanted in random order.
@@ -265,3 +306,8 @@ def _permutation(count: int, *seeds: int) -> Tensor:
 def stream_seed(*numbers: int) -> int:
     """One 63-bit seed for these numbers; near numbers give unrelated streams."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def global_generator(device: torch.device) -> torch.Generator:
+    """torch's own on a device: the one that the training loop seeds and keeps in checkpoints."""
+    return torch.cuda.default_generators[device.index or 0] if device.type == "cuda" else torch.default_generator

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load as parse
 from safetensors.torch import save as serialise
 from torch import Tensor
@@ -23,8 +24,7 @@ class CheckpointFile:
 
     def save(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Replace the file by `tensors` and `state` (anything JSON can hold)."""
-        content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        body = serialise(content, metadata={"state": json.dumps(state)})
+        body = serialise(copies(tensors), metadata={"state": json.dumps(state)})
         with atomic.replacing(self.path) as temporary:
             temporary.write_bytes(body + hashlib.sha256(body).digest())
 
@@ -38,3 +38,10 @@ class CheckpointFile:
             raise InputError(f"the checkpoint {self.path} is damaged: delete it to train afresh")
         header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
         return parse(body), json.loads(header["__metadata__"]["state"])
+
+
+def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each in memory of its own on the CPU, as safetensors wants them: tied weights share theirs."""
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }

@@ -10,6 +10,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
 from omegaconf import OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from ae_pipelines.errors import InputError
 
@@ -63,10 +64,16 @@ class Run(click.Command):
 
 
 def _input_error(error: BaseException | None) -> InputError | None:
-    """The `InputError` that an exception is or comes from."""
-    while error is not None and not isinstance(error, InputError):
+    """The `InputError` that an exception is or comes from; the chain may go round in a circle."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if isinstance(error, InputError):
+            return error
+        if isinstance(error, YAMLError):
+            return InputError(f"{error} Mend that file: it is part of the configuration")
+        seen.append(error)
         error = error.__cause__ or error.__context__
-    return error
+    return None
 
 
 def _run_command() -> Run:

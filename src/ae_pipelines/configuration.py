@@ -50,7 +50,12 @@ class ConfigLoader(OmegaConfigLoader):
                 raise InputError(f"no parameter called {name!r}; {suggestion(name, sorted(known))}")
 
     def _name(self, noun: str) -> str:
-        return str(self._given(noun).get("name", self["globals"][noun]))
+        """What the user says; a recipe may say which source it is for; what `globals.yml` says."""
+        given = self._given(noun).get("name")
+        if given is None and noun == "source":
+            recipes = super().__getitem__("parameters")["recipes"]
+            given = self._picked("recipe", recipes)[1].get("source")
+        return str(given if given is not None else self["globals"][noun])
 
     def _given(self, noun: str) -> dict[str, Any]:
         """What the user said of it: `recipe=conv` is short for `recipe.name=conv`."""

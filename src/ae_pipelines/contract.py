@@ -78,14 +78,33 @@ class SampleSpec(Options):
             raise InputError(f"{bad} of {len(samples)} samples given to the {owner} have NaN or Inf")
 
 
+class Task(Options):
+    """What a model is made for."""
+
+    samples: SampleSpec
+    """What its decoder gives."""
+    input_shape: tuple[int, ...]
+    """Of what its encoder takes: another than the samples' where a corruption changes it."""
+    classes: tuple[str, ...] = ()
+    """The labels that it may be told, sorted; none where samples have none, or the method wants none."""
+
+    @classmethod
+    def plain(cls, samples: SampleSpec, classes: tuple[str, ...] = ()) -> "Task":
+        """The encoder takes samples as they are."""
+        return cls(samples=samples, input_shape=samples.shape, classes=classes)
+
+
 class Contract(Options):
     """The text beside the weights (`contract.json`)."""
 
     part: Literal["autoencoder", "encoder", "decoder"]
     model: dict[str, Any]
     """Kind and every option: rebuilds the module."""
-    samples: SampleSpec
-    latent_size: int
+    task: Task
+    corruptions: list[dict[str, Any]]
+    """Done to the samples before the encoder saw them."""
+    latent_shape: tuple[int, ...]
+    """(d,), or (d, height, width) where the latent is a feature map."""
     preprocessing_sha256: str
     samples_id: str
     """The sample store that it was trained on."""
@@ -94,3 +113,12 @@ class Contract(Options):
     versions: dict[str, str]
     sha256: str = ""
     """Over all of the above and the names, dtypes, shapes and bytes of the tensors."""
+
+    @property
+    def samples(self) -> SampleSpec:
+        return self.task.samples
+
+    @property
+    def latent_size(self) -> int:
+        """d, of a latent vector or, for a feature map, of its mean over the positions."""
+        return self.latent_shape[0]

@@ -11,6 +11,7 @@ from ae_pipelines import progress
 from ae_pipelines.devices import in_parallel
 from ae_pipelines.errors import InputError
 from ae_pipelines.latents import COLUMNS, LatentBlock, LatentStream
+from ae_pipelines.models.method import pooled
 from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
 
@@ -18,14 +19,17 @@ ROWS_PER_PASS = 512
 
 
 def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = True) -> LatentStream:
-    """Latents of all samples and, unless told otherwise, their reconstruction errors, which need the decoder.
+    """Latents of all samples and, unless told otherwise, their reconstruction errors, if the model has a decoder.
 
-    Raises `InputError` if the samples do not fit the autoencoder.
+    A latent that is a feature map is written as its mean over the positions. Raises `InputError` if the samples
+    do not fit the autoencoder, or if it cannot encode.
     """
     contract = autoencoder.contract
-    for ability in ("encode", "decode")[: 1 + errors]:
-        if not hasattr(autoencoder.module, ability):
-            raise InputError(f"{contract.model['kind']} cannot {ability}, so embed cannot run: choose another method")
+    if not hasattr(autoencoder.module, "encode"):
+        raise InputError(
+            f"{contract.model['kind']} has no encoder, so embed cannot run: train a method with one, such as vae"
+        )
+    errors = errors and hasattr(autoencoder.module, "decode")
     contract.samples.refuse_other(samples.spec, contract.part)
     metadata = {
         "encoder_sha256": contract.sha256,
@@ -33,6 +37,7 @@ def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = Tr
         "run_id": contract.run_id or "",
         "preprocessing_sha256": contract.preprocessing_sha256,
         "samples_id": samples.id,
+        "latent": _said(contract.latent_shape),
     }
     return LatentStream(samples.index_batches(*COLUMNS), _blocks(autoencoder, samples, errors), metadata)
 
@@ -51,12 +56,20 @@ def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterat
 
 def latent_block(autoencoder: TrainedModel, x: Tensor, errors: bool = True) -> LatentBlock:
     """Latents and errors of inputs x (batch, *shape)."""
-    z = autoencoder.module.encode(x)  # type: ignore[operator]
+    z = autoencoder.module.encode(autoencoder.seen(x))
+    vectors = pooled(z).numpy()
     if not errors:
-        return LatentBlock(z.numpy())
-    residual = autoencoder.module.decode(z).sub_(x)  # type: ignore[operator]
+        return LatentBlock(vectors)
+    residual = autoencoder.module.decode(z).sub_(x)
     blurred = blurred_error(residual, x).numpy() if x.ndim == 4 else None
-    return LatentBlock(z.numpy(), mean_square(residual).numpy(), blurred)
+    return LatentBlock(vectors, mean_square(residual).numpy(), blurred)
+
+
+def _said(latent_shape: tuple[int, ...]) -> str:
+    """What a vector in the file is."""
+    if len(latent_shape) == 1:
+        return "the latent"
+    return "the mean over a latent feature map of " + " x ".join(map(str, latent_shape[1:]))
 
 
 def mean_square(values: Tensor) -> Tensor:

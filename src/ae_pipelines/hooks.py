@@ -35,6 +35,15 @@ class NeedsSamples(Protocol):
         ...
 
 
+@runtime_checkable
+class NeedsRecipe(Protocol):
+    """Options of a stage that not every method can serve."""
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        """`InputError` if this one cannot."""
+        ...
+
+
 class CheckHook:
     """Refuses what cannot work: parts before the first node runs, samples as soon as they are there, before
     training. A run without work does not pay for it."""
@@ -42,6 +51,7 @@ class CheckHook:
     def __init__(self) -> None:
         self._unchecked: list[Recipe] = []
         self._needs: list[NeedsSamples] = []
+        self._stages: list[NeedsRecipe] = []
         self._secrets: list[str] = []
 
     @hook_impl
@@ -50,6 +60,7 @@ class CheckHook:
         values = [catalog.load(name) for name in sorted(inputs)]
         self._unchecked = [value for value in values if isinstance(value, Recipe)]
         self._needs = [value for value in values if isinstance(value, NeedsSamples)]
+        self._stages = [value for value in values if isinstance(value, NeedsRecipe)]
         self._secrets = secrets_among(run_params.get("runtime_params") or {})
 
     @hook_impl(tryfirst=True)
@@ -60,7 +71,10 @@ class CheckHook:
                 "put it into conf/local/credentials.yml"
             )
         while self._unchecked:
-            self._unchecked.pop().check()
+            recipe = self._unchecked.pop()
+            recipe.check()
+            for stage in self._stages:
+                stage.check_recipe(recipe)
         for samples in (value for value in inputs.values() if isinstance(value, Samples)):
             while self._needs:
                 self._needs.pop().check_samples(samples)

@@ -82,6 +82,15 @@ class Latents:
         """Of a column, over the rows of a split."""
         return float(self.column(name)[self.rows(split)].mean())
 
+    @property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        return list(self.table.columns)
+
+    def errors(self, split: str) -> dict[str, float]:
+        """The mean of each error column over the rows of a split; none where the model has no decoder."""
+        return {name: self.mean(name, split) for name in ERRORS if name in self.names}
+
     @cached_property
     def labelled(self) -> np.ndarray:
         """A bool a row."""
@@ -111,7 +120,7 @@ class LatentsFile(Latents):
             file = pq.read_metadata(path)
             schema = file.schema.to_arrow_schema()
             self._size, self._count = schema.field("latent").type.list_size, file.num_rows
-            self._names = schema.names
+            self._names: list[str] = schema.names
         self.metadata = {
             key.decode().removeprefix("ae_pipelines."): value.decode()
             for key, value in (schema.metadata or {}).items()
@@ -124,6 +133,10 @@ class LatentsFile(Latents):
     @property
     def size(self) -> int:
         return self._size
+
+    @property
+    def names(self) -> list[str]:
+        return self._names
 
     def column(self, name: str) -> pd.Series:
         return self._read([name]).column(0).to_pandas()

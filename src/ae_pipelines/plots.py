@@ -26,21 +26,22 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tup
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def reconstructions(samples: np.ndarray, outputs: np.ndarray, title: str) -> "Figure":
-    """Above, inputs; below, what the model makes of them: images (n, channels, height, width) side by side,
-    vectors (n, features) as the rows of two heat maps."""
-    draw = _pairs_of_images if samples.ndim == 4 else _heat_maps
-    figure = draw(samples, outputs)
+def examples(rows: dict[str, np.ndarray], title: str) -> "Figure":
+    """Rows of samples by name, one below the other: images (n, channels, height, width) side by side, vectors
+    (n, features) as heat maps."""
+    images = next(iter(rows.values())).ndim == 4
+    figure = (_rows_of_images if images else _heat_maps)(rows)
     figure.suptitle(title, fontsize=10)
     return figure
 
 
-def _pairs_of_images(images: np.ndarray, outputs: np.ndarray) -> "Figure":
-    count = len(images)
-    unit = images.min() >= 0 and images.max() <= 1
-    low, high = (0.0, 1.0) if unit else np.quantile(images, (0.01, 0.99))
-    figure, axes = _figure(0.9 * count + 0.9, 2.5, 2, count)
-    for row, (name, pictures) in enumerate((("input", images), ("output", outputs))):
+def _rows_of_images(rows: dict[str, np.ndarray]) -> "Figure":
+    count = len(next(iter(rows.values())))
+    figure, axes = _figure(0.9 * count + 0.9, 0.95 * len(rows) + 0.5, len(rows), count)
+    clean = rows.get("sample", next(iter(rows.values())))
+    unit = clean.min() >= 0 and clean.max() <= 1
+    low, high = (0.0, 1.0) if unit else np.quantile(clean, (0.01, 0.99))
+    for row, (name, pictures) in enumerate(rows.items()):
         for axis, picture in zip(axes[row], pictures, strict=True):
             _show(axis, (picture - low) / (high - low))
         axes[row, 0].set_ylabel(name)
@@ -55,18 +56,26 @@ def _show(axis: "Axes", picture: np.ndarray) -> None:
     axis.set_yticks([])
 
 
-def _heat_maps(vectors: np.ndarray, outputs: np.ndarray) -> "Figure":
-    figure, axes = _figure(9.0, 4.5, 2, 1)
-    most = float(np.quantile(np.abs(vectors), 0.99)) or 1.0
-    for axis, name, values in zip(axes[:, 0], ("input", "output"), (vectors, outputs), strict=True):
+def _heat_maps(rows: dict[str, np.ndarray]) -> "Figure":
+    figure, axes = _figure(9.0, 2.0 * len(rows) + 0.5, len(rows), 1)
+    clean = rows.get("sample", next(iter(rows.values())))
+    most = float(np.quantile(np.abs(clean), 0.99)) or 1.0
+    for axis, (name, values) in zip(axes[:, 0], rows.items(), strict=True):
         values = values.reshape(len(values), -1)
         shown = axis.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
         axis.set_ylabel(f"{name}: samples")
         axis.set_yticks([])
-    axes[0, 0].set_xticks([])
-    axes[1, 0].set_xlabel("feature")
+        axis.set_xticks([])
+    axes[-1, 0].xaxis.set_major_locator(_whole_numbers())
+    axes[-1, 0].set_xlabel("feature")
     figure.colorbar(shown, ax=list(axes[:, 0]), label="value as the model sees it")
     return figure
+
+
+def _whole_numbers() -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(integer=True)
 
 
 def rejects_summary(manifest: "Manifest", reasons: pd.Series) -> "Figure":
@@ -153,16 +162,24 @@ def confusion_matrix(counts: pd.DataFrame, accuracy: float) -> "Figure":
 
 
 def learning_curves(history: list[dict[str, Any]]) -> "Figure":
-    """Loss terms by epoch on train and validation batches, and the learning rate."""
+    """Loss terms by epoch on train and validation batches, and the learning rate; a line where a phase begins."""
     table = pd.DataFrame(history)
     epochs = np.arange(1, len(table) + 1)
-    figure, axes = _figure(9.0, 3.6, 1, 2)
-    for name in table.columns:
-        if name.startswith(("train/", "validation/")):
-            style = "-" if name.startswith("train/") else "--"
-            axes[0, 0].plot(epochs, table[name], style, label=name.replace("/", " · "))
-    axes[0, 0].set(xlabel="epoch", yscale="log", title="loss")
+    figure, axes = _figure(10.0, 4.0, 1, 2)
+    names = [name.removeprefix("train/") for name in table.columns if name.startswith("train/")]
+    for number, name in enumerate(names):
+        for kind, style in (("train", "-"), ("validation", "--")):
+            if (column := f"{kind}/{name}") in table:
+                label = f"{kind} · {name.replace('/', ' · ')}"
+                axes[0, 0].plot(epochs, table[column], style, color=f"C{number}", label=label)
+    terms = table.filter(regex="^(train|validation)/")
+    positive = bool((terms.isna() | (terms > 0)).to_numpy().all())
+    axes[0, 0].set(xlabel="epoch", yscale="log" if positive else "linear", title="loss terms")
     axes[0, 0].legend(fontsize=8)
     axes[0, 1].plot(epochs, table["learning_rate"], color="0.4")
     axes[0, 1].set(xlabel="epoch", title="learning rate")
+    axes[0, 1].set_ylim(bottom=0)
+    for start in np.flatnonzero(table["phase"] != table["phase"].shift())[1:]:
+        for axis in axes[0]:
+            axis.axvline(start + 0.5, color="0.7", linewidth=0.8)
     return figure

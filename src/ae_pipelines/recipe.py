@@ -1,14 +1,24 @@
 """A recipe: which method learns, from which batches, and how it is trained. Cheap to import."""
 
-from typing import Annotated, Literal
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ByteSize, Field
 
-from ae_pipelines.corruptions import CorruptionChoice
+from ae_pipelines.contract import Task
+from ae_pipelines.corruptions import CorruptionChoice, corrupted_spec
 from ae_pipelines.errors import InputError
-from ae_pipelines.models import ModelChoice
+from ae_pipelines.models import MODELS, ModelChoice
 from ae_pipelines.options import Options
 from ae_pipelines.samples import Samples
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ae_pipelines.batches import Batch
+    from ae_pipelines.models import Player
+    from ae_pipelines.models.method import Method
 
 Share = Annotated[float, Field(ge=0, lt=0.9)]
 
@@ -19,6 +29,9 @@ class LoaderOptions(Options):
     batch_size: Annotated[int, Field(gt=0)] = 256
     corruptions: list[CorruptionChoice] = []
     """Done to the input in this order; the target stays clean."""
+    binarise: bool = False
+    """Values in [0, 1] become 0 or 1, drawn with that probability anew in each epoch, before any corruption: the
+    binary samples on which likelihoods are compared (Salakhutdinov & Murray 2008)."""
     memory_budget: Annotated[ByteSize, Field(gt=0)] = ByteSize(10**9)
     """Samples that take more are streamed from the store instead of held in memory: 1GB, 500MB, bytes."""
 
@@ -36,9 +49,11 @@ class TrainOptions(Options):
     """Given, it counts instead of `steps`."""
     until_epoch: Annotated[int, Field(gt=0)] | None = None
     """Go on with the finished training of the same recipe until it has so many epochs, instead of starting
-    afresh. A total, so that a run that is repeated does not train further."""
+    afresh. A total, so that a run that is repeated does not train further; of the last phase, if there are several."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     """Of Adam (Kingma & Ba 2015); the peak, when the schedule is not constant."""
+    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """How slowly Adam's mean of gradients forgets; Radford et al. 2016 give 0.5 for GANs."""
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
     """cosine: from the peak to zero; one_cycle: up for 30 % of the steps, then down (Smith & Topin 2018)."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -54,6 +69,8 @@ class TrainOptions(Options):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; None tries a few and takes the fastest."""
+    start_from: Path | None = None
+    """A folder with a trained autoencoder or encoder: its encoder's weights are what this one starts from."""
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 15.0
     """At most this much work is lost when the process is killed (checked every 50 steps)."""
@@ -63,6 +80,8 @@ class Recipe(Options):
     """What `conf/base/parameters/recipes/<name>.yml` holds."""
 
     name: str = "unnamed"
+    source: str | None = None
+    """Where samples come from when the user does not say."""
     model: ModelChoice
     loader: LoaderOptions = LoaderOptions()
     training: TrainOptions = TrainOptions()
@@ -72,13 +91,100 @@ class Recipe(Options):
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
 
+    def check_ability(self, ability: Literal["encode", "decode"], stage: str) -> None:
+        """`InputError` if the method cannot do what a stage needs."""
+        if not hasattr(MODELS.maker(self.model.kind), ability):
+            half = {"encode": "encoder", "decode": "decoder"}[ability]
+            able = ", ".join(kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), ability))
+            raise InputError(
+                f"{self.model.kind} has no {half}, so {stage} cannot run: choose a method with one ({able}), or run "
+                "without it, such as kedro run --pipelines=ingest,fit"
+            )
+
+    def task(self, samples: Samples) -> Task:
+        """What the model is made for; `InputError` if a corruption cannot take these samples."""
+        spec = samples.spec
+        if self.loader.binarise and not spec.bounded:
+            raise InputError("loader.binarise needs images, whose values lie in [0, 1]: leave it out")
+        seen = corrupted_spec([choice.build() for choice in self.loader.corruptions], spec)
+        return Task(samples=spec, input_shape=seen.shape, classes=samples.classes())
+
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` if there are too few samples to learn from, or none to judge by."""
+        """`InputError` if there are too few samples to learn from, none to judge by, or if they do not suit the
+        method: found by one small batch of zeros."""
         samples.rows("test")
         train = samples.rows("train")
-        left = len(train) - int(samples.held_out(self.training.validation_share).sum())
+        learning = train[~samples.held_out(self.training.validation_share)[train]]
+        left = len(learning)
         if left < self.loader.batch_size:
             raise InputError(
                 f"{left} train samples ({len(train)} less those held out for validation) do not fill one batch of "
                 f"{self.loader.batch_size}: give more samples or a smaller recipe.loader.batch_size"
             )
+        task = self.task(samples)
+        model = self.check_task(task)
+        if model.wants_labels:
+            teaching = int(model.learns_from(_numbers(samples, task)[learning]).sum())
+            if teaching < self.loader.batch_size:
+                raise InputError(
+                    f"{self.model.kind} can learn from {teaching} of {left} train samples only (others have no label, "
+                    f"or one that is kept from it), too few for a batch of {self.loader.batch_size}: give more labels "
+                    "or a smaller recipe.loader.batch_size"
+                )
+
+    def check_task(self, task: Task) -> "Method":
+        """The model; `InputError` if the method cannot learn this with these options."""
+        import torch
+
+        from ae_pipelines.batches import Batch
+
+        with torch.random.fork_rng():
+            model = self.model.build(task)
+        count = min(2, self.loader.batch_size)
+        shown, target = torch.zeros(count, *task.input_shape), torch.zeros(count, *task.samples.shape)
+        batch = Batch(shown, target, torch.arange(count), torch.zeros(count, dtype=torch.int64), shown, 0)
+        with torch.no_grad(), torch.random.fork_rng():
+            for player in (player for phase in model.phases() for player in phase.players):
+                self._try(player, batch)
+            latent = model.eval().encode(shown)[0].numel() if hasattr(model, "encode") else 0
+        if self.loader.corruptions and not model.takes_corruptions:
+            raise InputError(f"{self.model.kind} does not look at corrupted inputs: leave loader.corruptions out")
+        if model.wants_second_view and not self.loader.corruptions:
+            raise InputError(
+                f"{self.model.kind} learns from two corrupted views of each sample, but loader.corruptions is empty: "
+                "give one, such as [{kind: gaussian_noise}]"
+            )
+        if model.may_copy and not self.loader.corruptions and latent >= prod(task.input_shape):
+            raise InputError(
+                f"{latent} latents for samples of {prod(task.input_shape)} values: {self.model.kind} would learn to "
+                f"copy them. Give model.latent_size below {prod(task.input_shape)}, or a corruption, or a penalty"
+            )
+        return model
+
+    def _try(self, player: "Player", batch: "Batch") -> None:
+        try:
+            player.terms(batch)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):  # torch's, of batch norm
+                raise
+            raise InputError(
+                f"batch norm cannot learn from one value a channel, in {player.name}, with "
+                f"batches of {self.loader.batch_size}: give a larger loader.batch_size, larger images or less channels"
+            ) from error
+
+
+def _numbers(samples: Samples, task: Task) -> "Tensor":
+    import torch
+
+    return torch.from_numpy(samples.label_numbers(task.classes))
+
+
+class EmbedOptions(Options):
+    """How samples become latents."""
+
+    errors: bool = True
+    """Whether reconstruction errors, for which the decoder is needed, are written beside the latents."""
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        """`InputError` if a model of this recipe has no encoder."""
+        recipe.check_ability("encode", "embed")

@@ -82,8 +82,8 @@ class Choice(Options):
             raise InputError(f"{self.registry.noun} {self.kind!r}: {explain(error, schema)}") from error
         options = {name: getattr(checked, name) for name in schema.model_fields}
         for value in options.values():
-            if isinstance(value, Choice):
-                value.check()
+            for choice in _choices(value):
+                choice.check()
         return options
 
     def build(self, *given: Any) -> Any:
@@ -92,7 +92,15 @@ class Choice(Options):
 
     def described(self) -> dict[str, Any]:
         """Plain data that rebuilds the same part: the kind and every option, nested ones too."""
-        plain = {
-            name: value.described() if isinstance(value, Choice) else value for name, value in self.check().items()
-        }
-        return {"kind": self.kind, **plain}
+        return {"kind": self.kind, **{name: _plain(value) for name, value in self.check().items()}}
+
+
+def _choices(value: Any) -> list[Choice]:
+    """The choices that an option's value is or holds."""
+    return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, Choice)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value.described() if isinstance(value, Choice) else value

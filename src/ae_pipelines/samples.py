@@ -234,6 +234,18 @@ class Samples:
         table = pd.DataFrame([(*key, count) for key, count in counts.items()], columns=["split", "label", "samples"])
         return table.dropna(subset="label").set_index(["split", "label"])["samples"]
 
+    def classes(self) -> tuple[str, ...]:
+        """The different labels in the train split, sorted."""
+        labels = self.labels()
+        train = labels.index.get_level_values("split") == "train"
+        return tuple(sorted(labels[train].index.get_level_values("label").astype(str)))
+
+    def label_numbers(self, classes: tuple[str, ...]) -> np.ndarray:
+        """Each sample's place in `classes`, int64; -1 without a label, or with one that is not among them."""
+        numbers = {name: number for number, name in enumerate(classes)}
+        columns = (batch.column(0).to_pylist() for batch in self.index_batches("label"))
+        return np.array([numbers.get(label, -1) for labels in columns for label in labels], np.int64)
+
     def distinct(self, at_least: int) -> int:
         """How many different contents there are; counting ends at `at_least`."""
         found: set[str] = set()

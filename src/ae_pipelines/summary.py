@@ -17,14 +17,15 @@ ROWS = (
 )
 PLACES = (
     *("rejects", "rejects_summary", "latents", "clusters", "predictions"),
-    *("reconstructions", "latent_map", "confusion_matrix", "learning_curves"),
+    *("examples", "latent_map", "confusion_matrix", "learning_curves"),
 )
 
 
 def summary(pipeline: Pipeline, catalog: CatalogProtocol) -> str:
-    """What was taken in, and each measure beside its PCA control, as far as this pipeline made them."""
+    """What was taken in, what the method measures, and each measure with a PCA control beside it, as far as this
+    pipeline made them."""
     made = pipeline.all_outputs()
-    lines = _taken_in(made, catalog) + _measured(made, catalog)
+    lines = _taken_in(made, catalog) + _of_the_method(made, catalog) + _measured(made, catalog)
     if not lines:
         return ""
     places = [name for name in PLACES if name in made]
@@ -47,6 +48,14 @@ def _taken_in(made: set[str], catalog: CatalogProtocol) -> list[str]:
     if counts.get("removed"):
         text += f"; {counts['removed']:,} gone from the source since the last ingest"
     return ["", text]
+
+
+def _of_the_method(made: set[str], catalog: CatalogProtocol) -> list[str]:
+    """Loss terms on the test split and what only this method measures."""
+    if "fit_metrics" not in made:
+        return []
+    metrics = catalog.load("fit_metrics")
+    return ["", *(f"{name.replace('_', ' '):38}{value:>12.5g}" for name, value in metrics.items())]
 
 
 def _measured(made: set[str], catalog: CatalogProtocol) -> list[str]:

@@ -7,8 +7,9 @@ On disk: `weights.safetensors`, which carries the contract in its header and so 
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,13 +17,16 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
-from torch import Tensor, nn
+from torch import Tensor
 
 import ae_pipelines
 from ae_pipelines import atomic, progress
-from ae_pipelines.contract import Contract
-from ae_pipelines.errors import InputError
+from ae_pipelines.checkpoints import copies
+from ae_pipelines.contract import Contract, Task
+from ae_pipelines.corruptions import Corruption, CorruptionChoice, one_after_another
+from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.models import ModelChoice
+from ae_pipelines.models.method import Method, pooled
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
 
@@ -35,17 +39,19 @@ WEIGHTS = "weights.safetensors"
 class TrainedModel:
     """A module in evaluation mode and what it promises."""
 
-    module: nn.Module
+    module: Method
     contract: Contract
 
     @classmethod
-    def of(cls, module: nn.Module, part: Part, recipe: Recipe, samples: Samples) -> Self:
-        """`module` as trained by `recipe` on `samples`."""
+    def of(cls, module: Method, recipe: Recipe, task: Task, samples: Samples) -> Self:
+        """`module` as trained by `recipe` for `task` on `samples`."""
+        module.eval()
         contract = Contract(
-            part=part,
+            part="autoencoder",
             model=recipe.model.described(),
-            samples=samples.spec,
-            latent_size=int(module.latent_size),  # type: ignore[arg-type]
+            task=task if module.wants_labels else task.model_copy(update={"classes": ()}),
+            corruptions=[choice.described() for choice in recipe.loader.corruptions],
+            latent_shape=_latent_shape(module, task),
             preprocessing_sha256=samples.spec.preprocessing_sha256,
             samples_id=samples.id,
             recipe=recipe.name,
@@ -56,10 +62,11 @@ class TrainedModel:
                 "python": platform.python_version(),
             },
         )
-        return cls(module.eval(), _sealed(contract, module.state_dict()))
+        return cls(module, _sealed(contract, module.state_dict()))
 
     def part(self, part: Literal["encoder", "decoder"]) -> "TrainedModel":
-        """The encoder or the decoder by itself, sharing its weights with this model."""
+        """The encoder or the decoder by itself, sharing its weights with this model; of a method without this half,
+        a part that refuses by name."""
         module = _without_other_half(_build(self.contract), part)
         module.load_state_dict({name: t for name, t in self.module.state_dict().items() if name.startswith(part)})
         contract = self.contract.model_copy(update={"part": part})
@@ -71,28 +78,80 @@ class TrainedModel:
         Raises `InputError` for samples that break the contract, saying what differs.
         """
         self._need("encode")
-        self.contract.samples.refuse_misfit(samples, self.contract.part)
         with torch.inference_mode():
-            return np.concatenate([self.module.encode(x).numpy() for x in self._inputs(samples)])  # type: ignore[operator]
+            return np.concatenate([pooled(self.module.encode(x)).numpy() for x in self._inputs(samples)])
 
-    def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Samples (batch, *shape), float32 (images in [0, 1]), of latents (batch, latent_size)."""
+    def decode(self, latents: np.ndarray, labels: Sequence[str | None] | None = None) -> np.ndarray:
+        """Samples (batch, *shape), float32 (images in [0, 1]), of latents (batch, *latent_shape).
+
+        A conditional method may be told a label for each, None where it is unknown.
+        """
         self._need("decode")
-        if latents.ndim != 2 or latents.shape[1] != self.contract.latent_size:
+        if latents.shape[1:] != self.contract.latent_shape:
+            expected = ", ".join(map(str, self.contract.latent_shape))
             raise InputError(
-                f"the {self.contract.part} takes latents of shape (batch, {self.contract.latent_size}), "
-                f"given {latents.shape}"
+                f"the {self.contract.part} takes latents of shape (batch, {expected}), given {latents.shape}"
             )
+        z = torch.from_numpy(latents.astype(np.float32))
         with torch.inference_mode():
-            return self.module.decode(torch.from_numpy(latents.astype(np.float32))).numpy()  # type: ignore[operator]
+            if labels is None:
+                return self.module.decode(z).numpy()
+            return self.module.decode(z, self._numbers(labels, len(z))).numpy()
 
     def reconstruct(self, samples: np.ndarray) -> np.ndarray:
         """What the model makes of samples (batch, *shape), float32 (images in [0, 1])."""
-        return self.decode(self.encode(samples))
+        for ability in ("encode", "decode"):
+            self._need(ability)
+        with torch.inference_mode():
+            made = [self.module.decode(self.module.encode(x)).numpy() for x in self._inputs(samples)]
+        return np.concatenate(made)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Inputs of the encoder for clean samples x (batch, *shape): only corruptions that change the shape, such as
+        downscale, are done."""
+        for corruption in self._reshaping:
+            x = corruption(x, torch.Generator())
+        return x
+
+    def corrupted(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Samples (batch, *shape) as the encoder was given them in training, float32."""
+        x = torch.from_numpy(samples).to(torch.float32) * self.contract.samples.scale
+        corrupt = one_after_another(self._corruptions)
+        return x.numpy() if corrupt is None else corrupt(x, torch.Generator().manual_seed(seed)).numpy()
+
+    @cached_property
+    def _corruptions(self) -> list[Corruption]:
+        return [CorruptionChoice(**choice).build() for choice in self.contract.corruptions]
+
+    @cached_property
+    def _reshaping(self) -> list[Corruption]:
+        found: list[Corruption] = []
+        spec = self.contract.samples
+        if spec.shape == self.contract.task.input_shape:
+            return found  # a corruption may need a file, which encoding should not
+        for corruption in self._corruptions:
+            before, spec = spec, corruption.corrupted_spec(spec)
+            found += [corruption] if spec.shape != before.shape else []
+        return found
 
     def _inputs(self, samples: np.ndarray, size: int = 4096) -> Iterator[Tensor]:
+        self.contract.samples.refuse_misfit(samples, self.contract.part)
         for start in range(0, len(samples), size):
-            yield torch.from_numpy(samples[start : start + size]).to(torch.float32) * self.contract.samples.scale
+            clean = torch.from_numpy(samples[start : start + size]).to(torch.float32) * self.contract.samples.scale
+            yield self.seen(clean)
+
+    def _numbers(self, labels: Sequence[str | None], count: int) -> Tensor:
+        kind, classes = self.contract.model["kind"], self.contract.task.classes
+        if not self.module.conditional:
+            raise InputError(f"this {kind} was trained without labels, so it cannot be told any: leave them out")
+        unknown = sorted({label for label in labels if label is not None and label not in classes})
+        if unknown or len(labels) != count:
+            raise InputError(
+                f"given {len(labels)} labels for {count} latents"
+                + (f", of which the {kind} does not know {first_of(unknown)}" if unknown else "")
+                + f"; give one of {first_of(classes)}, or None, for each"
+            )
+        return torch.tensor([-1 if label is None else classes.index(label) for label in labels])
 
     def _need(self, ability: str) -> None:
         half = {"encode": "encoder", "decode": "decoder"}[ability]
@@ -107,9 +166,9 @@ class TrainedModel:
     def save(self, folder: Path) -> None:
         """Write weights and contract; the old ones stand until the new weights are whole."""
         text = self.contract.model_dump_json(indent=2)
-        tensors = {name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}
+        weights = copies(self.module.state_dict())
         with atomic.replacing(folder / WEIGHTS) as temporary:
-            temporary.write_bytes(serialise(tensors, metadata={"contract": text}))
+            temporary.write_bytes(serialise(weights, metadata={"contract": text}))
         atomic.write_text(folder / "contract.json", text)
 
     @classmethod
@@ -129,12 +188,35 @@ class TrainedModel:
         return cls(module.eval(), contract)
 
 
-def _build(contract: Contract) -> nn.Module:
+def start_from(model: Method, folder: Path) -> None:
+    """Give `model`'s encoder the weights of the encoder that was saved in `folder`; `InputError` unless it has the
+    same layers."""
+    earlier = TrainedModel.load(folder)
+    weights = {name: t for name, t in earlier.module.state_dict().items() if name.startswith("encoder.")}
+    own = {name: t for name, t in model.state_dict().items() if name.startswith("encoder.")}
+    if {name: t.shape for name, t in weights.items()} != {name: t.shape for name, t in own.items()}:
+        raise InputError(
+            f"training.start_from: the encoder in {folder} (recipe {earlier.contract.recipe}, "
+            f"{len(weights)} tensors, {sum(t.numel() for t in weights.values()):,} values) does not have the layers of "
+            f"this recipe's ({len(own)} tensors, {sum(t.numel() for t in own.values()):,} values): give both the same "
+            "model.net and latent_size"
+        )
+    model.load_state_dict(weights, strict=False)
+
+
+def _build(contract: Contract) -> Method:
     with torch.random.fork_rng():
-        return ModelChoice(**contract.model).build(contract.samples)
+        return ModelChoice(**contract.model).build(contract.task)
 
 
-def _without_other_half(module: nn.Module, part: Literal["encoder", "decoder"]) -> nn.Module:
+def _latent_shape(module: Method, task: Task) -> tuple[int, ...]:
+    if not hasattr(module, "encode"):
+        return (module.latent_size,)
+    with torch.inference_mode():
+        return tuple(module.encode(torch.zeros(1, *task.input_shape)).shape[1:])
+
+
+def _without_other_half(module: Method, part: Literal["encoder", "decoder"]) -> Method:
     for name, _ in list(module.named_children()):
         if name != part:
             delattr(module, name)

@@ -10,6 +10,8 @@ from kedro.framework.startup import bootstrap_project
 from making import PROJECT
 
 from ae_pipelines import latents
+from ae_pipelines.errors import InputError
+from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
 
 
@@ -43,7 +45,7 @@ def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_run
     for name in ("cluster/pca_accuracy", "embed/reconstruction_error", "ingest/accepted", "fit/loss"):
         assert name in record.data.metrics
     kept = {path.name for path in (trained.parent / "mlartifacts").rglob("*") if path.is_file()}
-    assert {"latent_map.png", "confusion_matrix.png", "reconstructions.png", "contract.json"} <= kept
+    assert {"latent_map.png", "confusion_matrix.png", "examples.png", "learning_curves.png", "contract.json"} <= kept
 
 
 def test_a_second_run_with_nothing_missing_does_nothing_and_a_missing_file_is_made_again(run, mlflow_runs):
@@ -66,8 +68,6 @@ def test_two_sessions_in_one_process_are_two_runs(run, mlflow_runs):
 
 
 def test_an_encoder_alone_gives_the_latents_of_the_file(trained):
-    from ae_pipelines.samples import Samples
-
     values = Samples(trained / "02_intermediate/samples").read()
     found = latents.read(trained / "07_model_output/latents.parquet")
     encoder = TrainedModel.load(trained / "06_models/encoder")
@@ -81,10 +81,62 @@ def test_training_again_on_the_same_data_gives_the_same_weights(run):
         assert one.equal(other)
 
 
-@pytest.mark.parametrize("recipe", ["conv", "course", "denoising"])
-def test_the_other_recipes_train_too(run, recipe):
-    data = run("ingest", "fit", "embed", recipe={"name": recipe, "training": {"epochs": 1, "threads": 1}})
-    assert TrainedModel.load(data / "06_models/encoder").contract.recipe == recipe
+RECIPES = sorted(path.stem for path in (PROJECT / "conf/base/parameters/recipes").glob("*.yml"))
+WITHOUT_ENCODER = ("gan", "dcgan", "cgan")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, recipe):
+    pipelines = ["ingest", "fit"] if recipe in WITHOUT_ENCODER else ["ingest", "fit", "embed"]
+    data = run(*pipelines, recipe={"name": recipe, "training": {"epochs": 1, "threads": 1}})
+    assert TrainedModel.load(data / "06_models/autoencoder").contract.recipe == recipe
+    (record,) = mlflow_runs()
+    assert record.info.status == "FINISHED"
+    assert any("/train/" in name for name in record.data.metrics)
+    assert any(name.startswith("fit/test/") for name in record.data.metrics)
+    for picture in ("examples", "learning_curves"):
+        assert (data / f"08_reporting/{picture}.png").stat().st_size > 5000
+    if recipe not in WITHOUT_ENCODER:
+        found = latents.read(data / "07_model_output/latents.parquet")
+        assert np.isfinite(found.vectors).all()
+
+
+def test_a_method_without_decoder_goes_through_the_main_job_without_reconstruction_errors(run, mlflow_runs):
+    data = run("train", recipe={"name": "siamese", "training": {"epochs": 2, "threads": 1}})
+    found = latents.read(data / "07_model_output/latents.parquet")
+    assert found.errors("test") == {}
+    with pytest.raises(InputError, match="siamese has no decoder"):
+        TrainedModel.load(data / "06_models/decoder").decode(found.vectors)
+    (record,) = mlflow_runs()
+    assert record.info.status == "FINISHED"
+    assert 0 < record.data.metrics["fit/one_shot_accuracy"] <= 1
+
+
+@pytest.mark.parametrize("recipe", WITHOUT_ENCODER)
+def test_a_method_without_encoder_refuses_the_main_job_by_name_before_anything_runs(run, tmp_path, recipe):
+    with pytest.raises(InputError, match=r"gan has no encoder, so embed cannot run: .*vae"):
+        run("train", recipe={"name": recipe})
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_recipe_may_name_the_source_it_is_for_and_the_user_has_the_last_word(run):
+    small = {"name": "inpainting", "training": {"epochs": 1, "threads": 1}}
+    shape = Samples(run("ingest", recipe=small) / "02_intermediate/samples").spec.shape
+    assert shape == (3, 32, 32)
+    data = run("ingest", recipe=small, source="digits")
+    assert Samples(data / "02_intermediate/samples").spec.shape == (1, 8, 8)
+
+
+def test_the_half_product_says_that_its_vectors_are_pooled_from_a_feature_map(run):
+    model = {"net": {"kind": "conv", "channels": [4, 8], "latent": "map"}, "latent_size": 6}
+    recipe = {"name": "conv_denoising", "model": model, "training": {"epochs": 1, "threads": 1}}
+    data = run("ingest", "fit", "embed", recipe=recipe)
+    found = latents.read(data / "07_model_output/latents.parquet")
+    assert found.size == 6
+    assert found.metadata["latent"] == "the mean over a latent feature map of 2 x 2"
+    encoder = TrainedModel.load(data / "06_models/encoder")
+    values = Samples(data / "02_intermediate/samples").read()
+    np.testing.assert_allclose(encoder.encode(values), found.vectors, atol=1e-5)
 
 
 def test_mnist_itself_goes_through(run, test_data):
@@ -105,7 +157,7 @@ def test_every_structured_parameter_reaches_its_node_typed():
     from kedro.framework.project import pipelines
 
     names = {name for name in pipelines["__default__"].inputs() if name.startswith("params:")}
-    assert names == {"params:ingest", "params:recipe", "params:cluster", "params:classify"}
+    assert names == {f"params:{name}" for name in ("ingest", "recipe", "embed", "cluster", "classify")}
     assert all(isinstance(catalog.load(name), BaseModel) for name in names)
 
 

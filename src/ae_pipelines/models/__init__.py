@@ -12,11 +12,7 @@ if TYPE_CHECKING:
     from ae_pipelines.batches import Batch
 
 MODELS = Registry("model", __name__)
-"""Makers take a `SampleSpec` and give an `nn.Module` with `phases()`.
-
-A module that can encode keeps all that `encode` needs in its child `encoder`, likewise `decode` and
-`decoder`, and says `latent_size`: so the two halves can be taken apart and saved by themselves.
-"""
+"""Makers take a `Task` and give a `Method` (`models/method.py`)."""
 
 
 class ModelChoice(Choice):
@@ -41,3 +37,8 @@ class Phase:
 
     name: str
     players: list[Player]
+    epochs: int | None = None
+    """None: as many as the recipe says."""
+    judged: bool = True
+    """Whether a lower sum of loss terms means a better model: then the best weights are kept. Not so where
+    players oppose each other; then the last weights are kept, and training is not ended early."""

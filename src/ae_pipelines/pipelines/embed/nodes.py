@@ -3,9 +3,8 @@
 from typing import Any
 
 from ae_pipelines.latents import Latents, LatentStream
+from ae_pipelines.recipe import EmbedOptions
 from ae_pipelines.samples import Samples
-
-SHOWN = 12
 
 
 def take_apart(autoencoder: Any) -> tuple[Any, Any]:
@@ -13,11 +12,11 @@ def take_apart(autoencoder: Any) -> tuple[Any, Any]:
     return autoencoder.part("encoder"), autoencoder.part("decoder")
 
 
-def embed(autoencoder: Any, samples: Samples) -> LatentStream:
+def embed(autoencoder: Any, samples: Samples, options: EmbedOptions) -> LatentStream:
     """A latent vector and reconstruction errors for every sample."""
     from ae_pipelines import export
 
-    return export.latent_stream(autoencoder, samples)
+    return export.latent_stream(autoencoder, samples, options.errors)
 
 
 def embed_by_pca(samples: Samples, autoencoder: Any) -> LatentStream:
@@ -28,19 +27,7 @@ def embed_by_pca(samples: Samples, autoencoder: Any) -> LatentStream:
 
 
 def measure(latents: Latents, pca_latents: Latents) -> dict[str, float]:
-    """Mean reconstruction error of the test split, beside PCA's."""
-    return {
-        "reconstruction_error": latents.mean("reconstruction_error", "test"),
-        "pca_reconstruction_error": pca_latents.mean("reconstruction_error", "test"),
-        "rows": float(len(latents)),
-        "latent_size": float(latents.size),
-    }
-
-
-def draw_reconstructions(autoencoder: Any, samples: Samples) -> Any:
-    """Some test samples beside what the autoencoder makes of them."""
-    from ae_pipelines import plots
-
-    shown = samples.take(samples.rows("test")[:SHOWN])
-    title = f"{samples.manifest.source}, {autoencoder.contract.recipe}: test samples and their reconstructions"
-    return plots.reconstructions(shown * samples.spec.scale, autoencoder.reconstruct(shown), title)
+    """Mean reconstruction errors of the test split, where there are any, beside PCA's."""
+    errors = latents.errors("test")
+    control = {f"pca_{name}": error for name, error in pca_latents.errors("test").items() if name in errors}
+    return errors | control | {"rows": float(len(latents)), "latent_size": float(latents.size)}

@@ -7,18 +7,13 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(nodes.take_apart, "autoencoder", ["encoder", "decoder"], name="take_apart"),
-            Node(nodes.embed, ["autoencoder", "samples"], "latents", name="embed_samples"),
+            Node(nodes.embed, ["autoencoder", "samples", "params:embed"], "latents", name="embed_samples"),
             Node(nodes.embed_by_pca, ["samples", "autoencoder"], "pca_latents", name="embed_by_pca"),
             Node(nodes.measure, ["latents", "pca_latents"], "embed_metrics", name="measure_reconstruction"),
-            Node(
-                nodes.draw_reconstructions,
-                ["autoencoder", "samples"],
-                "reconstructions",
-                name="draw_reconstructions",
-            ),
         ],
         namespace="embed",
         inputs={"autoencoder", "samples"},
-        outputs={"encoder", "decoder", "latents", "pca_latents", "embed_metrics", "reconstructions"},
+        outputs={"encoder", "decoder", "latents", "pca_latents", "embed_metrics"},
+        parameters={"embed"},
         prefix_datasets_with_namespace=False,
     )

@@ -13,7 +13,24 @@ def train(samples: Samples, recipe: Recipe, checkpoint: Any) -> tuple[Any, list[
     return training.train(samples, recipe, checkpoint)
 
 
+def measure(autoencoder: Any, samples: Samples, recipe: Recipe) -> dict[str, float]:
+    """Loss terms and the method's own measures on the test split."""
+    from ae_pipelines import evaluation
+
+    return evaluation.evaluate(autoencoder, samples, recipe)
+
+
+def draw_examples(autoencoder: Any, samples: Samples) -> Any:
+    """What the model makes of some test samples, or of noise."""
+    from ae_pipelines import examples, plots
+
+    rows = examples.examples(autoencoder, samples)
+    shown = "samples of the test split" if "sample" in rows else "drawn from noise"
+    return plots.examples(rows, f"{autoencoder.contract.recipe} on {samples.manifest.source}: {shown}")
+
+
 def draw_learning_curves(history: list[dict[str, Any]]) -> Any:
+    """Loss terms by epoch."""
     from ae_pipelines import plots
 
     return plots.learning_curves(history)

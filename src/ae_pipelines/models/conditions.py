@@ -1,0 +1,50 @@
+"""Labels as something that a net can be told."""
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from ae_pipelines.contract import Task
+from ae_pipelines.errors import InputError
+from ae_pipelines.nets import Net
+
+
+def refuse_without_labels(task: Task, kind: str) -> None:
+    """`InputError` unless there are at least two classes to be told apart."""
+    if len(task.classes) < 2:
+        found = f"the train samples have {len(task.classes)} different labels"
+        raise InputError(f"{kind} needs labels of at least two classes, but {found}: give labels, or another recipe")
+
+
+def one_hot(label: Tensor | None, like: Tensor, classes: int) -> Tensor:
+    """(batch, classes) of class numbers (batch,): a one, or only zeros where the label is unknown (-1, or None for
+    all)."""
+    told = like.new_zeros(len(like), classes)
+    if label is not None:
+        known = label >= 0
+        told[known] = torch.nn.functional.one_hot(label[known], classes).to(like.dtype)
+    return told
+
+
+def joined(z: Tensor, label: Tensor | None, classes: int) -> Tensor:
+    """(batch, d) and class numbers (batch,) → (batch, d + classes)"""
+    return torch.cat([z, one_hot(label, z, classes)], dim=1)
+
+
+class ToldEncoder(nn.Module):
+    """An encoder that may be told the label: as a picture that it learns for each class, one more channel of the
+    image; of vectors, as more features. What it is not told is zero."""
+
+    def __init__(self, net: Net, shape: tuple[int, ...], outputs: int, classes: int) -> None:
+        super().__init__()
+        self._classes = classes
+        self._images = len(shape) > 1
+        self.picture = nn.Linear(classes, prod(shape[1:]), bias=False) if self._images else nn.Identity()
+        more = 1 if self._images else classes
+        self.net = net.encoder((shape[0] + more, *shape[1:]), outputs)
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """x (batch, *shape), class numbers (batch,) → (batch, outputs)"""
+        told = self.picture(one_hot(label, x, self._classes))
+        return self.net(torch.cat([x, told.view(len(x), -1, *x.shape[2:])], dim=1))

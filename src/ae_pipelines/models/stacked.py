@@ -1,0 +1,106 @@
+"""Pretraining layer by layer."""
+
+from functools import partial
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ae_pipelines.batches import Batch, Corrupt, global_generator
+from ae_pipelines.contract import SampleSpec, Task
+from ae_pipelines.corruptions import Corruption, CorruptionChoice, corrupted_spec, one_after_another
+from ae_pipelines.errors import InputError
+from ae_pipelines.losses import LossChoice
+from ae_pipelines.models import MODELS, Phase, Player
+from ae_pipelines.models.autoencoder import Autoencoder, LatentActivation
+from ae_pipelines.nets import NetChoice
+from ae_pipelines.penalties import PenaltyChoice
+
+
+@MODELS.register("stacked")
+class Stacked(Autoencoder):
+    """Each layer is first trained alone as an autoencoder of what the layers below give, then all of them
+    together as one (Bengio et al. 2007; with noise on each layer's input Vincent et al. 2010).
+
+    The first layer reproduces the target by `loss`, deeper ones their input by squared error; penalties count in
+    the training of the whole only.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        net: NetChoice = NetChoice(kind="dense"),  # noqa: B008
+        latent_size: Annotated[int, Field(gt=0)] = 32,
+        latent_activation: LatentActivation = "none",
+        loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
+        penalties: list[PenaltyChoice] = [],  # noqa: B006
+        layer_epochs: Annotated[int, Field(gt=0)] | None = None,
+        layer_corruptions: list[CorruptionChoice] = [],  # noqa: B006
+    ) -> None:
+        """`layer_epochs`: of each layer's training, None as many as of the whole; `layer_corruptions`: done to
+        the input of each layer but the first, whose input is the loader's, while that layer is trained."""
+        if task.input_shape != task.samples.shape:
+            raise InputError(
+                f"stacked needs inputs of the samples' shape, but corruptions make {task.input_shape} of "
+                f"{task.samples.shape}: leave out downscale and greyscale, or use model.kind=autoencoder"
+            )
+        super().__init__(
+            task,
+            net=net,
+            latent_size=latent_size,
+            latent_activation=latent_activation,
+            loss=loss,
+            penalties=penalties,
+        )
+        self._layer_epochs = layer_epochs
+        corruptions: list[Corruption] = [choice.build() for choice in layer_corruptions]
+        self._refuse_misfits(task, corruptions)
+        self._corrupt: Corrupt | None = one_after_another(corruptions)
+
+    def phases(self) -> list[Phase]:
+        stages = range(len(self._down))
+        layers = [Phase(f"layer_{n + 1}", [self._layer(n)], epochs=self._layer_epochs) for n in stages]
+        return [*layers, Phase("fine_tune", [Player("autoencoder", list(self.parameters()), self.terms)])]
+
+    @property
+    def _down(self) -> nn.Sequential:
+        return self.encoder
+
+    @property
+    def _up(self) -> nn.Sequential:
+        """Reversed: stage n undoes stage n of the encoder."""
+        return self.decoder[::-1]
+
+    def _layer(self, number: int) -> Player:
+        layer = nn.ModuleList([self._down[number], self._up[number]])
+        return Player(f"layer_{number + 1}", list(layer.parameters()), partial(self._layer_terms, number))
+
+    def _below(self, number: int, x: Tensor) -> Tensor:
+        """What layer `number` is given for x; the layers below stay as they are, batch statistics too."""
+        lower = self._down[:number].eval()
+        with torch.no_grad():
+            below = lower(x)
+        lower.train(self.training)
+        return below
+
+    def _refuse_misfits(self, task: Task, corruptions: list[Corruption]) -> None:
+        """`InputError` if a corruption cannot take what some layer is given."""
+        for number in range(1, len(self._down)):
+            shape = tuple(self._below(number, torch.zeros(2, *task.input_shape)).shape[1:])
+            hidden = SampleSpec(shape=shape, dtype="float32")
+            if corrupted_spec(corruptions, hidden).shape != shape:
+                raise InputError(
+                    f"model.layer_corruptions change the shape of what layer {number + 1} is given, {shape}: give ones "
+                    "that do not, such as masking or gaussian_noise"
+                )
+
+    def _layer_terms(self, number: int, batch: Batch) -> dict[str, Tensor]:
+        down, up = self._down[number], self._up[number]
+        if number == 0:
+            return {"reconstruction": self._loss(up(down(batch.input)), batch.target, self._bounded)}
+        below = self._below(number, batch.target)
+        seen = below if self._corrupt is None else self._corrupt(below, global_generator(below.device))
+        return {"reconstruction": F.mse_loss(up(down(seen)), below)}
