@@ -74,7 +74,8 @@ def main(rounds: int) -> bool:
         samples = write_store(Path(temporary) / "samples", source)
         for name, net in NETS.items():
             recipe = Recipe.model_validate({"model": {"kind": "autoencoder", "net": net}})
-            model = TrainedModel.of(recipe.model.build(SPEC), "autoencoder", recipe, samples)
+            task = recipe.task(samples)
+            model = TrainedModel.of(recipe.model.build(task), recipe, task, samples)
             found = ratios(arms(model, samples, Path(temporary)), "encode", rounds)
             with_errors = found["export with errors"] / found["encode + decode"]
             kept &= found["export"] <= MOST

@@ -10,7 +10,8 @@ from paired import mnist_like, write_table
 from training_speed import MODELS, SPEC, plain, step
 
 from ae_pipelines import progress
-from ae_pipelines.batches import Batches
+from ae_pipelines.batches import Batches, Finish
+from ae_pipelines.contract import Task
 from ae_pipelines.models import ModelChoice
 from ae_pipelines.recipe import TrainOptions
 from ae_pipelines.training import fit
@@ -23,7 +24,7 @@ def main() -> None:
     rows = []
     for name in [name for name in MODELS if " dense " in name]:
         net, latent_size, batch_size, *_ = MODELS[name]
-        loader = Batches(torch.from_numpy(values), batch_size=batch_size, scale=SPEC.scale)
+        loader = Batches(torch.from_numpy(values), Finish(scale=SPEC.scale), batch_size=batch_size)
         theirs, mine = plain_epochs(net, latent_size, loader), our_epochs(net, latent_size, loader)
         for label, seconds in (("plain fused Adam", theirs), ("ours", mine)):
             rows.append([name, label, *(f"{s:.2f}" for s in seconds), f"{seconds[-1] / seconds[0]:.2f}"])
@@ -48,7 +49,7 @@ def plain_epochs(net: dict, latent_size: int, loader: Batches) -> list[float]:
 
 def our_epochs(net: dict, latent_size: int, loader: Batches) -> list[float]:
     torch.manual_seed(0)
-    model = ModelChoice(kind="autoencoder", net=net, latent_size=latent_size).build(SPEC)
+    model = ModelChoice(kind="autoencoder", net=net, latent_size=latent_size).build(Task.plain(SPEC))
     ends: list[float] = []
     options = TrainOptions(epochs=EPOCHS, threads=torch.get_num_threads(), device="cpu")
     started = time.perf_counter()

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from paired import ratios, write_table
 
-from ae_pipelines.batches import Batch, Batches, Loader, StreamedBatches
+from ae_pipelines.batches import Batch, Batches, Finish, Loader, StreamedBatches
+from ae_pipelines.contract import Task
 from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.array import ArrayFile, ArrayOptions
 from ae_pipelines.io.sources.digits import Digits
@@ -59,7 +60,8 @@ from ae_pipelines.trained import TrainedModel
 
 samples = Samples(Path(sys.argv[1]))
 recipe = Recipe.model_validate({{"model": {{"kind": "autoencoder", "net": {NET}}}}})
-model = TrainedModel.of(recipe.model.build(samples.spec), "autoencoder", recipe, samples)
+task = recipe.task(samples)
+model = TrainedModel.of(recipe.model.build(task), recipe, task, samples)
 latents.write(Path(sys.argv[1]).parent / "latents.parquet", export.latent_stream(model, samples))
 """
 
@@ -84,14 +86,20 @@ def training(samples: Samples, steps: int, rounds: int) -> dict[str, float]:
     some = np.random.default_rng(0).choice(len(samples), steps * BATCH_SIZE, replace=False)
     resident = torch.from_numpy(samples.take(np.sort(some)))  # of all classes: how fast a step is depends on its data
     streamed = Turn(
-        StreamedBatches(samples, rows=np.arange(len(samples)), batch_size=BATCH_SIZE, device=torch.device("cpu")),
+        StreamedBatches(
+            samples,
+            Finish(scale=samples.spec.scale),
+            rows=np.arange(len(samples)),
+            batch_size=BATCH_SIZE,
+            device=torch.device("cpu"),
+        ),
         steps,
     )
-    in_memory = Turn(Batches(resident, batch_size=BATCH_SIZE, scale=samples.spec.scale), steps)
+    in_memory = Turn(Batches(resident, Finish(scale=samples.spec.scale), batch_size=BATCH_SIZE), steps)
 
     def arm(loader: Turn, cold: bool = False):
         def set_up():
-            model = ModelChoice(kind="autoencoder", net=NET).build(samples.spec)
+            model = ModelChoice(kind="autoencoder", net=NET).build(Task.plain(samples.spec))
             if cold:
                 forget(samples)
             return lambda: fit(model, loader, None, options)
@@ -114,7 +122,13 @@ def forget(samples: Samples) -> None:
 
 def label_mix(samples: Samples) -> tuple[float, float]:
     """Standard deviation of how many of a batch are of one tenth of the store: streamed, and fully shuffled."""
-    loader = StreamedBatches(samples, rows=np.arange(len(samples)), batch_size=BATCH_SIZE, device=torch.device("cpu"))
+    loader = StreamedBatches(
+        samples,
+        Finish(scale=samples.spec.scale),
+        rows=np.arange(len(samples)),
+        batch_size=BATCH_SIZE,
+        device=torch.device("cpu"),
+    )
     counts = [
         np.bincount(batch.rows.numpy() * 10 // len(samples), minlength=10)
         for batch in itertools.islice(loader.epoch(0), 4000)
