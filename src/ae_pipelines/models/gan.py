@@ -91,7 +91,6 @@ class GAN(Method):
 
     def _draw_weights(self, scale: float) -> None:
         for part in self.modules():
-            if (
-                isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and part.weight.any()
-            ):  # not fresh residuals
+            fresh_residual = isinstance(part, nn.Conv2d) and not part.weight.any()  # zero, to be the identity
+            if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not fresh_residual:
                 nn.init.normal_(part.weight, 0.0, scale)

@@ -61,26 +61,21 @@ class Stacked(Autoencoder):
         self._corrupt: Corrupt | None = one_after_another(corruptions)
 
     def phases(self) -> list[Phase]:
-        stages = range(len(self._down))
+        stages = range(len(self.encoder))
         layers = [Phase(f"layer_{n + 1}", [self._layer(n)], epochs=self._layer_epochs) for n in stages]
         return [*layers, Phase("fine_tune", [Player("autoencoder", list(self.parameters()), self.terms)])]
 
-    @property
-    def _down(self) -> nn.Sequential:
-        return self.encoder
-
-    @property
-    def _up(self) -> nn.Sequential:
-        """Reversed: stage n undoes stage n of the encoder."""
-        return self.decoder[::-1]
-
     def _layer(self, number: int) -> Player:
-        layer = nn.ModuleList([self._down[number], self._up[number]])
+        layer = nn.ModuleList(self._halves(number))
         return Player(f"layer_{number + 1}", list(layer.parameters()), partial(self._layer_terms, number))
+
+    def _halves(self, number: int) -> tuple[nn.Module, nn.Module]:
+        """A stage of the encoder, and the one of the decoder that undoes it."""
+        return self.encoder[number], self.decoder[-1 - number]
 
     def _below(self, number: int, x: Tensor) -> Tensor:
         """What layer `number` is given for x; the layers below stay as they are, batch statistics too."""
-        lower = self._down[:number].eval()
+        lower = self.encoder[:number].eval()
         with torch.no_grad():
             below = lower(x)
         lower.train(self.training)
@@ -88,7 +83,7 @@ class Stacked(Autoencoder):
 
     def _refuse_misfits(self, task: Task, corruptions: list[Corruption]) -> None:
         """`InputError` if a corruption cannot take what some layer is given."""
-        for number in range(1, len(self._down)):
+        for number in range(1, len(self.encoder)):
             shape = tuple(self._below(number, torch.zeros(2, *task.input_shape)).shape[1:])
             hidden = SampleSpec(shape=shape, dtype="float32")
             if corrupted_spec(corruptions, hidden).shape != shape:
@@ -98,7 +93,7 @@ class Stacked(Autoencoder):
                 )
 
     def _layer_terms(self, number: int, batch: Batch) -> dict[str, Tensor]:
-        down, up = self._down[number], self._up[number]
+        down, up = self._halves(number)
         if number == 0:
             return {"reconstruction": self._loss(up(down(batch.input)), batch.target, self._bounded)}
         below = self._below(number, batch.target)
