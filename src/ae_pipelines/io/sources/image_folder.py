@@ -19,7 +19,7 @@ from typing import Any, Literal
 from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
-from ae_pipelines.io.sources import SourceDataset, printable_stem
+from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.samples import Encoded, Reject
 
 log = logging.getLogger(__name__)
@@ -246,15 +246,7 @@ def _allowed(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-class ImageFolderDataset(SourceDataset):
+class ImageFolderDataset(PathDataset):
     """The catalog entry of `ImageFolder`; takes its options by name."""
 
-    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None, **options: Any) -> None:
-        self._path, self._options = Path(str(path)), ImageFolderOptions.model_validate(options)
-        self.metadata = metadata
-
-    def load(self) -> ImageFolder:
-        return ImageFolder(self._path, self._options)
-
-    def _describe(self) -> dict[str, Any]:
-        return {"path": self._path, **self._options.model_dump()}
+    source, options = ImageFolder, ImageFolderOptions

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, header_size
-from ae_pipelines.io.sources import SourceDataset, printable_stem
+from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.samples import Encoded, Reject
 
 ROWS_PER_BLOCK = 256
@@ -219,15 +219,7 @@ def _splits(paths: list[Path], given: str | None) -> list[str | None]:
     return named
 
 
-class ImageParquetDataset(SourceDataset):
+class ImageParquetDataset(PathDataset):
     """The catalog entry of `ImageParquet`; takes its options by name."""
 
-    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None, **options: Any) -> None:
-        self._path, self._options = Path(str(path)), ImageParquetOptions.model_validate(options)
-        self.metadata = metadata
-
-    def load(self) -> ImageParquet:
-        return ImageParquet(self._path, self._options)
-
-    def _describe(self) -> dict[str, Any]:
-        return {"path": self._path, **self._options.model_dump()}
+    source, options = ImageParquet, ImageParquetOptions
