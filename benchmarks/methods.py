@@ -125,7 +125,8 @@ def main(recipes: list[str], folder: Path) -> None:
     for recipe in sorted(recipes, key=lambda name: (name != "dense", name)):
         run(recipe, folder, raw)
         picture = Image.open(folder / recipe / "08_reporting/examples.png").convert("RGB")
-        picture.quantize(64).save(PICTURES / f"{recipe}.png", optimize=True)
+        small = picture if recipe in COLOUR else picture.quantize(64)  # a palette would change the colours
+        small.save(PICTURES / f"{recipe}.png", optimize=True)
         rows.append([recipe, scores(folder, recipe), (folder / recipe / "seconds").read_text() + " s"])
         print(*rows[-1], flush=True)
     found = metrics(folder / "dense")
