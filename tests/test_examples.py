@@ -4,8 +4,8 @@ from making import ArraySource, images
 
 from ae_pipelines.examples import SHOWN, examples
 from ae_pipelines.ingest import write_store
-from ae_pipelines.plots import examples as draw
-from ae_pipelines.plots import learning_curves
+from ae_pipelines.plots.rows import examples as draw
+from ae_pipelines.plots.training import learning_curves
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.training import train
 

@@ -41,7 +41,7 @@ def tabulate(latents: Latents, predictions: pd.DataFrame) -> pd.DataFrame:
 
 def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[str, float]) -> Any:
     """Which classes are taken for which."""
-    from ae_pipelines import plots
+    from ae_pipelines.plots import classes
 
     counts = classification.confusion(latents, predictions["predicted"].to_numpy(dtype=str))
-    return plots.confusion_matrix(counts, metrics["accuracy"])
+    return classes.confusion_matrix(counts, metrics["accuracy"])

@@ -35,7 +35,7 @@ def measure(
 
 def draw_latent_map(latents: Latents, clusters: pd.DataFrame) -> Any:
     """All latents in the plane, by label and by group."""
-    from ae_pipelines import plots
+    from ae_pipelines.plots import latent_map
 
     labels = latents.labels if latents.labelled.any() else None
-    return plots.latent_map(latents.vectors, labels, clusters["cluster"].to_numpy())
+    return latent_map.latent_map(latents.vectors, labels, clusters["cluster"].to_numpy())

@@ -22,15 +22,16 @@ def measure(autoencoder: Any, samples: Samples, recipe: Recipe) -> dict[str, flo
 
 def draw_examples(autoencoder: Any, samples: Samples) -> Any:
     """What the model makes of some test samples, or of noise."""
-    from ae_pipelines import examples, plots
+    from ae_pipelines import examples
+    from ae_pipelines.plots import rows
 
-    rows = examples.examples(autoencoder, samples)
-    shown = "samples of the test split" if "sample" in rows else "drawn from noise"
-    return plots.examples(rows, f"{autoencoder.contract.recipe} on {samples.manifest.source}: {shown}")
+    made = examples.examples(autoencoder, samples)
+    shown = "samples of the test split" if "sample" in made else "drawn from noise"
+    return rows.examples(made, f"{autoencoder.contract.recipe} on {samples.manifest.source}: {shown}")
 
 
 def draw_learning_curves(history: list[dict[str, Any]]) -> Any:
     """Loss terms by epoch."""
-    from ae_pipelines import plots
+    from ae_pipelines.plots import training
 
-    return plots.learning_curves(history)
+    return training.learning_curves(history)

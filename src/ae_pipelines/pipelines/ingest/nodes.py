@@ -25,6 +25,6 @@ def list_rejects(samples: Samples) -> pd.DataFrame:
 
 def draw_rejects(samples: Samples) -> Any:
     """What was left out, by reason."""
-    from ae_pipelines import plots
+    from ae_pipelines.plots import rejects
 
-    return plots.rejects_summary(samples.manifest, samples.rejects["reason"].value_counts())
+    return rejects.rejects_summary(samples.manifest, samples.rejects["reason"].value_counts())

@@ -1,0 +1,1 @@
+"""Pictures of a run, by subject; each function gives a matplotlib figure."""

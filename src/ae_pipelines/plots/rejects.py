@@ -1,0 +1,34 @@
+"""What ingest left out."""
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ae_pipelines.plots.figure import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ae_pipelines.samples import Manifest
+
+
+def rejects_summary(manifest: "Manifest", reasons: pd.Series) -> "Figure":
+    """How many samples were read, taken and left out; a bar for each of the commonest reasons."""
+    shown = reasons.head(15)[::-1]
+    figure, axes = new_figure(9.0, 1.6 + 0.32 * max(1, len(shown)))
+    axis = axes[0, 0]
+    names = [textwrap.shorten(str(reason), 70, placeholder="...") for reason in shown.index]
+    bars = axis.barh(names, shown.to_numpy(), color="#c44e52")
+    axis.bar_label(bars, padding=3, fontsize=9)
+    axis.margins(x=0.1)
+    axis.spines[["top", "right", "bottom"]].set_visible(False)
+    axis.set_xticks([])
+    if not len(shown):
+        axis.text(0.5, 0.5, "nothing was left out", ha="center", va="center", transform=axis.transAxes)
+        axis.axis("off")
+    title = (
+        f"{manifest.source}: {manifest.read:,} read = {manifest.accepted:,} accepted + {manifest.rejected:,} rejected"
+    )
+    figure.suptitle(title + (f" ({manifest.duplicates:,} duplicates)" if manifest.duplicates else ""), fontsize=11)
+    return figure
