@@ -34,6 +34,15 @@ class ArraySource:
         yield Block(self.values, ids, self.labels, self.splits)
 
 
+def batch_of(x, layout=None):
+    """A batch whose samples are x (batch, ...), uncorrupted."""
+    import torch
+
+    from ae_pipelines.batches import Batch
+
+    return Batch(x, x.detach(), torch.arange(len(x)), layout=layout)
+
+
 def images(count: int, shape: tuple[int, ...] = (1, 6, 5), seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
 

@@ -4,6 +4,7 @@ from making import ArraySource
 from sklearn.decomposition import PCA
 
 from ae_pipelines import controls
+from ae_pipelines.contract import LearnedFrom
 from ae_pipelines.ingest import write_store
 
 
@@ -45,3 +46,27 @@ def test_samples_of_many_features_have_nearly_the_same_components_by_the_randomi
     expected = errors(digits, 8)
     monkeypatch.setattr(controls, "COVARIANCE_FEATURES", 1)
     np.testing.assert_allclose(errors(digits, 8).mean(), expected.mean(), rtol=1e-2)
+
+
+def test_rows_that_are_marked_unseen_have_no_part_in_the_fit(digits):
+    half = LearnedFrom(validation_share=0.5, normal_labels=("3", "5"))
+    seen = digits.seen(half)
+    values = digits.read().reshape(len(digits), -1) / 255.0
+    pca = PCA(5).fit(values[seen])
+    stream = controls.pca_stream(digits, 5, half)
+    marked = np.concatenate([batch.column("seen").to_numpy(zero_copy_only=False) for batch in stream.ids])
+    np.testing.assert_array_equal(marked, seen)
+    found = np.concatenate([block.reconstruction_error for block in stream.blocks])
+    expected = np.square(pca.inverse_transform(pca.transform(values)) - values).mean(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_the_blurred_error_is_that_of_the_autoencoders(digits):
+    import torch
+
+    from ae_pipelines.export import blurred_error
+
+    draw = np.random.default_rng(0)
+    residual, x = draw.normal(size=(2, 7, 2, 5, 6)).astype(np.float32)
+    expected = blurred_error(torch.from_numpy(residual), torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(controls._blurred_error(residual, x.reshape(7, -1)), expected, rtol=1e-4)

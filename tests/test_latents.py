@@ -15,6 +15,7 @@ INDEX = pd.DataFrame(
         "sample_id": [f"s/{row}" for row in range(ROWS)],
         "split": ["train", "test"] * (ROWS // 2),
         "label": ["a", None, "b", "a"] * (ROWS // 4),
+        "seen": [True, False] * (ROWS // 2),
     }
 )
 
@@ -43,6 +44,7 @@ def test_what_is_written_is_read(path):
     assert found.labelled.tolist() == INDEX["label"].notna().tolist()
     assert found.labels[:4].tolist() == ["a", "", "b", "a"]
     assert found.rows("test").sum() == ROWS / 2
+    np.testing.assert_array_equal(found.seen, found.rows("train"))
     assert found.metadata == {"encoder_sha256": "abc"}
 
 
@@ -60,6 +62,7 @@ def test_the_schema_is_the_contract(path):
         "sample_id": "string",
         "split": "string",
         "label": "string",
+        "seen": "bool",
         "latent": "fixed_size_list<element: float>[3]",
         "reconstruction_error": "float",
         "blurred_error": "float",

@@ -79,3 +79,24 @@ def test_the_test_split_has_its_labels_whatever_the_method_wants(store):
 def test_too_few_labels_for_a_batch_are_refused_before_training(store):
     with pytest.raises(InputError, match=r"siamese can learn from 2\d\d of 5\d\d train .* too few for a batch of 300"):
         recipe("siamese", batch_size=300, unseen_classes=2).check_samples(store)
+
+
+@pytest.mark.parametrize("budget", [10**9, 15_000], ids=["in memory", "streamed"])
+def test_with_normal_labels_training_and_validation_see_no_others_and_the_half_product_says_so(store, budget):
+    normal = recipe("autoencoder", budget)
+    normal = normal.model_copy(update={"loader": normal.loader.model_copy(update={"normal_labels": ("a", "c")})})
+    _, (training, validation) = shown(store, normal)
+    trained_on = set(torch.cat([batch.rows for batch in training]).tolist())
+    held_out = set(torch.cat([batch.rows for batch in validation]).tolist())
+    assert {LABELS[row] for row in trained_on | held_out} == {"a", "c"}
+    assert not trained_on & held_out
+    seen = set(np.flatnonzero(store.seen(normal.learned_from(store))))
+    assert trained_on <= seen
+    assert not held_out & seen
+
+
+def test_normal_labels_that_no_train_sample_has_are_refused(store):
+    odd = recipe("autoencoder")
+    odd = odd.model_copy(update={"loader": odd.loader.model_copy(update={"normal_labels": ("a", "z")})})
+    with pytest.raises(InputError, match="normal_labels: no train sample has the label z; there are a, b, c, d"):
+        odd.check_samples(store)

@@ -6,6 +6,7 @@ import pytest
 from making import ArraySource, images
 
 from ae_pipelines import atomic, shards
+from ae_pipelines.contract import LearnedFrom
 from ae_pipelines.errors import InputError
 from ae_pipelines.ingest import IngestOptions, write_store
 from ae_pipelines.samples import Block, Reject, Samples
@@ -73,15 +74,27 @@ def test_a_sample_keeps_its_split_when_the_data_grow(tmp_path):
     few = write_store(tmp_path / "a", ArraySource(values[100:200]))
     many = write_store(tmp_path / "b", ArraySource(values))
     assert list(few.index["split"]) == list(many.index["split"][100:200])
-    np.testing.assert_array_equal(few.held_out(0.1), many.held_out(0.1)[100:200])
+    tenth_held_out = LearnedFrom(validation_share=0.1)
+    np.testing.assert_array_equal(few.seen(tenth_held_out), many.seen(tenth_held_out)[100:200])
     assert 0.12 < (many.index["split"] == "test").mean() < 0.28
 
 
-def test_held_out_samples_are_train_samples_in_about_the_share(digits):
-    held_out = digits.held_out(0.1)
-    assert (digits.index["split"][held_out] == "train").all()
-    assert 0.07 < held_out.sum() / (digits.index["split"] == "train").sum() < 0.13
-    assert not digits.held_out(0).any()
+def test_a_model_has_seen_the_train_split_less_about_the_validation_share(digits):
+    train = (digits.index["split"] == "train").to_numpy()
+    np.testing.assert_array_equal(digits.seen(LearnedFrom()), train)
+    seen = digits.seen(LearnedFrom(validation_share=0.1))
+    assert not (seen & ~train).any()
+    assert 0.87 < seen.sum() / train.sum() < 0.93
+
+
+def test_with_normal_labels_a_model_has_seen_only_samples_that_have_one(tmp_path):
+    labels = ["a", "b", None, "a"] * 5
+    store = write_store(tmp_path, ArraySource(images(20), labels=labels, splits=["train"] * 16 + ["test"] * 4))
+    seen = store.seen(LearnedFrom(normal_labels=("a",)))
+    np.testing.assert_array_equal(seen, [label == "a" and row < 16 for row, label in enumerate(labels)])
+    assert [batch.schema.names for batch in store.identities(LearnedFrom())] == [
+        ["sample_id", "split", "label", "seen"]
+    ]
 
 
 def test_a_writer_that_dies_before_the_manifest_leaves_the_old_store(tmp_path, monkeypatch):
@@ -131,3 +144,9 @@ def test_the_index_is_plain_parquet_and_the_manifest_plain_json(tmp_path):
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert len(pd.read_parquet(tmp_path / manifest["index"])) == 20
     assert np.load(tmp_path / manifest["shards"][0]["file"]).shape == (20, 1, 6, 5)
+
+
+def test_the_validation_share_follows_from_eight_digits_of_the_sha256(digits):
+    digest = digits.index["sha256"].str[8:16].map(lambda text: int(text, 16) / 2**32).to_numpy()
+    expected = (digits.index["split"] == "train").to_numpy() & (digest >= 0.3)
+    np.testing.assert_array_equal(digits.seen(LearnedFrom(validation_share=0.3)), expected)

@@ -44,6 +44,8 @@ class Batch:
     """Another corruption of the same targets; for methods that want a second view."""
     step: int | None = None
     """Batches of this phase that came before; None outside training."""
+    layout: Tensor | None = None
+    """Where each sample lies among its neighbours, (batch, components); for methods that want it."""
 
 
 class Loader(Protocol):
@@ -74,6 +76,8 @@ class Finish:
     """Number of each sample's class, by its position; None: batches have no labels."""
     second_view: bool = False
     """Whether batches have a second corruption of their targets."""
+    layout: Tensor | None = None
+    """Coordinates of each sample, by its position; None: batches have no layout."""
 
     def __call__(self, stored: Tensor, rows: Tensor, epoch: int, number: int, step: int | None) -> Batch:
         """The batch of this `number` in `epoch`; `stored` (batch, *shape) must not be used by anyone else."""
@@ -81,14 +85,15 @@ class Finish:
         if self.scale != 1.0:
             target.mul_(self.scale)
         label = None if self.labels is None else self.labels[rows]
+        layout = None if self.layout is None else self.layout[rows]
         if self.corrupt is None and not self.binarise:
-            return Batch(target, target, rows, label, target if self.second_view else None, step)
+            return Batch(target, target, rows, label, target if self.second_view else None, step, layout)
         generator = torch.Generator(target.device).manual_seed(stream_seed(self.seed, epoch, number))
         if self.binarise:
             target = torch.bernoulli(target, generator=generator)
         seen = self._corrupted(target, generator)
         second = self._corrupted(target, generator) if self.second_view else None
-        return Batch(seen, target, rows, label, second, step)
+        return Batch(seen, target, rows, label, second, step, layout)
 
     def _corrupted(self, target: Tensor, generator: torch.Generator) -> Tensor:
         return target if self.corrupt is None else self.corrupt(target, generator)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,19 @@ class CheckpointFile:
         body = serialise(copies(tensors), metadata={"state": json.dumps(state)})
         with atomic.replacing(self.path) as temporary:
             temporary.write_bytes(body + hashlib.sha256(body).digest())
+
+    def beside(self, name: str) -> "CheckpointFile":
+        """Another file of the same training."""
+        return CheckpointFile(self.path.with_name(f"{self.path.stem}.{name}"))
+
+    def made_once(self, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What is in the file under `key`; where it is something else, or nothing, what `make` gives, which is kept."""
+        found = self.load()
+        if found is not None and found[1].get("key") == key:
+            return found[0]
+        made = make()
+        self.save(made, {"key": key})
+        return made
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """What was last saved; None where nothing was. `InputError` if the file is damaged."""

@@ -94,6 +94,15 @@ class Task(Options):
         return cls(samples=samples, input_shape=samples.shape, classes=classes)
 
 
+class LearnedFrom(Options):
+    """Which samples a model learns from: those of the train split, less these."""
+
+    validation_share: float = 0.0
+    """Of the train split, picked by content, is held out."""
+    normal_labels: tuple[str, ...] = ()
+    """Only samples with one of these labels teach it; none: all do."""
+
+
 class Contract(Options):
     """The text beside the weights (`contract.json`)."""
 
@@ -108,6 +117,7 @@ class Contract(Options):
     preprocessing_sha256: str
     samples_id: str
     """The sample store that it was trained on."""
+    learned_from: LearnedFrom = LearnedFrom()
     recipe: str
     run_id: str | None = None
     versions: dict[str, str]

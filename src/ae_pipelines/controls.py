@@ -1,12 +1,14 @@
 """PCA as an encoder: what the autoencoder has to beat to be worth its training."""
 
+import json
 import logging
 from collections.abc import Iterator
 from math import prod
 
 import numpy as np
 
-from ae_pipelines.latents import COLUMNS, LatentBlock, LatentStream
+from ae_pipelines.contract import LearnedFrom, canonical_sha256
+from ae_pipelines.latents import LatentBlock, LatentStream
 from ae_pipelines.samples import Samples
 
 log = logging.getLogger(__name__)
@@ -18,29 +20,46 @@ COVARIANCE_FEATURES = 4096
 """Up to so many features components are those of the covariance matrix, which is added up block by block;
 above, they are found by a randomised solver on as many rows as `FIT_BYTES` hold."""
 FIT_BYTES = 128 * 2**20
+ALL = LearnedFrom()
 
 
-def pca_stream(samples: Samples, components: int, seed: int = 0) -> LatentStream:
-    """Latents by PCA fitted on the train split, with as many components as the autoencoder's latent size
-    (fewer where samples have fewer features, or the fit fewer rows), in the same form as the autoencoder's."""
-    metadata = {"encoder": "pca", "samples_id": samples.id}
-    return LatentStream(samples.index_batches(*COLUMNS), _blocks(samples, components, seed), metadata)
+def pca_stream(
+    samples: Samples,
+    components: int,
+    learned_from: LearnedFrom = ALL,
+    seed: int = 0,
+) -> LatentStream:
+    """Latents by PCA fitted on the samples that the autoencoder learned from, with as many components as its latent
+    size (fewer where samples have fewer features, or the fit fewer rows), in the same form, with the same errors."""
+    about = {"encoder": "pca", "samples_id": samples.id, "components": components, "seed": seed}
+    about |= {"normal_labels": json.dumps(learned_from.normal_labels)}
+    metadata = {name: str(value) for name, value in about.items()} | {"encoder_sha256": canonical_sha256(about)}
+    return LatentStream(samples.identities(learned_from), _blocks(samples, components, learned_from, seed), metadata)
 
 
-def _blocks(samples: Samples, components: int, seed: int) -> Iterator[LatentBlock]:
-    mean, directions = _fit(samples, components, seed)
+def _blocks(samples: Samples, components: int, learned_from: LearnedFrom, seed: int) -> Iterator[LatentBlock]:
+    mean, directions = _fit(samples, components, learned_from, seed)
     for values in samples.blocks(ROWS_PER_PASS):
-        centred = _inputs(values, samples.spec.scale) - mean
-        z = centred @ directions
-        error = np.square(z @ directions.T - centred).mean(axis=1)
-        yield LatentBlock(z, error)
+        x = _inputs(values, samples.spec.scale)
+        z = (x - mean) @ directions
+        residual = z @ directions.T + mean - x
+        blurred = _blurred_error(residual.reshape(values.shape), x) if values.ndim == 4 else None
+        yield LatentBlock(z, np.square(residual).mean(axis=1), blurred)
 
 
-def _fit(samples: Samples, components: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean (features,) and the directions of largest variance (features, components) of the train split."""
+def _blurred_error(residual: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """‖box₃ₓ₃(x̂ - x)‖² / ‖x‖², (batch,), as the autoencoder's; residual (batch, channels, height, width)."""
+    from scipy.ndimage import uniform_filter
+
+    box = uniform_filter(residual, size=(1, 1, 3, 3), mode="constant").reshape(len(x), -1)
+    return np.square(box).sum(axis=1) / np.maximum(np.square(x).sum(axis=1), np.finfo(np.float32).tiny)
+
+
+def _fit(samples: Samples, components: int, learned_from: LearnedFrom, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (features,) and the directions of largest variance (features, components) of what is learned from."""
     features = prod(samples.spec.shape)
     small = features <= COVARIANCE_FEATURES
-    rows = samples.rows("train")
+    rows = np.flatnonzero(samples.seen(learned_from))
     most = FIT_ROWS if small else max(1, FIT_BYTES // (4 * features))
     if len(rows) > most:
         log.warning("the PCA control is fitted on %d of %d train rows", most, len(rows))

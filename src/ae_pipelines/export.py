@@ -1,5 +1,6 @@
 """Every sample of a store through a trained autoencoder, into latents, in one streaming pass."""
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 from ae_pipelines import progress
 from ae_pipelines.devices import in_parallel
 from ae_pipelines.errors import InputError
-from ae_pipelines.latents import COLUMNS, LatentBlock, LatentStream
+from ae_pipelines.latents import LatentBlock, LatentStream
 from ae_pipelines.models.method import pooled
 from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
@@ -37,9 +38,10 @@ def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = Tr
         "run_id": contract.run_id or "",
         "preprocessing_sha256": contract.preprocessing_sha256,
         "samples_id": samples.id,
+        "normal_labels": json.dumps(contract.learned_from.normal_labels),
         "latent": _said(contract.latent_shape),
     }
-    return LatentStream(samples.index_batches(*COLUMNS), _blocks(autoencoder, samples, errors), metadata)
+    return LatentStream(samples.identities(contract.learned_from), _blocks(autoencoder, samples, errors), metadata)
 
 
 def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterator[LatentBlock]:

@@ -1,9 +1,11 @@
 """The half-product: one parquet file with a latent vector for every sample.
 
-Columns: `sample_id`, `split`, `label` (nullable), `latent: FixedSizeList<float32>[d]`,
-`reconstruction_error` and, for images, `blurred_error`. The schema's metadata say which encoder made it.
+Columns: `sample_id`, `split`, `label` (nullable), `seen` (whether the encoder learned from it),
+`latent: FixedSizeList<float32>[d]`, `reconstruction_error` and, for images, `blurred_error`. The schema's metadata say
+which encoder made it.
 """
 
+import json
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +25,8 @@ from ae_pipelines.errors import InputError
 
 ROWS_PER_GROUP = 8_192
 """Small enough that writing overlaps with encoding, for small files too."""
-COLUMNS = ("sample_id", "split", "label")
-SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
+SCHEMA = pa.schema([("sample_id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("seen", pa.bool_())])
+COLUMNS = tuple(SCHEMA.names)
 ERRORS = ("reconstruction_error", "blurred_error")
 
 
@@ -61,7 +63,7 @@ class Latents:
 
     def __init__(self, table: pd.DataFrame, vectors: np.ndarray, metadata: dict[str, str]) -> None:
         self.table = table
-        """sample_id, split, label (None where unknown), reconstruction_error and, for images, blurred_error."""
+        """sample_id, split, label (None where unknown), seen, reconstruction_error and, for images, blurred_error."""
         self.vectors = vectors
         """(n, d), float32."""
         self.metadata = metadata
@@ -99,6 +101,21 @@ class Latents:
     def rows(self, split: str) -> np.ndarray:
         """A bool a row."""
         return (self.column("split") == split).to_numpy()
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """A bool a row: whether the encoder learned from it."""
+        return self.column("seen").to_numpy(dtype=bool)
+
+    @property
+    def encoder(self) -> str:
+        """Which one made these: its sha256."""
+        return self.metadata["encoder_sha256"]
+
+    @property
+    def normal_labels(self) -> list[str]:
+        """The labels of the samples that the encoder learned from; none: it learned from all."""
+        return list(json.loads(self.metadata.get("normal_labels", "[]")))
 
     @cached_property
     def labels(self) -> np.ndarray:

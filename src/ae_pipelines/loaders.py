@@ -1,12 +1,17 @@
 """Train, validation and test batches of a sample store, in memory or streamed, as the recipe says."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ae_pipelines.batches import BUFFER_BYTES, Batches, Finish, Loader, OrderedBatches, StreamedBatches
+from ae_pipelines.checkpoints import CheckpointFile
+from ae_pipelines.contract import canonical_sha256
 from ae_pipelines.corruptions import one_after_another
+from ae_pipelines.layouts import LayoutOptions, layout
 from ae_pipelines.models.method import Method
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
@@ -14,20 +19,24 @@ from ae_pipelines.samples import Samples
 log = logging.getLogger(__name__)
 
 VALIDATION_BATCH = 1024
-VALIDATION_PART = 16
-"""Of streamed samples, validation ones are read again in each epoch: at most this part of the memory budget."""
 
 
-def loaders(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> tuple[Loader, Loader | None]:
+def loaders(
+    samples: Samples, recipe: Recipe, model: Method, device: torch.device, checkpoint: CheckpointFile | None = None
+) -> tuple[Loader, Loader | None]:
     """Train batches, and validation batches if a share is held out, with what `model` wants in them.
 
-    Samples that take more than `loader.memory_budget` are streamed.
+    Samples that take more than `loader.memory_budget` are streamed. What takes long to prepare is kept beside
+    `checkpoint`.
     """
     finish = _finish(samples, recipe, model, device)
+    if model.wants_layout is not None:
+        coordinates = torch.from_numpy(_layout(samples, recipe, model.wants_layout, checkpoint))
+        finish = replace(finish, layout=coordinates.to(device))
     if recipe.loader.streams(samples):
         return _streamed(samples, recipe, model, finish, device)
     values = torch.from_numpy(samples.read()).to(device)
-    training, held_out = _parts(samples, model, finish, recipe.training.validation_share)
+    training, held_out = _parts(samples, recipe, model, finish)
     validation = None
     if len(held_out):
         rows = torch.from_numpy(held_out)
@@ -41,6 +50,18 @@ def batches_of_test_split(samples: Samples, recipe: Recipe, model: Method, devic
     rows = samples.rows("test")
     finish = _finish(samples, recipe, model, device, labels=True)
     return OrderedBatches(samples, finish, rows=rows, batch_size=VALIDATION_BATCH, device=device)
+
+
+def _layout(samples: Samples, recipe: Recipe, options: LayoutOptions, checkpoint: CheckpointFile | None) -> np.ndarray:
+    learned_from, seed = recipe.learned_from(samples), recipe.training.seed
+
+    def make() -> dict[str, Tensor]:
+        return {"layout": torch.from_numpy(layout(samples, learned_from, options, seed))}
+
+    if checkpoint is None:
+        return make()["layout"].numpy()
+    key = canonical_sha256([samples.id, learned_from.model_dump(), options.key(), seed])
+    return checkpoint.beside("layout").made_once(key, make)["layout"].numpy()
 
 
 def _finish(samples: Samples, recipe: Recipe, model: Method, device: torch.device, labels: bool = False) -> Finish:
@@ -61,13 +82,12 @@ def _streamed(
     samples: Samples, recipe: Recipe, model: Method, finish: Finish, device: torch.device
 ) -> tuple[Loader, Loader | None]:
     samples.verify()
-    options, budget = recipe.training, recipe.loader.memory_budget
-    most = budget / VALIDATION_PART / (len(samples) * samples.spec.sample_bytes)
-    training, held_out = _parts(samples, model, finish, min(options.validation_share, most))
+    budget = recipe.loader.memory_budget
+    training, held_out = _parts(samples, recipe, model, finish)
     log.info(
         "streaming %s samples of %.1f GB, above the memory budget of %.1f GB; %s held out",
         f"{len(samples):,}",
-        len(samples) * samples.spec.sample_bytes / 1e9,
+        samples.stored_bytes / 1e9,
         budget / 1e9,
         f"{len(held_out):,}",
     )
@@ -84,11 +104,12 @@ def _streamed(
     return batches, OrderedBatches(samples, finish, rows=held_out, batch_size=VALIDATION_BATCH, device=device)
 
 
-def _parts(samples: Samples, model: Method, finish: Finish, share: float) -> tuple[np.ndarray, np.ndarray]:
+def _parts(samples: Samples, recipe: Recipe, model: Method, finish: Finish) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the train samples that `model` learns from, and of those held out."""
-    held_out = samples.held_out(share)
-    train = np.zeros(len(samples), bool)
-    train[samples.rows("train")] = True
+    learned_from = recipe.learned_from(samples)
+    training = samples.seen(learned_from)
+    held_out = samples.seen(learned_from.model_copy(update={"validation_share": 0.0})) & ~training
     if finish.labels is not None:
-        train &= model.learns_from(finish.labels).cpu().numpy()
-    return np.flatnonzero(train & ~held_out), np.flatnonzero(train & held_out)
+        teaches = model.learns_from(finish.labels).cpu().numpy()
+        training, held_out = training & teaches, held_out & teaches
+    return np.flatnonzero(training), np.flatnonzero(held_out)

@@ -1,14 +1,16 @@
 """A recipe: which method learns, from which batches, and how it is trained. Cheap to import."""
 
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import ByteSize, Field
+import numpy as np
+from pydantic import BeforeValidator, ByteSize, Field
 
-from ae_pipelines.contract import Task
+from ae_pipelines.contract import LearnedFrom, Task
 from ae_pipelines.corruptions import CorruptionChoice, corrupted_spec
-from ae_pipelines.errors import InputError
+from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.models import MODELS, ModelChoice
 from ae_pipelines.options import Options
 from ae_pipelines.samples import Samples
@@ -21,12 +23,16 @@ if TYPE_CHECKING:
     from ae_pipelines.models.method import Method
 
 Share = Annotated[float, Field(ge=0, lt=0.9)]
+VALIDATION_PART = 16
+"""Of streamed samples, validation ones are read again in each epoch: at most this part of the memory budget."""
 
 
 class LoaderOptions(Options):
     """How samples become batches."""
 
     batch_size: Annotated[int, Field(gt=0)] = 256
+    normal_labels: tuple[Annotated[str, BeforeValidator(str)], ...] = ()
+    """Train on the samples with one of these labels alone, so that all others are odd to the model; none: on all."""
     corruptions: list[CorruptionChoice] = []
     """Done to the input in this order; the target stays clean."""
     binarise: bool = False
@@ -37,7 +43,7 @@ class LoaderOptions(Options):
 
     def streams(self, samples: Samples) -> bool:
         """Whether these samples are more than the budget."""
-        return len(samples) * samples.spec.sample_bytes > self.memory_budget
+        return samples.stored_bytes > self.memory_budget
 
 
 class TrainOptions(Options):
@@ -101,6 +107,18 @@ class Recipe(Options):
                 "without it, such as kedro run --pipelines=ingest,fit"
             )
 
+    def learned_from(self, samples: Samples) -> LearnedFrom:
+        """Which of these samples a model learns from; `InputError` if no sample has one of the normal labels."""
+        share, normal = self.training.validation_share, self.loader.normal_labels
+        if self.loader.streams(samples):  # validation samples are read again in each epoch
+            share = min(share, self.loader.memory_budget / VALIDATION_PART / samples.stored_bytes)
+        if unknown := sorted({*normal} - {*samples.classes()}):
+            raise InputError(
+                f"loader.normal_labels: no train sample has the label {first_of(unknown)}; "
+                f"there are {first_of(samples.classes()) or 'none'}"
+            )
+        return LearnedFrom(validation_share=share, normal_labels=normal)
+
     def task(self, samples: Samples) -> Task:
         """What the model is made for; `InputError` if a corruption cannot take these samples."""
         spec = samples.spec
@@ -113,12 +131,13 @@ class Recipe(Options):
         """`InputError` if there are too few samples to learn from, none to judge by, or if they do not suit the
         method: found by one small batch of zeros."""
         samples.rows("test")
-        train = samples.rows("train")
-        learning = train[~samples.held_out(self.training.validation_share)[train]]
+        train, learned_from = len(samples.rows("train")), self.learned_from(samples)
+        learning = np.flatnonzero(samples.seen(learned_from))
         left = len(learning)
         if left < self.loader.batch_size:
+            less = "held out for validation" + (" or without a normal label" if learned_from.normal_labels else "")
             raise InputError(
-                f"{left} train samples ({len(train)} less those held out for validation) do not fill one batch of "
+                f"{left} train samples ({train} less those {less}) do not fill one batch of "
                 f"{self.loader.batch_size}: give more samples or a smaller recipe.loader.batch_size"
             )
         task = self.task(samples)
@@ -143,6 +162,8 @@ class Recipe(Options):
         count = min(2, self.loader.batch_size)
         shown, target = torch.zeros(count, *task.input_shape), torch.zeros(count, *task.samples.shape)
         batch = Batch(shown, target, torch.arange(count), torch.zeros(count, dtype=torch.int64), shown, 0)
+        if model.wants_layout is not None:
+            batch = replace(batch, layout=torch.zeros(count, model.wants_layout.components))
         with torch.no_grad(), torch.random.fork_rng():
             for player in (player for phase in model.phases() for player in phase.players):
                 self._try(player, batch)

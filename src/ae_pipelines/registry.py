@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -103,4 +104,6 @@ def _choices(value: Any) -> list[Choice]:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(part) for part in value]
+    if isinstance(value, Path):
+        return str(value)
     return value.described() if isinstance(value, Choice) else value

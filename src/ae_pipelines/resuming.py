@@ -90,6 +90,7 @@ def fingerprint(samples: Samples, recipe: Recipe, device: torch.device) -> str:
         del options["loader"]["memory_budget"]
     if recipe.training.start_from is not None:
         start = TrainedModel.load(recipe.training.start_from).contract.sha256
+    layout = recipe.model.build(recipe.task(samples)).wants_layout
     parts = [choice.described() for choice in (recipe.model, *recipe.loader.corruptions)]
     versions = [torch.__version__, ae_pipelines.__version__]
-    return canonical_sha256([samples.id, options, start, parts, device.type, versions])
+    return canonical_sha256([samples.id, options, start, parts, layout and layout.key(), device.type, versions])

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
-from ae_pipelines.contract import SampleSpec
+from ae_pipelines.contract import LearnedFrom, SampleSpec
 from ae_pipelines.errors import InputError
 from ae_pipelines.options import Options
 from ae_pipelines.shards import ShardFile, new_digest
@@ -188,6 +188,11 @@ class Samples:
     def __len__(self) -> int:
         return self.manifest.accepted
 
+    @property
+    def stored_bytes(self) -> int:
+        """Of all values."""
+        return len(self) * self.spec.sample_bytes
+
     # -- what is known of the samples --------------------------------------------------------------------
 
     @cached_property
@@ -262,14 +267,21 @@ class Samples:
             raise InputError(f"none of the {len(self)} samples are in the {split} split: give more samples")
         return rows
 
-    def held_out(self, share: float) -> np.ndarray:
-        """A bool a sample: train samples whose content puts them in the validation share."""
+    def seen(self, learned_from: LearnedFrom) -> np.ndarray:
+        """A bool a sample: whether a model learned from it."""
+        return np.concatenate([batch.column("seen").to_numpy(False) for batch in self.identities(learned_from)])
 
-        def chosen(column: pa.Array) -> np.ndarray:
-            return np.array([_fraction(sha, "validation") < share for sha in column.to_pylist()])
-
-        train = self._each("split", lambda column: pc.equal(column, "train"))
-        return self._each("sha256", chosen) & train
+    def identities(self, learned_from: LearnedFrom) -> Iterator[pa.RecordBatch]:
+        """`sample_id`, `split`, `label` and `seen` (whether a model learned from it), a few rows at a time."""
+        for batch in self.index_batches("sample_id", "split", "label", "sha256"):
+            seen = pc.equal(batch.column("split"), "train")
+            if learned_from.normal_labels:
+                normal = pa.array(learned_from.normal_labels, pa.string())
+                seen = pc.and_(seen, pc.is_in(batch.column("label").cast(pa.string()), normal))
+            if learned_from.validation_share:
+                held_out = _fractions(batch.column("sha256")) < learned_from.validation_share
+                seen = pc.and_not(seen, pa.array(held_out))
+            yield batch.drop_columns("sha256").append_column("seen", seen)
 
     def _each(self, name: str, test: Callable[[pa.Array], pa.Array | np.ndarray]) -> np.ndarray:
         """`test` of every value of a column of the index, as bools."""
@@ -337,6 +349,11 @@ def _refuse_damaged(shard: Shard, file: ShardFile, sha256: str) -> None:
 def split_by_content(sha256: str) -> Literal["train", "test"]:
     """The split of a sample whose source has none: it follows from its content, so it stays as data grow."""
     return "test" if _fraction(sha256, "test") < TEST_SHARE else "train"
+
+
+def _fractions(sha256: pa.Array) -> np.ndarray:
+    """What decides on the validation share, for each."""
+    return np.array([_fraction(sha, "validation") for sha in sha256.to_pylist()])
 
 
 def _fraction(sha256: str, purpose: str) -> float:

@@ -54,6 +54,7 @@ class TrainedModel:
             latent_shape=_latent_shape(module, task),
             preprocessing_sha256=samples.spec.preprocessing_sha256,
             samples_id=samples.id,
+            learned_from=recipe.learned_from(samples),
             recipe=recipe.name,
             run_id=progress.run_id(),
             versions={

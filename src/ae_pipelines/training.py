@@ -51,7 +51,7 @@ def train(samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = 
         if options.start_from is not None:
             start_from(model, options.start_from)
         model = model.to(device)
-        training, validation = loaders(samples, recipe, model, device)
+        training, validation = loaders(samples, recipe, model, device, checkpoint)
         history = fit(model, training, validation, options, checkpoint, fingerprint(samples, recipe, device))
     return TrainedModel.of(model.cpu(), recipe, task, samples), history
 

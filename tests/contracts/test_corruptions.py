@@ -13,6 +13,7 @@ NOTHING = {
     "gaussian_noise": {"noise_level": 0},
     "salt_and_pepper": {"share": 0},
     "masking": {"share": 0},
+    "affine": {"shift": 0, "rotation": 0, "scaling": 0, "shear": 0},
     "patches": {"count": 0},
     "downscale": {"factor": 1},
     "watermark": {"opacity": [0, 0]},
@@ -20,7 +21,7 @@ NOTHING = {
 """Options with which a corruption does nothing."""
 ALWAYS_SOMETHING = {"greyscale"}
 WITHOUT_CHANCE = {"downscale", "greyscale"}
-IMAGES_ONLY = {"patches", "downscale", "watermark", "greyscale"}
+IMAGES_ONLY = {"affine", "patches", "downscale", "watermark", "greyscale"}
 MAY_LEAVE_BOUNDS = {"gaussian_noise"}
 SHAPES = [(1, 9, 7), (3, 9, 7), (4, 9, 7), (3, 8, 8), (1, 1, 5), (2, 30, 17), (13,)]
 

@@ -21,10 +21,13 @@ from ae_pipelines.training import train
 
 SPEC = SampleSpec(shape=(1, 9, 7), dtype="uint8")
 TASK = Task.plain(SPEC, classes=("a", "b", "c"))
+NEAR = {"kind": "neighbourhood", "weight": 0.01, "components": 3, "neighbours": 5}
+PRICED = [{"kind": kind, "weight": 0.01} for kind in PENALTIES.kinds() if kind != "neighbourhood"]
 VARIANTS: dict[str, list[dict]] = {
     # besides the defaults
     "autoencoder": [
-        {"latent_activation": "sigmoid", "penalties": [{"kind": kind, "weight": 0.01} for kind in PENALTIES.kinds()]},
+        {"latent_activation": "sigmoid", "penalties": PRICED},
+        {"output": "linear", "penalties": [NEAR]},
     ],
     "gan": [{"conditional": True}],
     "siamese": [{"loss": "triplet"}, {"pairs": "views"}],
@@ -237,10 +240,11 @@ def after_an_epoch(digits, model, corruptions=()):
 
 @pytest.mark.parametrize("kind", PENALTIES.kinds())
 def test_a_penalty_of_weight_zero_equals_the_plain_model(digits, kind):
-    plain = {"latent_activation": "sigmoid"}
+    plain = {} if kind == "neighbourhood" else {"latent_activation": "sigmoid"}
+    penalty = NEAR if kind == "neighbourhood" else {"kind": kind}
     without = after_an_epoch(digits, plain)
     nothing, some = (
-        after_an_epoch(digits, plain | {"penalties": [{"kind": kind, "weight": weight}]}) for weight in (0.0, 1.0)
+        after_an_epoch(digits, plain | {"penalties": [penalty | {"weight": weight}]}) for weight in (0.0, 1.0)
     )
     assert torch.equal(nothing, without)
     assert not torch.equal(some, without)

@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from making import batch_of
 from torch import nn
 
 from ae_pipelines.penalties import PENALTIES, PenaltyChoice
 
 X = torch.rand(12, 2, 8, 6, generator=torch.Generator().manual_seed(0))
+
+LAYOUT = torch.randn(12, 4, generator=torch.Generator().manual_seed(1))
 
 ENCODERS = {
     "one_layer": lambda: nn.Sequential(nn.Flatten(), nn.Linear(96, 5)),
@@ -15,14 +18,17 @@ ENCODERS = {
 }
 
 
+OPTIONS = {"neighbourhood": {"components": 4}}
+
+
 def of_weight(kind, weight):
-    return PenaltyChoice(kind=kind, weight=weight).build()
+    return PenaltyChoice(kind=kind, weight=weight, **OPTIONS.get(kind, {})).build()
 
 
 def price(penalty, encoder, seed=0):
     x = X.clone().requires_grad_()
     torch.manual_seed(seed)
-    return penalty(encoder, x, encoder(x))
+    return penalty(encoder, batch_of(x, LAYOUT), encoder(x))
 
 
 @pytest.fixture(params=PENALTIES.kinds())
@@ -72,7 +78,7 @@ def test_a_penalty_has_the_same_value_in_validation_and_leaves_no_graph(penalty,
     with torch.no_grad():
         z = encoder(X)
         torch.manual_seed(0)
-        value = penalty(encoder, X, z)
+        value = penalty(encoder, batch_of(X, LAYOUT), z)
     assert value.item() == pytest.approx(price(penalty, encoder).item(), rel=1e-5)
     assert not value.requires_grad
     assert not X.requires_grad

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from making import batch_of
 from torch import nn
 
 from ae_pipelines.penalties import PenaltyChoice
@@ -10,7 +11,7 @@ X = torch.randn(6, 2, 3, generator=torch.Generator().manual_seed(0))
 
 def price(encoder, x=X, weight=1, probes=1):
     x = x.clone().requires_grad_()
-    return PenaltyChoice(kind="contractive", weight=weight, probes=probes).build()(encoder, x, encoder(x))
+    return PenaltyChoice(kind="contractive", weight=weight, probes=probes).build()(encoder, batch_of(x), encoder(x))
 
 
 def jacobian_squares(encoder, x=X):
@@ -96,7 +97,7 @@ def test_a_batch_that_does_not_require_grad_is_encoded_again():
     torch.manual_seed(0)
     expected = price(encoder)
     torch.manual_seed(0)
-    value = PenaltyChoice(kind="contractive", weight=1).build()(encoder, X, encoder(X))
+    value = PenaltyChoice(kind="contractive", weight=1).build()(encoder, batch_of(X), encoder(X))
     assert value.item() == pytest.approx(expected.item(), rel=1e-6)
     value.backward()
     assert encoder[1].weight.grad.abs().sum() > 0

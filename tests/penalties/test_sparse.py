@@ -1,5 +1,6 @@
 import pytest
 import torch
+from making import batch_of
 from torch import nn
 from torch.distributions import Bernoulli, kl_divergence
 
@@ -7,7 +8,7 @@ from ae_pipelines.penalties import PenaltyChoice
 
 
 def price(z, **options):
-    return PenaltyChoice(**options).build()(nn.Identity(), z, z).item()
+    return PenaltyChoice(**options).build()(nn.Identity(), batch_of(z), z).item()
 
 
 def test_l1_is_the_mean_of_absolute_latents():

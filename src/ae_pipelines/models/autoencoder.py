@@ -1,5 +1,6 @@
 """The plain autoencoder."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from ae_pipelines.nets import NetChoice
 from ae_pipelines.penalties import Penalty, PenaltyChoice
 
 LatentActivation = Literal["none", "sigmoid", "tanh", "relu"]
+Output = Literal["sigmoid", "linear"]
 LATENT_ACTIVATIONS = {"none": nn.Identity, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 
 
@@ -35,23 +37,38 @@ class Autoencoder(Method):
         latent_activation: LatentActivation = "none",
         loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
         penalties: list[PenaltyChoice] = [],  # noqa: B006
+        output: Output = "sigmoid",
     ) -> None:
+        """`output`, of images: through a sigmoid, or linear, and cut to [0, 1] when they are decoded; what is not an
+        image is linear in any case."""
         super().__init__()
         self.latent_size = latent_size
         self.encoder, self.decoder = net.build().pair(task.input_shape, latent_size, task.samples.shape)
         self.encoder[-1].append(LATENT_ACTIVATIONS[latent_activation]())
         self._loss = loss.build()
-        self._bounded = task.samples.bounded
+        self._bounded = task.samples.bounded and output == "sigmoid"
+        self._cut = task.samples.bounded and output == "linear"
         kinds = [choice.kind for choice in penalties]
         if len(set(kinds)) < len(kinds):
             raise InputError(f"model.penalties has one kind twice: {', '.join(kinds)}; give each once")
         self._penalties: dict[str, Penalty] = {choice.kind: choice.build() for choice in penalties}
         self.may_copy = not penalties and not any(isinstance(part, nn.Dropout) for part in self.modules())
+        self.wants_layout = next((p.layout for p in self._penalties.values() if p.layout is not None), None)
         for kind, penalty in self._penalties.items():
             if penalty.needs_unit_latents and latent_activation != "sigmoid":
                 raise InputError(
                     f"{kind} needs latents between 0 and 1, but model.latent_activation is {latent_activation!r}: "
                     "give 'sigmoid'"
+                )
+            if penalty.layout is not None and latent_activation != "none":
+                raise InputError(
+                    f"{kind} needs latents without bounds, but model.latent_activation is {latent_activation!r}: give "
+                    "'none'"
+                )
+            if penalty.layout is not None and penalty.layout.components > latent_size:
+                raise InputError(
+                    f"{kind} wants {penalty.layout.components} latents, but model.latent_size is {latent_size}: give "
+                    "as many, or less components"
                 )
 
     def encode(self, x: Tensor) -> Tensor:
@@ -60,14 +77,21 @@ class Autoencoder(Method):
     def decode(self, z: Tensor) -> Tensor:
         """(batch, *shape), in [0, 1] for images."""
         raw = self.decoder(z)
+        if self._cut:
+            return raw.clamp(0, 1)
         return raw.sigmoid() if self._bounded else raw
 
     def phases(self) -> list[Phase]:
         return [Phase("fit", [Player("autoencoder", list(self.parameters()), self.terms)])]
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Reconstruction of the target, and each penalty."""
-        x = batch.input.detach().requires_grad_() if self._penalties else batch.input
-        z = self.encoder(x)
+        """Reconstruction of the target, and each penalty; one that wants a layout only where the batch has it, which
+        is in training."""
+        if self._penalties:
+            batch = replace(batch, input=batch.input.detach().requires_grad_())
+        z = self.encoder(batch.input)
         terms = {"reconstruction": self._loss(self.decoder(z), batch.target, self._bounded)}
-        return terms | {kind: penalty(self.encoder, x, z) for kind, penalty in self._penalties.items()}
+        for kind, penalty in self._penalties.items():
+            if penalty.layout is None or batch.layout is not None:
+                terms[kind] = penalty(self.encoder, batch, z)
+        return terms

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ae_pipelines.batches import Loader
 from ae_pipelines.errors import InputError
+from ae_pipelines.layouts import LayoutOptions
 from ae_pipelines.models import Phase
 from ae_pipelines.nets import Net, NetChoice
 
@@ -33,6 +34,7 @@ class Method(nn.Module):
     """Whether it looks at inputs; if at targets alone, corrupting them would do nothing."""
     wants_labels = False
     wants_second_view = False
+    wants_layout: LayoutOptions | None = None
     """What batches must have."""
 
     def phases(self) -> list[Phase]:

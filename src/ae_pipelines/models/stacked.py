@@ -14,7 +14,7 @@ from ae_pipelines.corruptions import Corruption, CorruptionChoice, corrupted_spe
 from ae_pipelines.errors import InputError
 from ae_pipelines.losses import LossChoice
 from ae_pipelines.models import MODELS, Phase, Player
-from ae_pipelines.models.autoencoder import Autoencoder, LatentActivation
+from ae_pipelines.models.autoencoder import Autoencoder, LatentActivation, Output
 from ae_pipelines.nets import NetChoice
 from ae_pipelines.penalties import PenaltyChoice
 
@@ -37,6 +37,7 @@ class Stacked(Autoencoder):
         latent_activation: LatentActivation = "none",
         loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
         penalties: list[PenaltyChoice] = [],  # noqa: B006
+        output: Output = "sigmoid",
         layer_epochs: Annotated[int, Field(gt=0)] | None = None,
         layer_corruptions: list[CorruptionChoice] = [],  # noqa: B006
     ) -> None:
@@ -54,6 +55,7 @@ class Stacked(Autoencoder):
             latent_activation=latent_activation,
             loss=loss,
             penalties=penalties,
+            output=output,
         )
         self._layer_epochs = layer_epochs
         corruptions: list[Corruption] = [choice.build() for choice in layer_corruptions]

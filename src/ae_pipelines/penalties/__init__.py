@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import Field
 
+from ae_pipelines.layouts import LayoutOptions
 from ae_pipelines.registry import Choice, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from ae_pipelines.batches import Batch
 
 PENALTIES = Registry("penalty", __name__)
 """Makers of a `Penalty`; each takes a `weight`."""
@@ -28,8 +31,11 @@ class Penalty(Protocol):
     needs_unit_latents: bool
     """Whether latents must lie in (0, 1), so that the encoder must end in a sigmoid."""
 
-    def __call__(self, encoder: "nn.Module", x: "Tensor", z: "Tensor") -> "Tensor":
-        """Weighted scalar of x (batch, *shape), which requires grad, and z = encoder(x).
+    layout: LayoutOptions | None
+    """What batches must have as their `layout`; None: nothing."""
+
+    def __call__(self, encoder: "nn.Module", batch: "Batch", z: "Tensor") -> "Tensor":
+        """Weighted scalar of a batch, whose input x (batch, *shape) requires grad, and z = encoder(x).
 
         z is (batch, d), or a map (batch, d, h, w).
         """

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ae_pipelines.batches import Batch
 from ae_pipelines.penalties import PENALTIES, Weight
 
 ELEMENTWISE = (
@@ -32,10 +33,12 @@ class Contractive:
     weight: Weight
     probes: Annotated[int, Field(gt=0)] = 1
     needs_unit_latents = False
+    layout = None
 
-    def __call__(self, encoder: nn.Module, x: Tensor, z: Tensor) -> Tensor:
+    def __call__(self, encoder: nn.Module, batch: Batch, z: Tensor) -> Tensor:
         if self.weight == 0:
             return z.new_zeros((), dtype=torch.float32)
+        x = batch.input
         learning = torch.is_grad_enabled()
         layers = list(_layers(encoder))
         with torch.enable_grad():

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from ae_pipelines.batches import Batch
 from ae_pipelines.penalties import PENALTIES, Weight
 
 
@@ -19,8 +20,9 @@ class SparseL1:
 
     weight: Weight
     needs_unit_latents = False
+    layout = None
 
-    def __call__(self, encoder: nn.Module, x: Tensor, z: Tensor) -> Tensor:
+    def __call__(self, encoder: nn.Module, batch: Batch, z: Tensor) -> Tensor:
         return self.weight * z.float().abs().mean()
 
 
@@ -36,8 +38,9 @@ class SparseKL:
     weight: Weight
     target_activation: Annotated[float, Field(gt=0, lt=1)] = 0.05
     needs_unit_latents = True
+    layout = None
 
-    def __call__(self, encoder: nn.Module, x: Tensor, z: Tensor) -> Tensor:
+    def __call__(self, encoder: nn.Module, batch: Batch, z: Tensor) -> Tensor:
         rho = self.target_activation
         rho_hat = z.float().transpose(0, 1).flatten(1).mean(1).clamp(1e-6, 1 - 1e-6)  # (d,)
         kl = rho * (rho / rho_hat).log() + (1 - rho) * ((1 - rho) / (1 - rho_hat)).log()

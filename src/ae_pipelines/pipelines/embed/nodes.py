@@ -23,7 +23,8 @@ def embed_by_pca(samples: Samples, autoencoder: Any) -> LatentStream:
     """The control: as many principal components as the autoencoder has latents."""
     from ae_pipelines import controls
 
-    return controls.pca_stream(samples, autoencoder.contract.latent_size)
+    contract = autoencoder.contract
+    return controls.pca_stream(samples, contract.latent_size, contract.learned_from)
 
 
 def measure(latents: Latents, pca_latents: Latents) -> dict[str, float]:

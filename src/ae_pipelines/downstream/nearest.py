@@ -1,0 +1,64 @@
+"""Nearest neighbours among vectors, by faiss (Douze et al. 2024)."""
+
+from typing import Any
+
+import numpy as np
+
+EXACT_ROWS = 1_000_000
+"""Above so many vectors an index is approximate (HNSW, Malkov & Yashunin 2018), unless told otherwise."""
+LINKS = 32
+"""Of each vector in an approximate index."""
+BREADTH = 128
+"""Candidates that a search of an approximate index keeps."""
+QUERIES_AT_ONCE = 4096
+
+
+class Index:
+    """Vectors (n, d), ready to be searched by Euclidean distance."""
+
+    def __init__(self, vectors: np.ndarray, exact: bool | None = None) -> None:
+        import faiss
+
+        # faiss 1.15 takes products of matrices from 128,000 queries on only, which made a search ten times as long
+        faiss.cvar.distance_compute_blas_threshold = 20
+        self.exact = len(vectors) <= EXACT_ROWS if exact is None else exact
+        size = vectors.shape[1]
+        if self.exact:
+            self._index: Any = faiss.IndexFlatL2(size)
+        else:
+            self._index = faiss.IndexHNSWFlat(size, LINKS)
+            self._index.hnsw.efSearch = BREADTH
+        self._index.add(np.ascontiguousarray(vectors, np.float32))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def nearest(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of each query its nearest vectors, nearest first: distances (n, count), float32, and positions (n, count),
+        int64. `count` is at most the number of vectors."""
+        count = min(count, len(self))
+        squares = np.empty((len(queries), count), np.float32)
+        rows = np.empty((len(queries), count), np.int64)
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            part = slice(start, start + QUERIES_AT_ONCE)
+            squares[part], rows[part] = self._index.search(np.ascontiguousarray(queries[part], np.float32), count)
+        return np.sqrt(np.maximum(squares, 0)), rows
+
+
+def nearest_others(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each vector its nearest other ones: distances (n, count) and positions (n, count)."""
+    index = Index(vectors)
+    distances, rows = index.nearest(vectors, count + 1)
+    # a vector is not always its own first: others may be equal to it
+    own = rows == np.arange(len(vectors))[:, None]
+    own[~own.any(axis=1), -1] = True
+    shape = (len(vectors), rows.shape[1] - 1)
+    return distances[~own].reshape(shape), rows[~own].reshape(shape)
+
+
+def vote(rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """For each query the share of its neighbours `rows` (n, k) in each class, (n, classes), float32; `classes`
+    (vectors,) are numbers from 0."""
+    shares = np.zeros((len(rows), int(classes.max()) + 1), np.float32)
+    np.add.at(shares, (np.repeat(np.arange(len(rows)), rows.shape[1]), classes[rows].ravel()), 1 / rows.shape[1])
+    return shares

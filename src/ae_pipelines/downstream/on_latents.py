@@ -1,0 +1,29 @@
+"""What every model on latents knows of them."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from ae_pipelines.errors import InputError
+from ae_pipelines.latents import Latents
+
+
+@dataclass(frozen=True)
+class EncodedBy:
+    """Whose latents a model was fitted on."""
+
+    encoder: str
+    """Its sha256."""
+    latent_size: int
+
+    @classmethod
+    def of(cls, latents: Latents) -> Self:
+        return cls(latents.encoder, latents.size)
+
+    def refuse_other(self, latents: Latents, model: str, stage: str) -> None:
+        """`InputError` unless these latents come from the same encoder; vectors of another one mean other things."""
+        if (latents.encoder, latents.size) != (self.encoder, self.latent_size):
+            raise InputError(
+                f"the {model} was fitted on {self.latent_size} latents of encoder {self.encoder[:12]}, but these are "
+                f"{latents.size} of encoder {latents.encoder[:12]}: run {stage} again on these latents, or embed with "
+                "the encoder that the model knows"
+            )
