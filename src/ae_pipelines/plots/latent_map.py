@@ -13,13 +13,19 @@ if TYPE_CHECKING:
 MAP_ROWS = 3000
 """t-SNE is slow: the latent map shows a random sample of at most this many rows."""
 
+NAMED = 20
+"""Names that fit into a map: those of the largest."""
 
-def latent_map(vectors: np.ndarray, labels: np.ndarray | None, clusters: np.ndarray, seed: int = 0) -> "Figure":
-    """Latents (n, d) in the plane by t-SNE, coloured by label and by group; by group alone without labels."""
+
+def latent_map(
+    vectors: np.ndarray, labels: np.ndarray | None, clusters: np.ndarray, kind: str, seed: int = 0
+) -> "Figure":
+    """Latents (n, d) in the plane by t-SNE, coloured by label and by group of this kind; by group alone without
+    labels. Noise, group -1, is grey."""
     chosen = np.random.default_rng(seed).permutation(len(vectors))[:MAP_ROWS]
     points = in_the_plane(vectors[chosen], seed)
     panels = [] if labels is None else [("by label (never shown to the encoder)", labels[chosen])]
-    panels.append(("by group (KMeans)", clusters[chosen]))
+    panels.append((f"by group ({kind})", clusters[chosen]))
     figure, axes = new_figure(6.2 * len(panels), 6.0, 1, len(panels))
     for axis, (title, colours) in zip(axes[0], panels, strict=True):
         scatter(axis, points, colours)
@@ -39,15 +45,19 @@ def in_the_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
 
 
 def scatter(axis: "Axes", points: np.ndarray, colours: np.ndarray) -> None:
+    """Points (n, 2) by colour, the names of the largest few among them; -1 is grey and behind."""
     from matplotlib import colormaps
 
-    names, codes = np.unique(colours, return_inverse=True)
+    noise = colours == -1 if colours.dtype.kind == "i" else np.zeros(len(colours), bool)
+    axis.scatter(points[noise, 0], points[noise, 1], s=3, color="0.8", linewidths=0)
+    names, codes, sizes = np.unique(colours[~noise], return_inverse=True, return_counts=True)
     palette = colormaps["tab10" if len(names) <= 10 else "turbo"]
+    named = set(np.argsort(-sizes, kind="stable")[:NAMED])
     for code, name in enumerate(names):
-        these = points[codes == code]
+        these = points[~noise][codes == code]
         colour = palette(code if len(names) <= 10 else code / (len(names) - 1))
         axis.scatter(these[:, 0], these[:, 1], s=5, color=colour, linewidths=0)
-        if len(names) <= 20 and len(these):
+        if code in named:
             x, y = np.median(these, axis=0)
             box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour, "alpha": 0.85}
             axis.text(x, y, str(name), ha="center", va="center", fontsize=9, bbox=box)

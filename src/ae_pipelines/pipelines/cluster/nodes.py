@@ -4,14 +4,16 @@ from typing import Any
 
 import pandas as pd
 
+from ae_pipelines import provenance
 from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.latents import Latents
+from ae_pipelines.samples import Samples
 
 
 def fit(latents: Latents, options: ClusterOptions) -> Any:
     """The model that assigns groups."""
-    return clustering.fit_kmeans(latents, options)
+    return clustering.fit_groups(latents, options)
 
 
 def assign(model: Any, latents: Latents) -> pd.DataFrame:
@@ -30,12 +32,32 @@ def measure(
     """How good the groups are, beside groups of PCA latents."""
     metrics = clustering.cluster_metrics(latents, model, clusters["cluster"].to_numpy())
     control = clustering.cluster_metrics(pca_latents, pca_model, pca_clusters["cluster"].to_numpy())
-    return metrics | {f"pca_{name}": control[name] for name in control if name != "clusters"}
+    return metrics | {f"pca_{name}": value for name, value in control.items()}
 
 
-def draw_latent_map(latents: Latents, clusters: pd.DataFrame) -> Any:
+def tabulate(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:
+    """How large each group is, and what is in it."""
+    return clustering.cluster_sizes(latents, clusters)
+
+
+def draw_report(model: Any, sizes: pd.DataFrame) -> Any:
+    """The sizes of groups, and how their number was chosen."""
+    from ae_pipelines.plots import clusters
+
+    return clusters.report(sizes, model.kind, model.tried.numbers, model.tried.values, model.tried.criterion)
+
+
+def draw_examples(latents: Latents, samples: Samples, clusters: pd.DataFrame, sizes: pd.DataFrame) -> Any:
+    """The samples nearest to each group's centre."""
+    from ae_pipelines.plots import clusters as plots
+
+    provenance.refuse_other_samples(latents, samples)
+    return plots.examples(clustering.nearest_samples(samples, clusters), sizes)
+
+
+def draw_latent_map(latents: Latents, clusters: pd.DataFrame, model: Any) -> Any:
     """All latents in the plane, by label and by group."""
     from ae_pipelines.plots import latent_map
 
     labels = latents.labels if latents.labelled.any() else None
-    return latent_map.latent_map(latents.vectors, labels, clusters["cluster"].to_numpy())
+    return latent_map.latent_map(latents.vectors, labels, clusters["cluster"].to_numpy(), model.kind)

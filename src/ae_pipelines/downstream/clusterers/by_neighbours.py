@@ -1,0 +1,73 @@
+"""Unseen vectors go where their neighbours are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ae_pipelines.downstream.clusterers import Grouping
+from ae_pipelines.downstream.nearest import Index, vote
+
+VOTERS = 10
+ROWS_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True)
+class ByNeighbours:
+    """Puts a vector into the group of most of its `VOTERS` nearest reference vectors.
+
+    A reference vector keeps its own group, the first one's where several are equal.
+    """
+
+    reference: np.ndarray
+    """(references, d), float32."""
+    groups: np.ndarray
+    """(references,), from 0; -1 for noise, which wins like any group."""
+
+    def predict(self, vectors: np.ndarray) -> np.ndarray:
+        """Of each vector (n, d) its group (n,), from 0; -1 for noise."""
+        known, places = self._found(vectors)
+        groups = np.empty(len(vectors), np.int32)
+        groups[known] = self.groups[places[known]]
+        if not known.all():
+            groups[~known] = self._voted(vectors[~known])
+        return groups
+
+    def _voted(self, vectors: np.ndarray) -> np.ndarray:
+        index, groups = Index(self.reference), np.empty(len(vectors), np.int32)
+        for start in range(0, len(vectors), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            _, nearest = index.nearest(vectors[part], VOTERS)
+            groups[part] = vote(nearest, self.groups + 1).argmax(axis=1) - 1
+        return groups
+
+    def _found(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which vectors are among the references, and where."""
+        references, keys = _as_keys(self.reference), _as_keys(vectors)
+        order = np.argsort(references, kind="stable")
+        places = np.searchsorted(references, keys, sorter=order)
+        places = order[np.minimum(places, len(order) - 1)]
+        return references[places] == keys, places
+
+
+def _as_keys(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (n, d) as (n,) strings of their bytes, which can be sorted and searched."""
+    return np.ascontiguousarray(vectors, np.float32).view(f"S{4 * vectors.shape[1]}").ravel()
+
+
+def grouping(
+    vectors: np.ndarray, groups: np.ndarray, space: np.ndarray, measures: dict[str, float] | None = None
+) -> Grouping:
+    """Vectors (n, d) in groups (n,) that were found in `space`; those without vectors are left out."""
+    some = groups >= 0
+    groups = np.where(some, np.searchsorted(np.unique(groups[some]), groups), -1).astype(np.int32)
+    return Grouping(groups, _means(vectors, groups), space, ByNeighbours(vectors, groups), measures or {})
+
+
+def _means(vectors: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Of vectors (n, d) by group, (groups, d), float32; noise, -1, belongs to none."""
+    from scipy.sparse import csr_matrix
+
+    rows = np.flatnonzero(groups >= 0)
+    sizes = np.bincount(groups[rows])
+    belongs = csr_matrix((np.ones(len(rows)), (groups[rows], rows)), (len(sizes), len(vectors)))
+    return np.asarray(belongs @ vectors / sizes[:, None], np.float32)

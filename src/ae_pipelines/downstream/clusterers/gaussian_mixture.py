@@ -1,0 +1,58 @@
+"""Groups that are normally distributed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ae_pipelines.downstream.clusterers import CLUSTERERS, Grouping, Restarts
+from ae_pipelines.errors import InputError
+
+Covariance = Literal["full", "diag", "tied"]
+"""Of a group: any, without correlations, or one for all groups."""
+Regularisation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""Added to the variances, so that no group shrinks to a point: scikit-learn's `reg_covar`."""
+
+
+@CLUSTERERS.register("gaussian_mixture")
+@dataclass(frozen=True, kw_only=True)
+class GaussianMixture:
+    """Groups as the normal distributions that make the latents most likely (Dempster, Laird & Rubin 1977), each row in
+    the likeliest one; measures `bic`."""
+
+    covariance: Covariance = "full"
+    restarts: Restarts = 3
+    regularisation: Regularisation = 1e-6
+    most_rows = 200_000
+    finds_number = False
+    has_bic = True
+
+    def groupings(self, vectors: np.ndarray, numbers: Sequence[int], seed: int) -> Iterator[Grouping]:
+        space = vectors.astype(np.float64)
+        for number in numbers:
+            model = fitted_mixture(space, number, self.covariance, self.restarts, self.regularisation, seed)
+            centres = model.means_.astype(np.float32)
+            yield Grouping(model.predict(space), centres, vectors, model, {"bic": float(model.bic(space))})
+
+
+def fitted_mixture(
+    space: np.ndarray, number: int, covariance: Covariance, restarts: int, regularisation: float, seed: int
+) -> Any:
+    """scikit-learn's mixture; in single precision covariances of latents would not always be positive definite, so
+    `space` (n, d) is float64."""
+    from sklearn import mixture
+
+    model = mixture.GaussianMixture(
+        number, covariance_type=covariance, n_init=restarts, reg_covar=regularisation, random_state=seed
+    )
+    try:
+        return model.fit(space)
+    except ValueError as error:
+        if "covariance" not in str(error):
+            raise
+        raise InputError(
+            f"a mixture of {number} groups has one without extent: give fewer groups, or a larger regularisation "
+            f"than {regularisation:g}"
+        ) from error

@@ -1,0 +1,31 @@
+"""Groups round means, sooner."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ae_pipelines.downstream.clusterers import CLUSTERERS, Grouping, Restarts
+from ae_pipelines.downstream.clusterers.kmeans import grouping
+
+
+@CLUSTERERS.register("minibatch_kmeans")
+@dataclass(frozen=True, kw_only=True)
+class MiniBatchKMeans:
+    """KMeans whose means move after each batch (Sculley 2010): quicker, groups a little worse; measures `inertia`."""
+
+    restarts: Restarts = 10
+    """Of the start only: the best on one batch."""
+    batch_size: Annotated[int, Field(gt=0)] = 4096
+    most_rows = None
+    finds_number = False
+    has_bic = False
+
+    def groupings(self, vectors: np.ndarray, numbers: Sequence[int], seed: int) -> Iterator[Grouping]:
+        from sklearn import cluster
+
+        for number in numbers:
+            model = cluster.MiniBatchKMeans(number, n_init=self.restarts, batch_size=self.batch_size, random_state=seed)
+            yield grouping(vectors, model.fit(vectors))
