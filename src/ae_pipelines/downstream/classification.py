@@ -1,89 +1,202 @@
 """Classes from latents, learned from the rows that have a label."""
 
-from typing import Annotated, Any
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from ae_pipelines.downstream import calibration
+from ae_pipelines.downstream.calibration import Calibration, Method
+from ae_pipelines.downstream.classifiers import CLASSIFIERS, Fitted, Places, Prepared
+from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.latents import Latents
-from ae_pipelines.options import Options
+from ae_pipelines.registry import Choice, Registry
 from ae_pipelines.samples import Samples
 
+log = logging.getLogger(__name__)
+
+LEARNED_ROWS = 200_000
+"""A classifier looks at no more rows than this: the labelled ones, then others, picked at random."""
+CALIBRATION_ROWS = 20_000
+"""Labelled rows in the cross-validation that calibrates, at most."""
+JUDGED_ROWS = 10_000
+"""Test rows in the k-nearest-neighbour accuracy, at most."""
+ROWS_AT_ONCE = 65_536
+ABOUT = ("train_rows", "test_rows", "test_rows_of_unseen_classes", "transductive", "calibrated")
+"""Metrics that say what was judged; the same for all latents of the same samples."""
 NO_TEST = "no labelled samples in the test split, so the classifier cannot be judged: give some"
 
 
-class ClassifyOptions(Options):
-    """How the classifier on the latents is trained."""
+class ClassifyOptions(Choice):
+    """How the classifier on the latents is trained; other options are those of its kind."""
 
-    regularisation: Annotated[float, Field(gt=0)] = 1.0
-    """Inverse strength: scikit-learn's `C`."""
-    maximum_iterations: Annotated[int, Field(gt=0)] = 1000
+    registry: ClassVar[Registry] = CLASSIFIERS
+    kind: str = "logistic_regression"
+    fit_on: Literal["all", "train"] = "all"
+    """What a transductive kind looks at: all rows, without the labels of test rows, or those of the train split."""
+    calibration: Method = "temperature"
+    """How probabilities are mended, by cross-validation on the labelled train rows."""
+    few_labels: list[Annotated[int, Field(gt=0)]] = [10, 100, 1000, 3000]
+    """Numbers of labels, over all classes, whose error is measured."""
+    draws: Annotated[int, Field(gt=0)] = 10
+    """For each of these numbers."""
+    label_next: Annotated[int, Field(gt=0)] = 100
+    """Rows in the list of those to label next."""
     neighbours: Annotated[int, Field(gt=0)] = 5
     """Of the k-nearest-neighbour accuracy that is reported beside the classifier's."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def transductive(self) -> bool:
+        """Whether test rows, without their labels, are learned from."""
+        return bool(self.build().transductive) and self.fit_on == "all"
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` unless the labels can teach a classifier and judge it."""
         labels = samples.labels()
-        single = [str(name) for name, count in labels.groupby(level="label").sum().items() if count == 1]
-        if single:
-            raise InputError(
-                f"{len(single)} classes have one sample each, first: {first_of(single)}; a classifier needs at "
-                "least two: give more samples, or none of these labels"
-            )
+        _refuse_single(labels.groupby(level="label").sum())
         splits = labels.index.get_level_values("split")
         _refuse_few_classes(labels[splits == "train"].droplevel("split"))
         if not (splits == "test").any():
             raise InputError(NO_TEST)
+        of_split = labels.droplevel("label").index, labels.droplevel("split").index
+        _refuse_strangers(*(of_split[1][of_split[0] == split].to_numpy(str) for split in ("train", "test")))
 
 
-def fit_classifier(latents: Latents, options: ClassifyOptions) -> Any:
-    """Standard scaler and logistic regression on the labelled rows of the train split."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+@dataclass(frozen=True)
+class Classifier:
+    """What tells classes apart on the latents of one encoder."""
 
-    rows = _training_rows(latents)
-    model = LogisticRegression(C=options.regularisation, max_iter=options.maximum_iterations)
-    return make_pipeline(StandardScaler(), model).fit(latents.vectors[rows], latents.labels[rows])
+    encoded_by: EncodedBy
+    kind: str
+    transductive: bool
+    """Whether it learned from test rows, without their labels."""
+    classes: np.ndarray
+    """Their names, sorted."""
+    places: Places
+    fitted: Fitted
+    calibration: Calibration
+    calibrated: bool
+
+    def probabilities(self, vectors: np.ndarray) -> Iterator[np.ndarray]:
+        """Of each class, for vectors (n, d), in consecutive blocks (rows, classes)."""
+        for start in range(0, len(vectors), ROWS_AT_ONCE):
+            places = self.places.of(vectors[start : start + ROWS_AT_ONCE])
+            yield self.calibration.mended(self.fitted.probabilities(places))
+
+    def predict(self, vectors: np.ndarray) -> np.ndarray:
+        """The most probable class of each, by name."""
+        return self.classes[np.concatenate([block.argmax(axis=1) for block in self.probabilities(vectors)])]
 
 
-def predict(classifier: Any, latents: Latents) -> pd.DataFrame:
-    """A row a sample: `sample_id`, the `predicted` class and its `probability`."""
-    probabilities = classifier.predict_proba(latents.vectors)
-    best = probabilities.argmax(axis=1)
-    return pd.DataFrame(
-        {
-            "sample_id": latents.column("sample_id"),
-            "predicted": pd.array(classifier.classes_[best], dtype="str"),
-            "probability": probabilities[np.arange(len(best)), best].astype(np.float32),
-        }
+@dataclass(frozen=True)
+class Pool:
+    """Rows of latents that a kind has prepared for labels."""
+
+    rows: np.ndarray
+    """Positions in the latents, rising."""
+    prepared: Prepared
+
+    def fit(self, rows: np.ndarray, classes: np.ndarray) -> Fitted:
+        """Taught by rows of the pool, given as positions in the latents."""
+        return self.prepared.fit(np.searchsorted(self.rows, rows), classes)
+
+
+def pool(latents: Latents, options: ClassifyOptions, taught: np.ndarray, hidden: np.ndarray) -> Pool:
+    """The rows that may be `taught` (positions, at most `LEARNED_ROWS`) and, as far as there is room, what else the
+    options let a kind look at: all rows, or those of the train split that are not `hidden` (a bool a row)."""
+    others = np.full(len(latents), options.transductive) | (latents.rows("train") & ~hidden)
+    others[taught] = False
+    draw = np.random.default_rng(options.seed)
+    rows = np.sort(np.append(taught, _at_most(LEARNED_ROWS - len(taught), np.flatnonzero(others), draw)))
+    return Pool(rows, options.build().prepare(latents.vectors[rows], options.seed))
+
+
+def at_most_learned(rows: np.ndarray, options: ClassifyOptions) -> np.ndarray:
+    """These, or `LEARNED_ROWS` of them picked at random, in order."""
+    return np.sort(_at_most(LEARNED_ROWS, rows, np.random.default_rng(options.seed)))
+
+
+def numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The names of the classes, sorted, and the number of each label's."""
+    numbers, names = pd.factorize(labels, sort=True)
+    return np.asarray(names, dtype=str), numbers
+
+
+def fit_classifier(latents: Latents, options: ClassifyOptions) -> Classifier:
+    """A classifier taught by the labelled rows of the train split, and calibrated; `InputError` if they cannot teach
+    it, or nothing can judge it."""
+    _refuse_strangers(np.unique(latents.labels[training_rows(latents)]), np.unique(latents.labels[test_rows(latents)]))
+    rows = at_most_learned(np.flatnonzero(training_rows(latents)), options)
+    names, classes = numbered(latents.labels[rows])
+    ready = pool(latents, options, rows, hidden=np.zeros(len(latents), bool))
+    found = _calibration(latents, options, ready, rows, classes)
+    return Classifier(
+        encoded_by=EncodedBy.of(latents),
+        kind=options.kind,
+        transductive=options.transductive,
+        classes=names,
+        places=ready.prepared.places,
+        fitted=ready.fit(rows, classes),
+        calibration=found or calibration.Unchanged(),
+        calibrated=found is not None,
     )
 
 
-def classification_metrics(latents: Latents, predicted: np.ndarray, options: ClassifyOptions) -> dict[str, float]:
-    """On the labelled rows of the test split: `accuracy`, and `knn_accuracy` of the nearest train latents."""
-    train, test = _training_rows(latents), _test_rows(latents)
-    known = test & np.isin(latents.labels, latents.labels[train])
-    if not known.any():
-        raise InputError(f"none of the {int(test.sum())} labelled test samples are of a class in the train split")
+def predict(classifier: Classifier, latents: Latents) -> pd.DataFrame:
+    """A row a sample: `sample_id`, the `predicted` class and its `probability`."""
+    classifier.encoded_by.refuse_other(latents, "classifier", "classify")
+    best, probability = np.empty(len(latents), np.int64), np.empty(len(latents), np.float32)
+    start = 0
+    for block in classifier.probabilities(latents.vectors):
+        rows = slice(start, start := start + len(block))
+        best[rows] = block.argmax(axis=1)
+        probability[rows] = block[np.arange(len(block)), best[rows]]
+    predicted = pd.Series(classifier.classes, dtype="str").take(best).array
+    return pd.DataFrame({"sample_id": latents.column("sample_id"), "predicted": predicted, "probability": probability})
+
+
+def classification_metrics(latents: Latents, classifier: Classifier, options: ClassifyOptions) -> dict[str, float]:
+    """On the labelled rows of the test split: `accuracy`, `knn_accuracy` of the nearest train latents, `log_loss` in
+    nats and `expected_calibration_error`; `transductive` and `calibrated` are 1 or 0."""
+    train, test = training_rows(latents), test_rows(latents)
+    known = judged_rows(latents, test, classifier)
+    probabilities, classes = _judged(latents, classifier, known)
+    right = probabilities.argmax(axis=1) == classes
+    table = calibration.reliability(probabilities.max(axis=1), right)
     metrics = {
-        "accuracy": float((predicted[known] == latents.labels[known]).mean()),
-        "knn_accuracy": _neighbour_accuracy(latents, train, known, options.neighbours),
+        "accuracy": float(right.mean()),
+        "knn_accuracy": _neighbour_accuracy(latents, train, known, options),
+        "log_loss": calibration.log_loss(probabilities, classes),
+        "expected_calibration_error": calibration.expected_calibration_error(table),
         "train_rows": float(train.sum()),
         "test_rows": float(known.sum()),
+        "transductive": float(classifier.transductive),
+        "calibrated": float(classifier.calibrated),
     }
     if unseen := int(test.sum() - known.sum()):
+        names = first_of(list(np.unique(latents.labels[test & ~known])))
+        log.warning("%d test samples are of classes without a train sample: %s", unseen, names)
         metrics["test_rows_of_unseen_classes"] = float(unseen)
     return metrics
+
+
+def reliability(latents: Latents, classifier: Classifier) -> pd.DataFrame:
+    """How often the classifier is right on the test split, by how sure it is; see `calibration.reliability`."""
+    probabilities, classes = _judged(latents, classifier, judged_rows(latents, test_rows(latents), classifier))
+    return calibration.reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == classes)
 
 
 def per_class_table(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
     """Test rows by true class: precision, recall, f1 and support."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    test = _test_rows(latents)
+    test = test_rows(latents)
     classes = np.unique(latents.labels[test])
     scores = precision_recall_fscore_support(latents.labels[test], predicted[test], labels=classes, zero_division=0.0)
     table = pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), scores, strict=True)))
@@ -93,24 +206,87 @@ def per_class_table(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
 
 def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
     """Counts of test rows: true class (rows) by predicted class (columns)."""
-    test = _test_rows(latents)
+    test = test_rows(latents)
     classes = np.unique(np.concatenate([latents.labels[test], predicted[test]]))
     counts = pd.crosstab(latents.labels[test], predicted[test])
     return counts.reindex(index=classes, columns=classes, fill_value=0)
 
 
-def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, neighbours: int) -> float:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    knn = KNeighborsClassifier(min(neighbours, int(train.sum())), algorithm="brute")
-    knn.fit(latents.vectors[train], latents.labels[train])
-    return float(knn.score(latents.vectors[test], latents.labels[test]))
-
-
-def _training_rows(latents: Latents) -> np.ndarray:
+def training_rows(latents: Latents) -> np.ndarray:
+    """The labelled rows of the train split, a bool a row; `InputError` if they cannot teach a classifier."""
+    _refuse_single(pd.Series(latents.labels[latents.labelled]).value_counts())
     rows = latents.labelled & latents.rows("train")
     _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts())
     return rows
+
+
+def test_rows(latents: Latents) -> np.ndarray:
+    """The labelled rows of the test split, a bool a row; `InputError` if there are none."""
+    rows = latents.labelled & latents.rows("test")
+    if not rows.any():
+        raise InputError(NO_TEST)
+    return rows
+
+
+def judged_rows(latents: Latents, rows: np.ndarray, classifier: Classifier) -> np.ndarray:
+    """Those of the rows (a bool each) whose class the classifier knows."""
+    return rows & np.isin(latents.labels, classifier.classes)
+
+
+def _calibration(
+    latents: Latents, options: ClassifyOptions, ready: Pool, rows: np.ndarray, classes: np.ndarray
+) -> Calibration | None:
+    """Fitted on rows that were held out in turn; None where it is not wanted or a class has too few rows."""
+    fit = calibration.FITS.get(options.calibration)
+    chosen = np.sort(_at_most(CALIBRATION_ROWS, np.arange(len(rows)), np.random.default_rng(options.seed)))
+    folds = calibration.folds(classes[chosen], options.seed) if len(np.unique(classes[chosen])) > classes.max() else []
+    if fit is None or not folds:
+        return None
+    rows, classes = rows[chosen], classes[chosen]
+    probabilities = np.empty((len(rows), int(classes.max()) + 1), np.float32)
+    for learned, held_out in folds:
+        places = ready.prepared.places.of(latents.vectors[rows[held_out]])
+        probabilities[held_out] = ready.fit(rows[learned], classes[learned]).probabilities(places)
+    return fit(probabilities, classes)
+
+
+def _judged(latents: Latents, classifier: Classifier, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, classes) and true classes (n,) of some rows."""
+    probabilities = np.concatenate(list(classifier.probabilities(latents.vectors[known])))
+    return probabilities, np.searchsorted(classifier.classes, latents.labels[known])
+
+
+def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, options: ClassifyOptions) -> float:
+    from ae_pipelines.downstream.nearest import Index, vote
+
+    draw = np.random.default_rng(options.seed)
+    learned = _at_most(LEARNED_ROWS, np.flatnonzero(train), draw)
+    asked = _at_most(JUDGED_ROWS, np.flatnonzero(test), draw)
+    names, classes = numbered(latents.labels[learned])
+    rows = Index(latents.vectors[learned], exact=True).nearest(latents.vectors[asked], options.neighbours)[1]
+    return float((names[vote(rows, classes).argmax(axis=1)] == latents.labels[asked]).mean())
+
+
+def _at_most(count: int, rows: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    return rows if len(rows) <= count else draw.choice(rows, count, replace=False)
+
+
+def _refuse_strangers(train: np.ndarray, test: np.ndarray) -> None:
+    """`InputError` if no class is in both splits."""
+    if not np.isin(test, train).any():
+        raise InputError(
+            f"none of the classes in the test split ({first_of(list(map(str, test)))}) is in the train split "
+            f"({first_of(list(map(str, train)))}), so the classifier cannot be judged: give labels of the same classes"
+        )
+
+
+def _refuse_single(counts: pd.Series) -> None:
+    single = [str(name) for name, count in counts.items() if count == 1]
+    if single:
+        raise InputError(
+            f"{len(single)} classes have one sample each, first: {first_of(single)}; a classifier needs at "
+            "least two: give more samples, or none of these labels"
+        )
 
 
 def _refuse_few_classes(counts: pd.Series) -> None:
@@ -120,10 +296,3 @@ def _refuse_few_classes(counts: pd.Series) -> None:
             f"of {len(counts)} ({', '.join(map(str, counts.index)) or 'none'}). Give labels, or run "
             "`kedro run --pipelines=ingest,fit,embed,cluster`"
         )
-
-
-def _test_rows(latents: Latents) -> np.ndarray:
-    rows = latents.labelled & latents.rows("test")
-    if not rows.any():
-        raise InputError(NO_TEST)
-    return rows

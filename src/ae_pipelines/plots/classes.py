@@ -1,14 +1,18 @@
-"""What a classifier takes for what."""
+"""What a classifier takes for what, how sure it is, and how many labels it needs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.downstream.calibration import BINS, expected_calibration_error
 from ae_pipelines.plots.figure import new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+OURS, CONTROL = "#1f77b4", "0.55"
 
 
 def confusion_matrix(counts: pd.DataFrame, accuracy: float) -> "Figure":
@@ -30,3 +34,70 @@ def confusion_matrix(counts: pd.DataFrame, accuracy: float) -> "Figure":
     axis.set_ylabel("true")
     axis.set_title(f"Classifier on the latents, test split: accuracy {accuracy:.3f}", fontsize=10)
     return figure
+
+
+def reliability(ours: pd.DataFrame, control: pd.DataFrame) -> "Figure":
+    """Accuracy against confidence on the test split, and how many rows there are of each confidence; tables of
+    `calibration.reliability`. The larger a dot, the more rows."""
+    figure, axes = new_figure(5.2, 6.2, 2, 1)
+    axes[0, 0].get_gridspec().set_height_ratios([3, 1])
+    upper, lower = axes[:, 0]
+    upper.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
+    upper.text(0.03, 0.06, "as often right as sure", rotation=44, rotation_mode="anchor", color="0.5", fontsize=8)
+    for table, name, colour in ((control, "PCA", CONTROL), (ours, "autoencoder", OURS)):
+        label = f"{name}: calibration error {expected_calibration_error(table):.3f}"
+        upper.plot(table["confidence"], table["accuracy"], color=colour, linewidth=1, alpha=0.6)
+        area = 6 + 120 * np.sqrt(table["rows"] / table["rows"].sum())  # a bin of few samples says little
+        upper.scatter(table["confidence"], table["accuracy"], area, color=colour, label=label, linewidths=0, zorder=3)
+        lower.step(*_stairs(table), where="post", color=colour)
+    upper.set(ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
+    figure.legend(fontsize=9, loc="outside lower center", ncols=2, frameon=False, markerscale=0.6)
+    lower.set(
+        xlabel="confidence: the probability of the predicted class", ylabel="samples", yscale="log", xlim=(0, 1.02)
+    )
+    upper.set_title("How sure, how often right (test split)", fontsize=11)
+    return figure
+
+
+def _stairs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of all bins and the rows in each, the last repeated."""
+    rows = np.zeros(BINS)
+    rows[np.rint(table["from"].to_numpy() * BINS).astype(int)] = table["rows"]
+    return np.arange(BINS + 1) / BINS, np.append(rows, rows[-1])
+
+
+def few_label_curve(curves: dict[str, Any]) -> "Figure":
+    """Error on the test split by number of labels, for the latents and for PCA's: mean and standard deviation."""
+    figure, axes = new_figure(6.4, 4.6)
+    axis = axes[0, 0]
+    _band(axis, curves["pca"], curves["latents"], "PCA latents", CONTROL)
+    _band(axis, curves["latents"], curves["pca"], "autoencoder latents", OURS)
+    counts = [point["labels"] for point in curves["latents"]]
+    axis.set_xscale("log")
+    axis.set_xticks(counts, [*(f"{count:,}" for count in counts[:-1]), f"\n{counts[-1]:,} (all)"])
+    axis.minorticks_off()
+    axis.set_ylim(bottom=0)
+    axis.set(xlabel="labels", ylabel="error on the test split (%)")
+    axis.legend(frameon=False)
+    axis.grid(axis="y", color="0.92")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title(_few_labels_title(curves), fontsize=10)
+    return figure
+
+
+def _band(axis: "Axes", points: list[dict[str, Any]], others: list[dict[str, Any]], name: str, colour: str) -> None:
+    """A curve; its numbers stand on the side where the other curve is not."""
+    table = pd.DataFrame(points)
+    labels, mean, spread = (table[column] for column in ("labels", "error_mean", "error_sd"))
+    axis.fill_between(labels, np.maximum(mean - spread, 0), mean + spread, color=colour, alpha=0.2, linewidth=0)
+    axis.plot(labels, mean, "o-", color=colour, markersize=4, label=name)
+    for x, y, other in zip(labels, mean, (point["error_mean"] for point in others), strict=True):
+        up = 6 if y > other else -13
+        axis.annotate(f"{y:.1f}", (x, y), (0, up), textcoords="offset points", ha="center", fontsize=8, color=colour)
+
+
+def _few_labels_title(curves: dict[str, Any]) -> str:
+    draws = max(point["draws"] for point in curves["latents"])
+    title = f"Few labels: {curves['kind'].replace('_', ' ')}, mean ± deviation over {draws} balanced draws"
+    looked = any(point["transductive"] for point in curves["latents"])
+    return title + ("\ntransductive: it saw the test samples, without their labels" if looked else "")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines.downstream import classification
+from ae_pipelines.downstream import classification, few_labels, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.latents import Latents
 
@@ -19,24 +19,36 @@ def predict(classifier: Any, latents: Latents) -> pd.DataFrame:
     return classification.predict(classifier, latents)
 
 
+def draw_few(latents: Latents, pca_latents: Latents, options: ClassifyOptions) -> dict[str, Any]:
+    """Errors by number of labels, beside those of PCA latents."""
+    curves = {"latents": few_labels.curve(latents, options), "pca": few_labels.curve(pca_latents, options)}
+    return curves | {"kind": options.kind, "encoder": latents.encoder, "seed": options.seed}
+
+
 def measure(
     latents: Latents,
-    predictions: pd.DataFrame,
+    classifier: Any,
     pca_latents: Latents,
-    pca_predictions: pd.DataFrame,
+    pca_classifier: Any,
+    few_labels_curves: dict[str, Any],
     options: ClassifyOptions,
 ) -> dict[str, float]:
-    """Accuracy on the test split, beside a classifier on PCA latents."""
-    metrics = classification.classification_metrics(latents, predictions["predicted"].to_numpy(dtype=str), options)
-    control = classification.classification_metrics(
-        pca_latents, pca_predictions["predicted"].to_numpy(dtype=str), options
-    )
-    return metrics | {f"pca_{name}": control[name] for name in ("accuracy", "knn_accuracy")}
+    """How good classes and probabilities are on the test split, beside a classifier on PCA latents."""
+    metrics = classification.classification_metrics(latents, classifier, options)
+    control = classification.classification_metrics(pca_latents, pca_classifier, options)
+    metrics |= few_labels.errors(few_labels_curves["latents"])
+    control |= few_labels.errors(few_labels_curves["pca"])
+    return metrics | {f"pca_{name}": control[name] for name in control if name not in classification.ABOUT}
 
 
 def tabulate(latents: Latents, predictions: pd.DataFrame) -> pd.DataFrame:
     """Precision, recall, f1 and support of each class."""
     return classification.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
+
+
+def list_to_label(classifier: Any, latents: Latents, options: ClassifyOptions) -> pd.DataFrame:
+    """Unlabelled samples whose labels would teach most."""
+    return labelling.to_label(classifier, latents, options)
 
 
 def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[str, float]) -> Any:
@@ -45,3 +57,18 @@ def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[st
 
     counts = classification.confusion(latents, predictions["predicted"].to_numpy(dtype=str))
     return classes.confusion_matrix(counts, metrics["accuracy"])
+
+
+def draw_reliability(latents: Latents, classifier: Any, pca_latents: Latents, pca_classifier: Any) -> Any:
+    """How often the classifiers are right, by how sure they are."""
+    from ae_pipelines.plots import classes
+
+    ours = classification.reliability(latents, classifier)
+    return classes.reliability(ours, classification.reliability(pca_latents, pca_classifier))
+
+
+def draw_few_labels(few_labels_curves: dict[str, Any]) -> Any:
+    """Errors by number of labels."""
+    from ae_pipelines.plots import classes
+
+    return classes.few_label_curve(few_labels_curves)

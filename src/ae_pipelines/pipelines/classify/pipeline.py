@@ -2,6 +2,8 @@ from kedro.pipeline import Node, Pipeline
 
 from ae_pipelines.pipelines.classify import nodes
 
+LATENTS, PCA = ["latents", "classifier"], ["pca_latents", "pca_classifier"]
+
 
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
@@ -9,24 +11,32 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.fit, ["latents", "params:classify"], "classifier", name="fit_classifier"),
             Node(nodes.predict, ["classifier", "latents"], "predictions", name="predict"),
             Node(nodes.fit, ["pca_latents", "params:classify"], "pca_classifier", name="fit_pca_classifier"),
-            Node(nodes.predict, ["pca_classifier", "pca_latents"], "pca_predictions", name="predict_from_pca"),
+            Node(nodes.draw_few, ["latents", "pca_latents", "params:classify"], "few_labels", name="draw_few_labels"),
             Node(
                 nodes.measure,
-                ["latents", "predictions", "pca_latents", "pca_predictions", "params:classify"],
+                [*LATENTS, *PCA, "few_labels", "params:classify"],
                 "classify_metrics",
                 name="measure_classifier",
             ),
             Node(nodes.tabulate, ["latents", "predictions"], "per_class", name="tabulate_classes"),
+            Node(
+                nodes.list_to_label, ["classifier", "latents", "params:classify"], "to_label", name="list_what_to_label"
+            ),
             Node(
                 nodes.draw_confusion,
                 ["latents", "predictions", "classify_metrics"],
                 "confusion_matrix",
                 name="draw_confusion",
             ),
+            Node(nodes.draw_reliability, [*LATENTS, *PCA], "reliability", name="draw_reliability"),
+            Node(nodes.draw_few_labels, "few_labels", "few_labels_curve", name="draw_few_labels_curve"),
         ],
         namespace="classify",
         inputs={"latents", "pca_latents"},
-        outputs={"classifier", "predictions", "classify_metrics", "per_class", "confusion_matrix"},
+        outputs={
+            *("classifier", "predictions", "classify_metrics", "per_class", "confusion_matrix"),
+            *("few_labels", "few_labels_curve", "reliability", "to_label"),
+        },
         parameters={"classify"},
         prefix_datasets_with_namespace=False,
     )

@@ -1,0 +1,95 @@
+"""How well a classifier does with few labels."""
+
+from typing import Any
+
+import numpy as np
+
+from ae_pipelines.downstream import classification
+from ae_pipelines.downstream.classification import ClassifyOptions, Pool
+from ae_pipelines.errors import InputError
+from ae_pipelines.latents import Latents
+
+
+def balanced_draw(classes: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Positions of `count` rows, as many of each class as of the others (the first classes one more where that does
+    not divide; a class with too few gives all), in order; `classes` (n,) are class numbers, -1 for rows that may not
+    be drawn."""
+    draw = np.random.default_rng(seed)
+    known, have = np.unique(classes[classes >= 0], return_counts=True)
+    drawn = [
+        draw.choice(np.flatnonzero(classes == one), number, replace=False)
+        for one, number in zip(known, _shares(have, count), strict=True)
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
+def _shares(have: np.ndarray, count: int) -> np.ndarray:
+    """`count` things taken from piles of sizes `have`, as evenly as they allow."""
+    if count > have.sum():
+        raise InputError(f"{count} labels wanted, but there are {have.sum()}: give fewer")
+    taken = np.zeros(len(have), int)
+    while left := count - taken.sum():
+        piles = np.flatnonzero(taken < have)[:left]
+        taken[piles] += np.minimum(have[piles] - taken[piles], left // len(piles))
+    return taken
+
+
+def curve(
+    latents: Latents,
+    options: ClassifyOptions,
+    *,
+    counts: list[int] | None = None,
+    draws: int | None = None,
+    judged: np.ndarray | None = None,
+) -> list[dict[str, Any]]:
+    """Errors (%) by number of labels: for each of `counts` that the data allow the mean and standard deviation over
+    balanced draws from the train split, last for all labels there are.
+
+    Judged on the labelled rows of the test split, or on those of `judged` (a bool a row), which then teach nothing.
+    The draw of number i has seed `options.seed` + i. Probabilities are not calibrated here. `InputError` if there are
+    no rows to learn from or to judge by.
+    """
+    judged = classification.test_rows(latents) if judged is None else judged & latents.labelled
+    rows = classification.at_most_learned(np.flatnonzero(classification.training_rows(latents) & ~judged), options)
+    names, classes = classification.numbered(latents.labels[rows])
+    judged = judged & np.isin(latents.labels, names)
+    if len(names) < 2 or not judged.any():
+        raise InputError(
+            f"{len(rows)} labelled rows of {len(names)} classes to learn from and {int(judged.sum())} of the same "
+            "classes to judge by: give labels of at least two classes on both sides"
+        )
+    ready = classification.pool(latents, options, rows, hidden=judged)
+    places = ready.prepared.places.of(latents.vectors[judged])
+    truth = np.searchsorted(names, latents.labels[judged])
+    return [
+        _point([_error(ready, rows[drawn], classes[drawn], places, truth) for drawn in sets], len(sets[0]), options)
+        for sets in _draws(classes, counts or options.few_labels, draws or options.draws, options.seed)
+    ]
+
+
+def errors(points: list[dict[str, Any]]) -> dict[str, float]:
+    """The mean errors (%) of a `curve` by name, without that of all labels."""
+    return {f"error_with_{point['labels']}_labels": point["error_mean"] for point in points[:-1]}
+
+
+def _draws(classes: np.ndarray, counts: list[int], draws: int, seed: int) -> list[list[np.ndarray]]:
+    """For each number of labels the draws, as positions; last, alone, all there are."""
+    allowed = [count for count in sorted(set(counts)) if classes.max() < count < len(classes)]
+    few = [[balanced_draw(classes, count, seed + number) for number in range(draws)] for count in allowed]
+    return [*few, [np.arange(len(classes))]]
+
+
+def _error(ready: Pool, rows: np.ndarray, classes: np.ndarray, places: Any, truth: np.ndarray) -> float:
+    """Share of the judged rows, in %, that a fit on some labels gets wrong."""
+    found = ready.fit(rows, classes).probabilities(places).argmax(axis=1)
+    return float(100 * (found != truth).mean())
+
+
+def _point(errors: list[float], labels: int, options: ClassifyOptions) -> dict[str, Any]:
+    return {
+        "labels": labels,
+        "error_mean": float(np.mean(errors)),
+        "error_sd": float(np.std(errors, ddof=1)) if len(errors) > 1 else 0.0,
+        "draws": len(errors),
+        "transductive": options.transductive,
+    }
