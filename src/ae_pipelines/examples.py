@@ -26,6 +26,16 @@ def examples(trained: TrainedModel, samples: Samples) -> Rows:
     return rows | (_drawn(trained, count) if trained.module.generates else {})
 
 
+def rebuilt(trained: TrainedModel, values: np.ndarray) -> Rows:
+    """Samples (n, *shape) as they are stored, with what the model makes of them and what it gets wrong (the absolute
+    difference); the samples alone if it cannot reconstruct."""
+    clean = values * np.float32(trained.contract.samples.scale)
+    if not (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
+        return {"sample": clean}
+    output = trained.reconstruct(values)
+    return {"sample": clean, "output": output, "residual": np.abs(output - clean)}
+
+
 def _spread(samples: Samples, count: int) -> np.ndarray:
     """So many samples from all over the test split."""
     rows = samples.rows("test")

@@ -1,0 +1,31 @@
+"""How odd a sample is; higher is odder."""
+
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from ae_pipelines.latents import Latents
+from ae_pipelines.registry import Registry
+
+DETECTORS = Registry("detector", __name__)
+"""Makers of a `Detector`."""
+ROWS_AT_ONCE = 65_536
+
+
+class Scorer(Protocol):
+    """What a detector has learned; saved as a skops file, so its type is on the trusted list."""
+
+    def scores(self, latents: Latents, rows: np.ndarray) -> np.ndarray:
+        """Of these rows (positions), (len(rows),), float32; the same for equal samples."""
+        ...
+
+
+class Detector(Protocol):
+    """Learns from normal samples what is odd."""
+
+    needs: ClassVar[tuple[str, ...]]
+    """Columns of the latents file besides the vectors."""
+
+    def fit(self, latents: Latents, rows: np.ndarray, seed: int) -> Scorer:
+        """Learn from these rows (positions, at least two), all of normal samples."""
+        ...

@@ -1,0 +1,57 @@
+"""Odd is what lies far from the middle of the normal latents."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from ae_pipelines.downstream.detectors import DETECTORS, ROWS_AT_ONCE
+from ae_pipelines.errors import InputError
+from ae_pipelines.latents import Latents
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The normal latents' mean (d,) and what makes their covariance the identity, (d, d)."""
+
+    mean: np.ndarray
+    whitening: np.ndarray
+
+    def scores(self, latents: Latents, rows: np.ndarray) -> np.ndarray:
+        parts = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+        white = ((latents.vectors[part] - self.mean) @ self.whitening for part in parts)
+        return np.concatenate([np.linalg.norm(z, axis=1) for z in white] or [np.empty(0)]).astype(np.float32)
+
+
+@DETECTORS.register("mahalanobis")
+@dataclass(frozen=True, kw_only=True)
+class Mahalanobis:
+    """√((z - μ)ᵀ Σ⁻¹ (z - μ)) (Mahalanobis 1936), by mean and covariance of the normal latents."""
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    ridge: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-3
+    """Added to each variance, as a share of their mean, so that latents that hardly vary do not decide alone."""
+
+    def fit(self, latents: Latents, rows: np.ndarray, seed: int) -> Gaussian:
+        mean, covariance = _moments(latents.vectors, rows)
+        variance = np.trace(covariance) / len(covariance)
+        if not variance > 0:
+            raise InputError(
+                f"the {len(rows)} normal latents are all the same, so no distance can be told: train an encoder that "
+                "tells samples apart"
+            )
+        lower = np.linalg.cholesky(covariance + self.ridge * variance * np.eye(len(covariance)))
+        return Gaussian(mean.astype(np.float32), np.linalg.inv(lower).T.astype(np.float32))
+
+
+def _moments(vectors: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of some rows, a block at a time."""
+    near = vectors[rows[0]].astype(np.float64)  # a mean large against the deviation would cost digits
+    total, products = np.zeros(len(near)), np.zeros((len(near), len(near)))
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        z = vectors[rows[start : start + ROWS_AT_ONCE]] - near
+        total += z.sum(axis=0)
+        products += z.T @ z
+    mean = total / len(rows)
+    return mean + near, products / len(rows) - np.outer(mean, mean)

@@ -1,0 +1,119 @@
+"""Whether an encoder was trained on data like these."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ae_pipelines.downstream.detection import calibration_rows, normal_rows
+from ae_pipelines.errors import InputError
+from ae_pipelines.latents import Latents
+from ae_pipelines.options import Options
+
+LOW, HIGH = 0.001, 0.999
+"""Quantiles of the errors of held-out rows that bound the training range."""
+FAMILIAR, UNFAMILIAR = 0.02, 0.5
+"""Of data like the training's 0.002 lie outside the range: up to ten times that is like them, half is not."""
+COLUMN = "reconstruction_error"
+
+
+class RecogniseOptions(Options):
+    """Which trained encoder other data are held against."""
+
+    trained: Path | None = None
+    """The data folder (`data_dir`) of the run that trained it."""
+    data_dir: Path
+    """The data folder of this run."""
+
+    def check(self) -> None:
+        """`InputError` unless the trained encoder lies in another folder, where this run's samples do not replace its
+        own."""
+        if self.trained is None:
+            raise InputError(
+                "recognise: not said which encoder: give --params=recognise.trained=<the data folder of the run that "
+                "trained it>"
+            )
+        if self.trained.resolve() == self.data_dir.resolve():
+            raise InputError(
+                f"recognise.trained and data_dir are the same folder, {self.data_dir}: the other data would replace "
+                "the samples that the encoder was trained on. Give another --params=data_dir=..."
+            )
+
+
+@dataclass(frozen=True)
+class ErrorRange:
+    """Where reconstruction errors of samples like those an encoder was trained on lie."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, latents: Latents) -> "ErrorRange":
+        """From the 0.1 % to the 99.9 % quantile over normal train rows that the encoder has not learned from; over
+        those that it has, where none were held out."""
+        if COLUMN not in latents.names:
+            raise InputError(
+                f"the latents of the trained encoder have no {COLUMN} (a method without decoder, or "
+                "embed.errors=false), so nothing can be said of other data: train a method with a decoder"
+            )
+        rows = calibration_rows(latents)
+        return cls(*(float(bound) for bound in np.quantile(_errors(latents)[rows], (LOW, HIGH))))
+
+    def outside(self, errors: np.ndarray) -> np.ndarray:
+        """A bool each."""
+        return ~((errors >= self.low) & (errors <= self.high))
+
+
+def familiarity(sample_ids: Any, errors: np.ndarray, known: ErrorRange) -> pd.DataFrame:
+    """A row a sample: `sample_id`, its `reconstruction_error`, and whether that is `outside` the training range."""
+    return pd.DataFrame({"sample_id": sample_ids, COLUMN: errors, "outside": known.outside(errors)})
+
+
+def familiarity_metrics(found: pd.DataFrame, latents: Latents) -> dict[str, float]:
+    """`share_outside` the training range, of these samples and of the test split of the encoder's own data, and the
+    range itself; errors are medians."""
+    known, own = ErrorRange.of(latents), _own(latents)
+    return {
+        "share_outside": float(found["outside"].mean()),
+        "own_share_outside": float(known.outside(own).mean()),
+        "error": float(found[COLUMN].median()),
+        "own_error": float(np.median(own)),
+        "range_low": known.low,
+        "range_high": known.high,
+    }
+
+
+def verdict(metrics: dict[str, float]) -> str:
+    """The same in plain words."""
+    share = metrics["share_outside"]
+    said = (
+        "this encoder was trained on data like this"
+        if share <= max(FAMILIAR, 2 * metrics["own_share_outside"])
+        else "this encoder was not trained on data like this"
+        if share >= UNFAMILIAR
+        else "some of these samples are not like the data that this encoder was trained on"
+    )
+    return (
+        f"{said}: {share:.1%} of them are rebuilt with an error outside the training range, and "
+        f"{metrics['own_share_outside']:.1%} of its own test samples (median error {metrics['error']:.3g}, and "
+        f"{metrics['own_error']:.3g} of its own)"
+    )
+
+
+def errors_of_both(found: pd.DataFrame, latents: Latents) -> dict[str, np.ndarray]:
+    """Reconstruction errors of the encoder's own test split and of these samples, by what they are."""
+    return {
+        "its own test samples": _own(latents),
+        "these samples": found[COLUMN].to_numpy(),
+    }
+
+
+def _own(latents: Latents) -> np.ndarray:
+    """Errors of the test samples that are like those the encoder learned from."""
+    return _errors(latents)[latents.rows("test") & normal_rows(latents)]
+
+
+def _errors(latents: Latents) -> np.ndarray:
+    return latents.column(COLUMN).to_numpy(np.float32, na_value=np.nan)

@@ -1,0 +1,204 @@
+"""Which samples are alike: nearest neighbours among latents."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from ae_pipelines.downstream.nearest import EXACT_ROWS, Index
+from ae_pipelines.errors import InputError, first_of
+from ae_pipelines.latents import Latents
+from ae_pipelines.options import Options
+from ae_pipelines.samples import Samples
+
+JUDGED_ROWS = (1_000, 10_000)
+"""Neighbours are judged for at most so many test rows, the fewer the more train rows they are compared with."""
+JUDGED_PAIRS = 10**9
+"""So many comparisons, a few seconds, where that leaves the least number of test rows."""
+RECALL_ROWS = 1_000
+"""An approximate index is compared with an exact one for so many queries."""
+MANY_QUERIES = 10_000
+"""For fewer, comparing each with everything is done before an approximate index is built."""
+KNOWN_IDS = 5
+"""So many are named where an id is unknown."""
+
+
+class SearchOptions(Options):
+    """What to look for, and how much of it."""
+
+    ids: tuple[str, ...] = ()
+    """Samples to find the neighbours of, by `sample_id`."""
+    image: Path | None = None
+    """A new image file to find the neighbours of."""
+    random: Annotated[int, Field(gt=0)] = 6
+    """So many test samples are looked for where neither `ids` nor an `image` is given."""
+    k: Annotated[int, Field(gt=0)] = 9
+    """Neighbours of each."""
+    exact: bool | None = None
+    """false: by an approximate index (HNSW). None: approximate where that pays, with more than 1,000,000 latents and
+    10,000 queries."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def check_samples(self, samples: Samples) -> None:
+        """`InputError` if an id is unknown, the image cannot be compared, or there are not so many neighbours."""
+        _refuse_too_few(len(samples), self.k)
+        if self.ids:
+            _refuse_unknown(self.ids, pd.Index(samples.index["sample_id"]))
+        if self.image is not None:
+            from ae_pipelines import new_image  # imports Pillow
+
+            new_image.as_stored(self.image, samples.spec)
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What is looked for."""
+
+    names: list[str]
+    """Sample ids, or the path of an image."""
+    vectors: np.ndarray
+    """(n, d), float32."""
+    rows: np.ndarray
+    """Position of each among the latents; -1 for what is not there."""
+
+
+def queries(latents: Latents, options: SearchOptions, encode: Callable[[Path], np.ndarray]) -> Queries:
+    """What the options ask for; `encode` gives the latent (1, d) of an image file. `InputError` if an id is unknown."""
+    ids = pd.Index(latents.column("sample_id"))
+    _refuse_unknown(options.ids, ids)
+    rows = ids.get_indexer(list(options.ids)).astype(np.int64)
+    if not options.ids and options.image is None:
+        rows = _random_rows(latents, options)
+    found = Queries(ids[rows].tolist(), latents.vectors[rows], rows)
+    if options.image is None:
+        return found
+    return Queries(
+        [str(options.image), *found.names],
+        np.concatenate([encode(options.image), found.vectors]),
+        np.concatenate([[-1], found.rows]),
+    )
+
+
+def neighbours(latents: Latents, wanted: Queries, options: SearchOptions) -> pd.DataFrame:
+    """`options.k` rows a query, nearest first: `query`, `rank` from 1, `sample_id`, Euclidean `distance` and `label`
+    (None where unknown). A sample is not its own neighbour, but one with an equal latent is."""
+    _refuse_too_few(len(latents), options.k)
+    index = Index(latents.vectors, _is_exact(len(latents), len(wanted.rows), options))
+    distances, rows = index.nearest(wanted.vectors, options.k + 1)
+    kept = _without_own(rows, wanted.rows, options.k)
+    places, table = rows[kept], latents.table
+    return pd.DataFrame(
+        {
+            "query": np.repeat(wanted.names, kept.sum(axis=1)),
+            "rank": np.concatenate([np.arange(1, count + 1, dtype=np.int32) for count in kept.sum(axis=1)]),
+            "sample_id": table["sample_id"].to_numpy()[places],
+            "distance": distances[kept],
+            "label": table["label"].to_numpy(object)[places],
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """A query and what was found, to be drawn."""
+
+    pictures: np.ndarray
+    """(1 + k, *shape), as the model sees them; the query first."""
+    labels: list[str]
+    """Of each; empty where unknown."""
+    distances: list[float]
+    """Of the neighbours."""
+
+
+def lines(found: pd.DataFrame, latents: Latents, samples: Samples) -> list[Line]:
+    """A line for each query."""
+    ids, scale = pd.Index(latents.column("sample_id")), np.float32(samples.spec.scale)
+    made = []
+    for name, part in found.groupby("query", sort=False):
+        rows = ids.get_indexer([str(name), *part["sample_id"]])
+        pictures = np.concatenate([_stored(str(name), rows[0], samples)[None], samples.take(rows[1:])])
+        labels = ["" if row < 0 else str(latents.labels[row]) for row in rows]
+        made.append(Line(pictures * scale, labels, part["distance"].tolist()))
+    return made
+
+
+def _stored(name: str, row: int, samples: Samples) -> np.ndarray:
+    """A query as it is stored: a sample, or an image file."""
+    if row >= 0:
+        return samples.take(np.array([row]))[0]
+    from ae_pipelines import new_image
+
+    return new_image.as_stored(Path(name), samples.spec)
+
+
+def neighbour_agreement(latents: Latents, k: int, seed: int = 0) -> float:
+    """Mean share of the k nearest labelled train rows that have a test row's label, over at most 10,000 labelled test
+    rows (from 100,000 train rows on fewer, at least 1,000); NaN where there are no labels in one of the splits."""
+    train = np.flatnonzero(latents.labelled & latents.rows("train"))
+    test = np.flatnonzero(latents.labelled & latents.rows("test"))
+    if not (len(train) and len(test)):
+        return math.nan
+    test = np.random.default_rng(seed).permutation(test)[: np.clip(JUDGED_PAIRS // len(train), *JUDGED_ROWS)]
+    _, rows = Index(latents.vectors[train], exact=True).nearest(latents.vectors[test], k)
+    return float((latents.labels[train][rows] == latents.labels[test][:, None]).mean())
+
+
+def search_metrics(latents: Latents, options: SearchOptions) -> dict[str, float]:
+    """`same_class`: `neighbour_agreement`, where there are labels; `recall`: the share of true neighbours that an
+    approximate index finds, where one is used."""
+    agreement = neighbour_agreement(latents, options.k, options.seed)
+    metrics = {} if math.isnan(agreement) else {"same_class": agreement}
+    if _is_exact(len(latents), _wanted(options), options):
+        return metrics
+    return metrics | {"recall": recall(latents, options)}
+
+
+def recall(latents: Latents, options: SearchOptions) -> float:
+    """The share of the `options.k` nearest vectors that an approximate index finds, over 1,000 random queries."""
+    drawn = np.random.default_rng(options.seed).permutation(len(latents))[:RECALL_ROWS]
+    wanted = latents.vectors[drawn]
+    _, found = Index(latents.vectors, exact=False).nearest(wanted, options.k)
+    _, true = Index(latents.vectors, exact=True).nearest(wanted, options.k)
+    return float(np.mean([np.isin(mine, theirs).mean() for mine, theirs in zip(true, found, strict=True)]))
+
+
+def _wanted(options: SearchOptions) -> int:
+    """How many queries there will be."""
+    return len(options.ids) + (options.image is not None) or options.random
+
+
+def _is_exact(rows: int, wanted: int, options: SearchOptions) -> bool:
+    return options.exact if options.exact is not None else rows <= EXACT_ROWS or wanted <= MANY_QUERIES
+
+
+def _without_own(rows: np.ndarray, own: np.ndarray, k: int) -> np.ndarray:
+    """Which of the positions (n, k + 1) are neighbours: at most k, not the query's own, nor -1, which an approximate
+    index gives where it finds no more."""
+    others = (rows != own[:, None]) & (rows >= 0)
+    return others & (others.cumsum(axis=1) <= k)
+
+
+def _random_rows(latents: Latents, options: SearchOptions) -> np.ndarray:
+    test = np.flatnonzero(latents.rows("test"))
+    if not len(test):
+        raise InputError("there are no test samples to look for: give search.ids=[...] or search.image=<path>")
+    return np.random.default_rng(options.seed).permutation(test)[: options.random]
+
+
+def _refuse_unknown(wanted: Sequence[str], ids: pd.Index) -> None:
+    unknown = [name for name in wanted if name not in ids]
+    if unknown:
+        raise InputError(
+            f"search.ids: no sample is called {first_of(unknown)}; there are {len(ids)}, such as "
+            f"{', '.join(ids[:KNOWN_IDS])}"
+        )
+
+
+def _refuse_too_few(rows: int, k: int) -> None:
+    if k >= rows:
+        raise InputError(f"{rows} samples do not have {k} neighbours each: give search.k below {rows}")

@@ -1,0 +1,42 @@
+"""Other data through a trained autoencoder."""
+
+import numpy as np
+import torch
+
+from ae_pipelines import export, progress
+from ae_pipelines.devices import in_parallel
+from ae_pipelines.errors import InputError
+from ae_pipelines.samples import Samples
+from ae_pipelines.trained import TrainedModel
+
+
+def reconstruction_errors(autoencoder: TrainedModel, samples: Samples) -> np.ndarray:
+    """Squared error averaged over features, (n,), float32, of samples of the autoencoder's shape and dtype.
+
+    Their preprocessing is not compared: it names the source, and whether data from elsewhere are like the training's
+    is the question here.
+    """
+    _refuse_misfit(autoencoder, samples)
+
+    def errors(values: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            x = torch.from_numpy(values).to(torch.float32).mul_(samples.spec.scale)
+            return export.latent_block(autoencoder, x).reconstruction_error  # type: ignore[return-value]
+
+    found = []
+    with progress.bar(total=len(samples), label="recognise", unit="sample") as bar:
+        for block in in_parallel(errors, samples.blocks(export.ROWS_PER_PASS)):
+            found.append(block)
+            bar.update(len(block))
+    return np.concatenate(found)
+
+
+def _refuse_misfit(autoencoder: TrainedModel, samples: Samples) -> None:
+    contract = autoencoder.contract
+    if not (hasattr(autoencoder.module, "encode") and hasattr(autoencoder.module, "decode")):
+        raise InputError(
+            f"{contract.model['kind']} does not reconstruct, so it cannot say what is unlike its data: train a method "
+            "with encoder and decoder, such as autoencoder"
+        )
+    same_preprocessing = {"preprocessing": samples.spec.preprocessing}
+    contract.samples.model_copy(update=same_preprocessing).refuse_other(samples.spec, "trained encoder")

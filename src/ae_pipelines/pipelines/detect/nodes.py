@@ -1,0 +1,64 @@
+"""Latents and reconstruction errors say what is odd."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from ae_pipelines import provenance
+from ae_pipelines.downstream import detection
+from ae_pipelines.downstream.detection import DetectOptions
+from ae_pipelines.latents import Latents
+from ae_pipelines.samples import Samples
+
+log = logging.getLogger(__name__)
+
+
+def fit(latents: Latents, options: DetectOptions, samples: Samples, autoencoder: Any) -> Any:
+    """The detector with its threshold."""
+    provenance.refuse_other_samples(latents, samples)
+    provenance.refuse_other_encoder(latents, autoencoder.contract)
+    return detection.fit_detector(latents, options)
+
+
+def fit_control(pca_latents: Latents, options: DetectOptions, anomaly_model: Any) -> Any:
+    """The same kind of detector for PCA latents."""
+    return detection.fit_detector(pca_latents, options.for_kind(anomaly_model.kind))
+
+
+def find(anomaly_model: Any, latents: Latents) -> pd.DataFrame:
+    """Each sample's score, and whether it is an anomaly."""
+    return detection.find_anomalies(anomaly_model, latents)
+
+
+def measure(
+    latents: Latents,
+    anomaly_model: Any,
+    anomalies: pd.DataFrame,
+    pca_latents: Latents,
+    pca_anomaly_model: Any,
+    pca_anomalies: pd.DataFrame,
+    options: DetectOptions,
+) -> dict[str, float]:
+    """Alarms and, where anomalies are known, how well they are told apart, beside PCA."""
+    for caution in anomaly_model.cautions:
+        log.warning("detect: %s", caution)
+    metrics = detection.detection_metrics(latents, anomaly_model, anomalies)
+    control = detection.detection_metrics(pca_latents, pca_anomaly_model, pca_anomalies)
+    beside = {f"pca_{name}": control[name] for name in detection.COMPARED if name in control}
+    return metrics | detection.auroc_of_each(latents, options) | beside
+
+
+def draw_oddest(
+    latents: Latents, anomaly_model: Any, anomalies: pd.DataFrame, samples: Samples, autoencoder: Any
+) -> Any:
+    """The oddest samples, and how scores are spread."""
+    from ae_pipelines import examples
+    from ae_pipelines.plots import anomalies as plots
+
+    scores = anomalies["score"].to_numpy()
+    rows = detection.oddest(scores, examples.SHOWN)
+    shown = examples.rebuilt(autoencoder, samples.take(rows))
+    groups = detection.scores_by_group(latents, scores)
+    title = detection.in_words(anomaly_model, anomalies)
+    return plots.oddest(shown, scores[rows], groups, anomaly_model.threshold, title)

@@ -1,0 +1,40 @@
+"""Other data against a trained encoder: was it trained on data like these?"""
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from ae_pipelines import provenance
+from ae_pipelines.downstream import familiarity
+from ae_pipelines.downstream.familiarity import RecogniseOptions
+from ae_pipelines.latents import Latents
+from ae_pipelines.samples import Samples
+
+log = logging.getLogger(__name__)
+
+
+def compare(samples: Samples, trained_autoencoder: Any, trained_latents: Latents, options: RecogniseOptions) -> Any:
+    """Each sample's reconstruction error, and whether it lies outside the training range."""
+    from ae_pipelines import other_data
+
+    provenance.refuse_other_encoder(trained_latents, trained_autoencoder.contract)
+    known = familiarity.ErrorRange.of(trained_latents)
+    errors = other_data.reconstruction_errors(trained_autoencoder, samples)
+    return familiarity.familiarity(samples.index["sample_id"], errors, known)
+
+
+def measure(found: pd.DataFrame, trained_latents: Latents) -> tuple[dict[str, float], dict[str, str]]:
+    """The share outside the training range, beside that of the encoder's own test split; and the verdict in words."""
+    metrics = familiarity.familiarity_metrics(found, trained_latents)
+    verdict = familiarity.verdict(metrics)
+    log.info("recognise: %s", verdict)
+    return metrics, {"verdict": verdict}
+
+
+def draw(found: pd.DataFrame, trained_latents: Latents, metrics: dict[str, float], verdict: dict[str, str]) -> Any:
+    """The errors of both."""
+    from ae_pipelines.plots import anomalies
+
+    groups = familiarity.errors_of_both(found, trained_latents)
+    return anomalies.two_ranges(groups, metrics["range_low"], metrics["range_high"], verdict["verdict"])

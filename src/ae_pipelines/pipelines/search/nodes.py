@@ -1,0 +1,34 @@
+"""Samples, or a new image, and what is nearest to them."""
+
+from typing import Any
+
+import pandas as pd
+
+from ae_pipelines import provenance
+from ae_pipelines.downstream import search
+from ae_pipelines.downstream.search import SearchOptions
+from ae_pipelines.latents import Latents
+from ae_pipelines.samples import Samples
+
+
+def find(latents: Latents, autoencoder: Any, options: SearchOptions, samples: Samples) -> pd.DataFrame:
+    """The nearest samples of each that is looked for."""
+    from ae_pipelines import new_image
+
+    provenance.refuse_other_samples(latents, samples)
+    provenance.refuse_other_encoder(latents, autoencoder.contract)
+    wanted = search.queries(latents, options, new_image.encoding(autoencoder))
+    return search.neighbours(latents, wanted, options)
+
+
+def measure(latents: Latents, pca_latents: Latents, options: SearchOptions) -> dict[str, float]:
+    """How often neighbours are of one class, beside neighbours among PCA latents."""
+    control = search.search_metrics(pca_latents, options)
+    return search.search_metrics(latents, options) | {f"pca_{name}": value for name, value in control.items()}
+
+
+def draw_neighbours(neighbours: pd.DataFrame, latents: Latents, samples: Samples) -> Any:
+    """What is looked for, and beside it what is nearest."""
+    from ae_pipelines.plots import neighbours as plots
+
+    return plots.neighbours(search.lines(neighbours, latents, samples))

@@ -1,0 +1,97 @@
+"""What is odd, and how odd the others are."""
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ae_pipelines.plots.figure import new_figure, show
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BINS = (15, 60)
+"""At least and at most so many; the smallest group decides."""
+COLOURS = {"normal, held out": "#4c72b0", "normal, test": "#55a868", "anomalous, test": "#c44e52"}
+Groups = dict[str, np.ndarray]
+"""Values by what they are of."""
+
+
+def oddest(rows: dict[str, np.ndarray], scores: np.ndarray, groups: Groups, threshold: float, title: str) -> "Figure":
+    """The oddest samples, what the model makes of them and what it gets wrong (by name, (n, *shape)), under their
+    `scores`; below, how the scores of each group are spread, and the threshold."""
+    count = len(scores)
+    figure, _ = new_figure(max(8.0, 0.85 * count + 0.9), 0.95 * len(rows) + 3.6)
+    figure.clear()
+    above: Any
+    below: Any
+    above, below = figure.subfigures(2, 1, height_ratios=[0.95 * len(rows) + 0.4, 3.0])  # type: ignore[misc]
+    images = next(iter(rows.values())).ndim == 4
+    (_images if images else _features)(above, rows, [f"{score:.3g}" for score in scores])
+    axis = below.subplots()
+    histogram(axis, groups)
+    axis.axvline(threshold, color="0.2", linestyle="--", linewidth=1.2, label=f"threshold {threshold:.3g}")
+    axis.set_xlabel("score (higher is odder)")
+    axis.legend(fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def histogram(axis: "Axes", groups: Groups) -> None:
+    """The share of each group by value, on a logarithmic axis where all values are above zero."""
+    every = np.concatenate(list(groups.values()))
+    positive = bool(every.min() > 0)
+    low, high = float(every.min()), float(every.max())
+    high = high if high > low else low + 1.0
+    bins = int(np.clip(2 * np.sqrt(min(map(len, groups.values()))), *BINS))
+    edges = (np.geomspace if positive else np.linspace)(low, high, bins).tolist()
+    for number, (name, values) in enumerate(groups.items()):
+        colour, weights = COLOURS.get(name, f"C{number}"), np.full(len(values), 1 / max(1, len(values)))
+        label = f"{name} ({len(values):,})"
+        axis.hist(values, edges, weights=weights, histtype="stepfilled", alpha=0.25, color=colour)
+        axis.hist(values, edges, weights=weights, histtype="step", color=colour, label=label, linewidth=1.4)
+    axis.set_xscale("log" if positive else "linear")
+    axis.set_ylabel("share of the group")
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _images(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> None:
+    axes = figure.subplots(len(rows), len(captions), squeeze=False)
+    clean = next(iter(rows.values()))
+    unit = clean.min() >= 0 and clean.max() <= 1
+    low, high = (0.0, 1.0) if unit else np.quantile(clean, (0.01, 0.99))
+    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+        start = 0.0 if name == "residual" else low  # a difference of nothing is black
+        for axis, picture in zip(line, pictures, strict=True):
+            show(axis, (picture - start) / (high - low))
+        line[0].set_ylabel(name)
+    for axis, caption in zip(axes[0], captions, strict=True):
+        axis.set_title(caption, fontsize=8)
+
+
+def _features(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> None:
+    """Samples without height and width, a line each."""
+    axes = figure.subplots(1, len(rows), squeeze=False)[0]
+    most = float(np.quantile(np.abs(next(iter(rows.values()))), 0.99)) or 1.0
+    for axis, (name, values) in zip(axes, rows.items(), strict=True):
+        values = values.reshape(len(values), -1)
+        shown = axis.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
+        axis.set_title(name, fontsize=9)
+        axis.set_xlabel("feature")
+        axis.set_yticks([])
+    axes[0].set_yticks(range(len(captions)), captions, fontsize=7)
+    axes[0].set_ylabel("score")
+    figure.colorbar(shown, ax=list(axes), label="value")
+
+
+def two_ranges(groups: Groups, low: float, high: float, title: str) -> "Figure":
+    """How the reconstruction errors of each group are spread, and the training range between `low` and `high`."""
+    figure, axes = new_figure(8.5, 3.8)
+    axis = axes[0, 0]
+    histogram(axis, groups)
+    axis.axvspan(low, high, color="0.85", zorder=0, label="training range (0.1 % to 99.9 %)")
+    axis.set_xlabel("reconstruction error")
+    axis.legend(fontsize=8)
+    axis.set_title(textwrap.fill(title, 110), fontsize=10)
+    return figure
