@@ -53,7 +53,7 @@ def our_epochs(net: dict, latent_size: int, loader: Batches) -> list[float]:
     ends: list[float] = []
     options = TrainOptions(epochs=EPOCHS, threads=torch.get_num_threads(), device="cpu")
     started = time.perf_counter()
-    with progress.run("benchmark", lambda *_: ends.append(time.perf_counter())):
+    with progress.run(progress.Run("benchmark", lambda *_: ends.append(time.perf_counter()))):
         fit(model, loader, None, options)
     return [end - start for start, end in zip([started, *ends], ends, strict=False)]
 

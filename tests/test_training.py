@@ -6,6 +6,7 @@ import torch
 from ae_pipelines import progress, training
 from ae_pipelines.batches import Batches
 from ae_pipelines.checkpoints import CheckpointFile
+from ae_pipelines.contract import LearnedFrom
 from ae_pipelines.errors import InputError
 from ae_pipelines.training import DivergedError, train
 
@@ -21,7 +22,7 @@ def same_weights(first, second):
 
 def test_training_lowers_the_loss_and_says_so_epoch_by_epoch(digits, recipe):
     heard = []
-    with progress.run("run", lambda metrics, step: heard.append((step, metrics["fit/loss"]))):
+    with progress.run(progress.Run("run", lambda metrics, step: heard.append((step, metrics["fit/loss"])))):
         _, history = train(digits, recipe)
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
     assert history[-1]["loss"] < 0.6 * history[0]["loss"]
@@ -57,7 +58,7 @@ def test_the_best_weights_are_kept_not_the_last(digits, recipe):
     trained, history = train(digits, changed(recipe, learning_rate=0.02, epochs=40, patience=None))
     best = min(history, key=lambda row: row["loss"])
     assert best is not history[-1], "the test needs a training whose last epoch is not its best"
-    rows = digits.held_out(recipe.training.validation_share)
+    rows = digits.seen(LearnedFrom()) & ~digits.seen(recipe.learned_from(digits))
     shown = digits.read()[rows]
     error = ((trained.reconstruct(shown) - shown / 255.0) ** 2).mean()
     assert error == pytest.approx(best["loss"], rel=1e-4)

@@ -24,8 +24,11 @@ class ConfigLoader(OmegaConfigLoader):
         if key == "catalog" and "sources" in config:
             _, config["source"] = self._picked("source", config.pop("sources"))
         if key == "parameters" and "recipes" in config:
-            name, recipe = self._picked("recipe", config.pop("recipes"))
+            recipes = config.pop("recipes")
+            name, recipe = self._picked("recipe", recipes)
             config["recipe"] = recipe | {"name": name}
+            if "scoreboard" in config:
+                config["scoreboard"] = _with_recipes(config["scoreboard"], recipes, config["recipe"])
             config["source"] = self._name("source")
         return config
 
@@ -61,6 +64,30 @@ class ConfigLoader(OmegaConfigLoader):
         """What the user said of it: `recipe=conv` is short for `recipe.name=conv`."""
         given = (self.runtime_params or {}).get(noun, {})
         return dict(given) if isinstance(given, dict) else {"name": given}
+
+
+def _with_recipes(scoreboard: Any, recipes: dict[str, Any], picked: dict[str, Any]) -> Any:
+    """The scoreboard's options, each recipe's name replaced by the recipe, with what the entry changes of it; where
+    they name none, the picked one."""
+    if not isinstance(scoreboard, dict):
+        return scoreboard
+    if "recipes" not in scoreboard:
+        return scoreboard | {"recipes": {picked["name"]: {"recipe": picked}}}
+    if not isinstance(entries := scoreboard["recipes"], list | dict):
+        return scoreboard
+    named = entries if isinstance(entries, dict) else {name: {} for name in entries}
+    return scoreboard | {"recipes": {name: _entry(name, entry or {}, recipes) for name, entry in named.items()}}
+
+
+def _entry(name: str, entry: Any, recipes: dict[str, Any]) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    given = entry.get("recipe", {})
+    change = dict(given) if isinstance(given, dict) else {"name": given}
+    base = str(change.pop("name", name))
+    if base not in recipes:
+        raise InputError(f"no recipe called {base!r}; {suggestion(base, sorted(recipes))}")
+    return entry | {"recipe": _overridden(recipes[base], change) | {"name": base}}
 
 
 def _overridden(base: Any, given: Any) -> Any:

@@ -16,7 +16,6 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from ae_pipelines import progress
 from ae_pipelines.errors import InputError
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
@@ -44,12 +43,21 @@ class NeedsRecipe(Protocol):
         ...
 
 
+@runtime_checkable
+class Checkable(Protocol):
+    """Options that name parts, which are looked up late, since that imports them."""
+
+    def check(self) -> Any:
+        """`InputError` if a part is unknown or does not take its options."""
+        ...
+
+
 class CheckHook:
     """Refuses what cannot work: parts before the first node runs, samples as soon as they are there, before
     training. A run without work does not pay for it."""
 
     def __init__(self) -> None:
-        self._unchecked: list[Recipe] = []
+        self._unchecked: list[Checkable] = []
         self._needs: list[NeedsSamples] = []
         self._stages: list[NeedsRecipe] = []
         self._secrets: list[str] = []
@@ -58,7 +66,7 @@ class CheckHook:
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         inputs = {name for name in pipeline.inputs() if name.startswith("params:")}
         values = [catalog.load(name) for name in sorted(inputs)]
-        self._unchecked = [value for value in values if isinstance(value, Recipe)]
+        self._unchecked = [value for value in values if isinstance(value, Checkable)]
         self._needs = [value for value in values if isinstance(value, NeedsSamples)]
         self._stages = [value for value in values if isinstance(value, NeedsRecipe)]
         self._secrets = secrets_among(run_params.get("runtime_params") or {})
@@ -71,10 +79,11 @@ class CheckHook:
                 "put it into conf/local/credentials.yml"
             )
         while self._unchecked:
-            recipe = self._unchecked.pop()
-            recipe.check()
-            for stage in self._stages:
-                stage.check_recipe(recipe)
+            options = self._unchecked.pop()
+            options.check()
+            if isinstance(options, Recipe):
+                for stage in self._stages:
+                    stage.check_recipe(options)
         for samples in (value for value in inputs.values() if isinstance(value, Samples)):
             while self._needs:
                 self._needs.pop().check_samples(samples)
@@ -156,7 +165,7 @@ class TrackingHook:
             }
             self._record = RunRecord(self._project, "+".join(names), self._started, tags)
             self._record.parameters({"given": self._given} if self._given else {})
-            self._around.enter_context(progress.run(self._record.id, self._record.metrics))
+            self._around.enter_context(self._record.working())
         return self._record
 
     def _end(self, status: str) -> None:

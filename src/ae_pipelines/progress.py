@@ -3,8 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -16,31 +17,53 @@ SAY_EVERY = 5.0
 
 Listener = Callable[[dict[str, float], int], None]
 
-_listeners: list[Listener] = []
-_run_ids: list[str] = []
+Parts = Callable[[str, dict[str, Any]], AbstractContextManager["Run"]]
+"""Opens a part of a run, by its name and parameters."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What work belongs to."""
+
+    id: str
+    listener: Listener
+    """Hears what the work reports (MLflow, say)."""
+    part: Parts | None = None
+    """None: parts are not told apart."""
+
+
+_runs: list[Run] = []
 
 
 @contextmanager
-def run(run_id: str, listener: Listener) -> Iterator[None]:
-    """Within this block, work belongs to `run_id` and `listener(metrics, step)` hears what it reports."""
-    _run_ids.append(run_id)
-    _listeners.append(listener)
+def run(run: Run) -> Iterator[None]:
+    """Within this block, work belongs to `run`."""
+    _runs.append(run)
     try:
         yield
     finally:
-        _run_ids.remove(run_id)
-        _listeners.remove(listener)
+        _runs.remove(run)
+
+
+@contextmanager
+def part(name: str, parameters: dict[str, Any]) -> Iterator[None]:
+    """Within this block, work belongs to a part of the current run, which has parameters and metrics of its own."""
+    if not _runs or (open_part := _runs[-1].part) is None:
+        yield
+        return
+    with open_part(name, parameters) as opened, run(opened):
+        yield
 
 
 def run_id() -> str | None:
     """The id of the run that the current work belongs to; None outside any."""
-    return _run_ids[-1] if _run_ids else None
+    return _runs[-1].id if _runs else None
 
 
 def report(metrics: dict[str, float], step: int) -> None:
-    """Tell whoever listens (MLflow, say) these values at this step."""
-    for listener in _listeners:
-        listener(metrics, step)
+    """Tell whoever listens to the current run these values at this step."""
+    if _runs:
+        _runs[-1].listener(metrics, step)
 
 
 def bar(*, total: int | None, label: str, unit: str) -> "tqdm[NoReturn]":

@@ -6,11 +6,14 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import psutil
 from filelock import FileLock
+
+from ae_pipelines import progress
 
 SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
 EXPERIMENT = "ae_pipelines"
@@ -33,6 +36,7 @@ class RunRecord:
             experiment_id, start_time=int(started * 1000), run_name=name, tags=tags | _this_process()
         )
         self.id: str = run.info.run_id
+        self._project, self._tags = project, tags
         self._logged: dict[str, str] = {}
         self._waiting: list[Any] = []
         self._sent_at = 0.0
@@ -69,6 +73,25 @@ class RunRecord:
 
     def tag(self, name: str, value: str) -> None:
         self._client.set_tag(self.id, name, value)
+
+    def working(self) -> AbstractContextManager[None]:
+        """Within this block, what is reported goes to this run, and parts of the work become runs below it."""
+        return progress.run(progress.Run(self.id, self.metrics, self._part))
+
+    @contextlib.contextmanager
+    def _part(self, name: str, parameters: dict[str, Any]) -> Iterator[progress.Run]:
+        """A run below this one, closed with what became of it."""
+        part = RunRecord(self._project, name, time.time(), self._tags | {"mlflow.parentRunId": self.id})
+        status = "FAILED"
+        try:
+            part.parameters(parameters)
+            yield progress.Run(part.id, part.metrics)
+            status = "FINISHED"
+        except (KeyboardInterrupt, SystemExit):
+            status = "KILLED"
+            raise
+        finally:
+            part.end(status)
 
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED."""

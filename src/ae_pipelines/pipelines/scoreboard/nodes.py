@@ -1,0 +1,24 @@
+"""Recipes are compared, with several seeds, at what their latents are good for."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ae_pipelines.samples import Samples
+from ae_pipelines.scoreboard.board import ScoreboardOptions
+
+
+def measure(samples: Samples, options: ScoreboardOptions, folder: Path) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """A row for each encoder, task and metric, as a table and as plain data."""
+    from ae_pipelines.scoreboard import board
+
+    table = board.scores(samples, options, folder)
+    return table, board.plain(table)
+
+
+def draw(table: pd.DataFrame) -> Any:
+    """Encoders down, tasks across."""
+    from ae_pipelines.plots import scoreboard
+
+    return scoreboard.scoreboard(table)

@@ -1,0 +1,22 @@
+from kedro.pipeline import Node, Pipeline
+
+from ae_pipelines.pipelines.scoreboard import nodes
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    return Pipeline(
+        [
+            Node(
+                nodes.measure,
+                ["samples", "params:scoreboard", "scoreboard_folder"],
+                ["scoreboard", "scoreboard_json"],
+                name="measure_recipes",
+            ),
+            Node(nodes.draw, "scoreboard", "scoreboard_picture", name="draw_scoreboard"),
+        ],
+        namespace="scoreboard",
+        inputs={"samples", "scoreboard_folder"},
+        outputs={"scoreboard", "scoreboard_json", "scoreboard_picture"},
+        parameters={"scoreboard"},
+        prefix_datasets_with_namespace=False,
+    )

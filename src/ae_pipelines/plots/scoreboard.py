@@ -1,0 +1,70 @@
+"""The scoreboard as a picture."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ae_pipelines.plots.figure import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LESS_IS_BETTER = ("mse", "error", "seconds")
+"""Metrics whose names begin with one of these."""
+DIGITS = {"error": 2, "seconds": 0}
+"""After the point; 4 for all others."""
+
+
+def scoreboard(table: pd.DataFrame) -> "Figure":
+    """Encoders down, the first metric of each task across (all of `few_labels`-like tasks); mean ± standard deviation
+    over seeds. The better, the darker; the best of a column is bold, controls are in italics below the recipes."""
+    cells = _headlines(table)
+    encoders = list(dict.fromkeys(cells.sort_values("control", kind="stable")["encoder"]))
+    columns = list(dict.fromkeys(zip(cells["task"], cells["metric"], cells["transductive"], strict=True)))
+    figure, axes = _sized(len(encoders), len(columns))
+    axis = axes[0, 0]
+    for place, (task, metric, transductive) in enumerate(columns):
+        here = cells[(cells["task"] == task) & (cells["metric"] == metric)].set_index("encoder").reindex(encoders)
+        _column(axis, place, here, metric)
+        mark = "\n(transductive)" if transductive else ""
+        axis.text(place, -0.75, f"{task}\n{metric}{mark}".replace("_", " "), ha="center", va="bottom", fontsize=8)
+    controls = cells.drop_duplicates("encoder").set_index("encoder")["control"]
+    for row, name in enumerate(encoders):
+        style = "italic" if controls[name] else "normal"
+        axis.text(-0.6, row, name, ha="right", va="center", fontsize=9, style=style)
+    axis.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(encoders) - 0.5, -0.5))
+    axis.axis("off")
+    return figure
+
+
+def _sized(rows: int, columns: int) -> tuple["Figure", np.ndarray]:
+    return new_figure(2.6 + 1.25 * columns, 1.3 + 0.38 * rows)
+
+
+def _headlines(table: pd.DataFrame) -> pd.DataFrame:
+    """The first metric of each task, or all errors, and the seconds of training."""
+    first = table.groupby("task", sort=False)["metric"].transform("first")
+    shown = table[(table["metric"] == first) | table["metric"].str.startswith("error")]
+    trained = table.dropna(subset="seconds").drop_duplicates("encoder")
+    seconds = trained.assign(task="training", metric="seconds", mean=trained["seconds"], sd=np.nan, transductive=False)
+    return pd.concat([shown, seconds], ignore_index=True)
+
+
+def _column(axis: "Axes", place: int, here: pd.DataFrame, metric: str) -> None:
+    from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
+
+    less = metric.startswith(LESS_IS_BETTER)
+    ranks = here["mean"].rank(ascending=not less, pct=True)
+    best = here["mean"].min() if less else here["mean"].max()
+    digits = next((count for start, count in DIGITS.items() if metric.startswith(start)), 4)
+    for row, (mean, sd, rank) in enumerate(zip(here["mean"], here["sd"], ranks, strict=True)):
+        if np.isnan(mean):
+            continue
+        colour = colormaps["Blues"](0.05 + 0.55 * rank)
+        axis.add_patch(Rectangle((place - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white"))
+        text = f"{mean:.{digits}f}" + ("" if np.isnan(sd) else f" ± {sd:.{digits}f}")
+        weight = "bold" if mean == best else "normal"
+        axis.text(place, row, text, ha="center", va="center", fontsize=8, weight=weight)
