@@ -26,6 +26,7 @@ PICTURES = PROJECT / "docs/images/methods"
 RECIPES = [path.stem for path in (PROJECT / "conf/base/parameters/recipes").glob("*.yml")]
 WITHOUT_EMBEDDING = ("gan", "dcgan", "cgan", "super_resolution", "colourise", "watermark_removal", "inpainting")
 COLOUR = ("colourise",)
+ALSO = {"one_class": ",recipe.loader.normal_labels=[3]"}
 MADE = 10_000
 
 
@@ -37,6 +38,7 @@ def run(recipe: str, folder: Path, raw: Path) -> None:
     pipelines = "ingest,fit" if recipe in WITHOUT_EMBEDDING else "train"
     source = "" if recipe in COLOUR else "source=mnist,"
     params = f"--params=recipe={recipe},{source}raw_dir={raw},data_dir={data},recipe.training.threads=1"
+    params += ALSO.get(recipe, "")
     data.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with (data / "log").open("w") as log:

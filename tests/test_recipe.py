@@ -34,6 +34,11 @@ def test_a_bad_recipe_is_refused_with_place_value_and_expectation(given, message
         Recipe.model_validate(given)
 
 
+def test_labels_that_look_like_numbers_may_be_given_as_numbers():
+    recipe = Recipe.model_validate({"model": MODEL, "loader": {"normal_labels": [3, "b"]}})
+    assert recipe.loader.normal_labels == ("3", "b")
+
+
 def test_all_faults_are_reported_together():
     with pytest.raises(InputError, match=r"epochs: given 0.*learning_rate: given -1"):
         Recipe.model_validate({"model": MODEL, "training": {"epochs": 0, "learning_rate": -1}})

@@ -7,7 +7,7 @@ from kedro.pipeline import Pipeline
 
 from ae_pipelines import pipelines
 
-TRAIN = ("ingest", "fit", "embed", "cluster", "classify")
+TRAIN = ("ingest", "fit", "embed", "cluster", "classify", "detect")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -15,4 +15,5 @@ def register_pipelines() -> dict[str, Pipeline]:
     names = [room.name for room in pkgutil.iter_modules(pipelines.__path__)]
     stages = {name: import_module(f"{pipelines.__name__}.{name}").create_pipeline() for name in names}
     train = sum((stages[stage] for stage in TRAIN), start=Pipeline([]))
-    return {**stages, "train": train, "__default__": train}
+    scoreboard = stages["ingest"] + stages["scoreboard"]
+    return {**stages, "scoreboard": scoreboard, "train": train, "__default__": train + stages["search"]}

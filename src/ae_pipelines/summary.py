@@ -11,13 +11,19 @@ from ae_pipelines.tracking import store_uri
 ROWS = (
     # what, dataset, metric, its control, format, better
     ("reconstruction error (mse, test)", "embed_metrics", "reconstruction_error", "{:.5f}", "lower"),
-    ("grouping accuracy (KMeans)", "cluster_metrics", "accuracy", "{:.3f}", "higher"),
+    ("grouping accuracy", "cluster_metrics", "accuracy", "{:.3f}", "higher"),
     ("classifier accuracy (test)", "classify_metrics", "accuracy", "{:.3f}", "higher"),
     ("5-nearest-neighbour accuracy (test)", "classify_metrics", "knn_accuracy", "{:.3f}", "higher"),
+    ("anomalies told apart (AUROC, test)", "detect_metrics", "auroc", "{:.4f}", "higher"),
+    ("neighbours of the same class (test)", "search_metrics", "same_class", "{:.3f}", "higher"),
+    ("error with 100 labels (%, test)", "classify_metrics", "error_with_100_labels", "{:.1f}", "lower"),
+    ("calibration error (test)", "classify_metrics", "expected_calibration_error", "{:.3f}", "lower"),
 )
 PLACES = (
-    *("rejects", "rejects_summary", "latents", "clusters", "predictions"),
-    *("examples", "latent_map", "confusion_matrix", "learning_curves"),
+    *("rejects", "rejects_summary", "latents", "clusters", "cluster_report", "cluster_examples", "predictions"),
+    *("anomalies", "oddest", "neighbours", "similar", "familiarity", "familiarity_histogram", "verdict"),
+    *("to_label", "contrast_curve", "contrast_maps", "scoreboard_picture", "scoreboard_json"),
+    *("examples", "latent_map", "confusion_matrix", "few_labels_curve", "reliability", "learning_curves"),
 )
 
 
@@ -26,14 +32,14 @@ def summary(pipeline: Pipeline, catalog: CatalogProtocol) -> str:
     pipeline made them."""
     made = pipeline.all_outputs()
     lines = _taken_in(made, catalog) + _of_the_method(made, catalog) + _measured(made, catalog)
-    if not lines:
-        return ""
     places = [name for name in PLACES if name in made]
+    if not lines + places:
+        return ""
     lines += ["", "Look at:"]
-    lines += [f"  {name:18}{catalog.get(name)._filepath}" for name in places]  # type: ignore[union-attr]
+    lines += [f"  {name:22}{catalog.get(name)._filepath}" for name in places]  # type: ignore[union-attr]
     lines += [
-        "  the pipeline      kedro viz run",
-        f"  all runs          mlflow ui --backend-store-uri {store_uri(Path.cwd())}",
+        "  the pipeline          kedro viz run",
+        f"  all runs              mlflow ui --backend-store-uri {store_uri(Path.cwd())}",
     ]
     return "\n".join(lines)
 

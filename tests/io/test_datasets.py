@@ -43,9 +43,8 @@ def brightness(dataset):
 
 
 def stream(value):
-    index = pa.table(
-        {"sample_id": list(map(str, range(20_000))), "split": ["train"] * 20_000, "label": [None] * 20_000}
-    )
+    columns = {"sample_id": list(map(str, range(20_000))), "split": ["train"] * 20_000}
+    index = pa.table(columns | {"label": [None] * 20_000, "seen": [True] * 20_000})
     vectors = np.full((20_000, 16), value, np.float32)
     return LatentStream(iter(index.to_batches()), iter([LatentBlock(vectors, vectors[:, 0])]), {})
 

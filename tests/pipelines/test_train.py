@@ -25,7 +25,7 @@ def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_run
     assert len(found) == 1797
     assert found.table["sample_id"].is_unique
     assert np.isfinite(found.vectors).all()
-    for name in ("clusters", "predictions"):
+    for name in ("clusters", "predictions", "anomalies"):
         joined = pd.read_parquet(trained / f"07_model_output/{name}.parquet")
         assert joined["sample_id"].tolist() == found.table["sample_id"].tolist()
 
@@ -157,7 +157,9 @@ def test_every_structured_parameter_reaches_its_node_typed():
     from kedro.framework.project import pipelines
 
     names = {name for name in pipelines["__default__"].inputs() if name.startswith("params:")}
-    assert names == {f"params:{name}" for name in ("ingest", "recipe", "embed", "cluster", "classify")}
+    assert names == {
+        f"params:{name}" for name in ("ingest", "recipe", "embed", "cluster", "classify", "detect", "search")
+    }
     assert all(isinstance(catalog.load(name), BaseModel) for name in names)
 
 
