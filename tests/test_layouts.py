@@ -97,7 +97,7 @@ def test_latents_of_another_encoder_in_the_same_file_are_laid_out_anew(digits, r
         model = wanting.model.build(wanting.task(digits))
         training, _ = loaders.loaders(digits, wanting, model, torch.device("cpu"), checkpoint)
         batch = next(training.epoch(0))
-        return fingerprint(digits, wanting, torch.device("cpu")), batch.layout[batch.rows.argsort()]
+        return fingerprint(digits, wanting, model, torch.device("cpu")), batch.layout[batch.rows.argsort()]
 
     first, again, other = made_by(0), made_by(0), made_by(1)
     assert first[0] == again[0] != other[0]

@@ -11,6 +11,7 @@ import ae_pipelines
 from ae_pipelines.checkpoints import CheckpointFile
 from ae_pipelines.contract import canonical_sha256
 from ae_pipelines.errors import InputError
+from ae_pipelines.models.method import Method
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
@@ -80,8 +81,8 @@ def to_take_up(found: Found | None, until: int | None) -> Found | None:
     return None if afresh else found
 
 
-def fingerprint(samples: Samples, recipe: Recipe, device: torch.device) -> str:
-    """Equal for trainings that take the same steps."""
+def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> str:
+    """Equal for trainings of `model` that take the same steps."""
     options = recipe.model_dump(mode="json", include={"loader", "training"})
     start = options["training"].pop("start_from")
     for name in ("until_epoch", "checkpoint_seconds"):
@@ -90,7 +91,7 @@ def fingerprint(samples: Samples, recipe: Recipe, device: torch.device) -> str:
         del options["loader"]["memory_budget"]
     if recipe.training.start_from is not None:
         start = TrainedModel.load(recipe.training.start_from).contract.sha256
-    layout = recipe.model.build(recipe.task(samples)).wants_layout
+    layout = model.wants_layout
     parts = [choice.described() for choice in (recipe.model, *recipe.loader.corruptions)]
     versions = [torch.__version__, ae_pipelines.__version__]
     return canonical_sha256([samples.id, options, start, parts, layout and layout.key(), device.type, versions])

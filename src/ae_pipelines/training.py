@@ -52,7 +52,7 @@ def train(samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = 
             start_from(model, options.start_from)
         model = model.to(device)
         training, validation = loaders(samples, recipe, model, device, checkpoint)
-        history = fit(model, training, validation, options, checkpoint, fingerprint(samples, recipe, device))
+        history = fit(model, training, validation, options, checkpoint, fingerprint(samples, recipe, model, device))
     return TrainedModel.of(model.cpu(), recipe, task, samples), history
 
 

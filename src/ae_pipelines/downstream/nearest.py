@@ -56,9 +56,27 @@ def nearest_others(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
     return distances[~own].reshape(shape), rows[~own].reshape(shape)
 
 
+def places_of(vectors: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Of each vector (n, d) the first of the `known` (m, d) with the same values, (n,) int64; -1 if there is none."""
+    theirs, asked = _fingerprints(known), _fingerprints(vectors)
+    order = np.argsort(theirs, kind="stable")
+    found = order[np.minimum(np.searchsorted(theirs, asked, sorter=order), len(known) - 1)]
+    return np.where((known[found] == vectors).all(axis=1), found, -1)
+
+
 def vote(rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """For each query the share of its neighbours `rows` (n, k) in each class, (n, classes), float32; `classes`
     (vectors,) are numbers from 0."""
     shares = np.zeros((len(rows), int(classes.max()) + 1), np.float32)
     np.add.at(shares, (np.repeat(np.arange(len(rows)), rows.shape[1]), classes[rows].ravel()), 1 / rows.shape[1])
     return shares
+
+
+def _fingerprints(vectors: np.ndarray) -> np.ndarray:
+    """A number for each vector, the same for equal ones: a sum of its bits times odd numbers, modulo 2⁶⁴."""
+    bits = np.ascontiguousarray(vectors + np.float32(0), np.float32).view(np.uint32)  # + 0: -0.0 equals 0.0
+    factors = 2 * np.random.default_rng(0).integers(2**63, size=(1, bits.shape[1]), dtype=np.uint64) + np.uint64(1)
+    total = np.zeros(len(bits), np.uint64)
+    for column, factor in zip(bits.T, factors[0], strict=True):
+        total += column * factor
+    return total

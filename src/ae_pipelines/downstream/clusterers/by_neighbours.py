@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ae_pipelines.downstream.clusterers import Grouping
-from ae_pipelines.downstream.nearest import Index, vote
+from ae_pipelines.downstream.nearest import Index, places_of, vote
 
 VOTERS = 10
 ROWS_AT_ONCE = 65_536
@@ -25,11 +25,10 @@ class ByNeighbours:
 
     def predict(self, vectors: np.ndarray) -> np.ndarray:
         """Of each vector (n, d) its group (n,), from 0; -1 for noise."""
-        known, places = self._found(vectors)
-        groups = np.empty(len(vectors), np.int32)
-        groups[known] = self.groups[places[known]]
-        if not known.all():
-            groups[~known] = self._voted(vectors[~known])
+        places = places_of(vectors, self.reference)
+        groups = np.asarray(self.groups[places], np.int32)
+        if (unseen := places < 0).any():
+            groups[unseen] = self._voted(vectors[unseen])
         return groups
 
     def _voted(self, vectors: np.ndarray) -> np.ndarray:
@@ -39,19 +38,6 @@ class ByNeighbours:
             _, nearest = index.nearest(vectors[part], VOTERS)
             groups[part] = vote(nearest, self.groups + 1).argmax(axis=1) - 1
         return groups
-
-    def _found(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which vectors are among the references, and where."""
-        references, keys = _as_keys(self.reference), _as_keys(vectors)
-        order = np.argsort(references, kind="stable")
-        places = np.searchsorted(references, keys, sorter=order)
-        places = order[np.minimum(places, len(order) - 1)]
-        return references[places] == keys, places
-
-
-def _as_keys(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (n, d) as (n,) strings of their bytes, which can be sorted and searched."""
-    return np.ascontiguousarray(vectors, np.float32).view(f"S{4 * vectors.shape[1]}").ravel()
 
 
 def grouping(
