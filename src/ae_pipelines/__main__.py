@@ -1,5 +1,6 @@
 """`python -m ae_pipelines` (or `ae-pipelines`): `kedro run` from any folder, with `--project-path`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from kedro.framework.project import configure_project
 
 
 def main(*arguments: Any, **options: Any) -> Any:
+    os.environ.setdefault("DO_NOT_TRACK", "true")
     configure_project(Path(__file__).parent.name)
     from ae_pipelines.cli import run
 

@@ -7,12 +7,16 @@ from copy import copy
 from typing import Any
 
 import click
+from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
 from omegaconf import OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from ae_pipelines import progress
 from ae_pipelines.errors import InputError
+
+SKIP_EXIT_CODE = "ae_pipelines.skip_exit_code"
 
 
 def split_params(context: click.Context, parameter: click.Parameter, value: Any) -> dict[str, Any]:
@@ -49,6 +53,11 @@ def go_to_project(context: click.Context, parameter: click.Parameter, value: str
         os.chdir(value)
 
 
+def keep_skip_exit_code(context: click.Context, parameter: click.Parameter, value: int) -> None:
+    """For `Run.invoke`; Kedro does not know it."""
+    context.meta[SKIP_EXIT_CODE] = value
+
+
 class Run(click.Command):
     """`kedro run` that answers bad input with one message instead of a traceback."""
 
@@ -56,11 +65,14 @@ class Run(click.Command):
         # Both spellings stay supported here, so the old one needs no warning on every run.
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         try:
-            return super().invoke(context)
+            result = super().invoke(context)
         except Exception as error:
             if (refusal := _input_error(error)) is None:
                 raise
             raise click.ClickException(str(refusal)) from error
+        if progress.skipped():
+            context.exit(context.meta.get(SKIP_EXIT_CODE, 0))
+        return result
 
 
 def _input_error(error: BaseException | None) -> InputError | None:
@@ -71,6 +83,8 @@ def _input_error(error: BaseException | None) -> InputError | None:
             return error
         if isinstance(error, YAMLError):
             return InputError(f"{error} Mend that file: it is part of the configuration")
+        if isinstance(error, MissingConfigException):
+            return InputError(f"{error}: start in the folder that holds conf/, or give --project-path")
         seen.append(error)
         error = error.__cause__ or error.__context__
     return None
@@ -89,6 +103,16 @@ def _run_command() -> Run:
             expose_value=False,
             callback=go_to_project,
             help="Folder of the project, when started elsewhere.",
+        )
+    )
+    options.append(
+        click.Option(
+            ["--skip-exit-code"],
+            type=click.IntRange(0, 255),
+            default=0,
+            expose_value=False,
+            callback=keep_skip_exit_code,
+            help="Exit status when there was nothing to do, for an orchestrator that tells skipped from done.",
         )
     )
     return Run("run", callback=kedro_run.callback, params=options, help=kedro_run.help)

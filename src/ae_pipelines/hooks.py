@@ -16,11 +16,13 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from ae_pipelines import progress
 from ae_pipelines.errors import InputError
+from ae_pipelines.locking import only_run
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
 from ae_pipelines.summary import summary
-from ae_pipelines.tracking import RunRecord, secrets_among
+from ae_pipelines.tracking.runs import RunRecord, open_run, secrets_among
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,33 @@ class CheckHook:
                 self._needs.pop().check_samples(samples)
 
 
+class LockHook:
+    """One run at a time in a data folder; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self._held = ExitStack()
+        self._folder = Path()
+        atexit.register(self._held.close)
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._held.close()  # of an earlier session in this process that was interrupted
+        given = (context._runtime_params or {}).get("data_dir")
+        self._folder = context.project_path / str(given or context.config_loader["globals"]["data_dir"])
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        self._held.enter_context(only_run(self._folder, _name(run_params)))
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self) -> None:
+        self._held.close()
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        self._held.close()
+
+
 class TrackingHook:
     """One MLflow run for each Kedro run in which a node runs or something is refused.
 
@@ -107,6 +136,7 @@ class TrackingHook:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         self._end("KILLED")  # an earlier session in this process that was interrupted
+        progress.begin()
         self._started = time.time()
         self._project, self._env = context.project_path, context.env or "local"
         self._given = dict(context._runtime_params or {})
@@ -143,6 +173,8 @@ class TrackingHook:
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         ran = self._record is not None
+        if self._record is not None and (why := progress.skipped()):
+            self._record.tag("nothing_to_do", why)
         self._end("FINISHED")
         if ran and (text := summary(pipeline, catalog)):
             print(text, flush=True)
@@ -156,14 +188,14 @@ class TrackingHook:
 
     def _open(self, run_params: dict[str, Any]) -> RunRecord:
         if self._record is None:
-            names = sorted(run_params.get("pipeline_names") or ["__default__"])  # Kedro gives them in any order
+            name = _name(run_params)
             tags = {
-                "pipeline": "+".join(names),
+                "pipeline": name,
                 "env": self._env,
                 "kedro.run_id": str(run_params["run_id"]),
                 "git_sha": _git_sha(self._project),
             }
-            self._record = RunRecord(self._project, "+".join(names), self._started, tags)
+            self._record = open_run(self._project, name, self._started, tags)
             self._record.parameters({"given": self._given} if self._given else {})
             self._around.enter_context(self._record.working())
         return self._record
@@ -177,6 +209,10 @@ class TrackingHook:
     def _kept(self, dataset_name: str) -> str | None:
         metadata = getattr(self._catalog.get(dataset_name), "metadata", None) or {}
         return metadata.get("mlflow")
+
+
+def _name(run_params: dict[str, Any]) -> str:
+    return "+".join(sorted(run_params.get("pipeline_names") or ["__default__"]))  # Kedro gives them in any order
 
 
 def _path(catalog: CatalogProtocol, dataset_name: str) -> Path:

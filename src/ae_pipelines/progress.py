@@ -66,6 +66,25 @@ def report(metrics: dict[str, float], step: int) -> None:
         _runs[-1].listener(metrics, step)
 
 
+_skipped: list[str] = []
+
+
+def skip(reason: str) -> None:
+    """Say that there is nothing to do, so that whoever started the work can tell it from work that was done."""
+    log.info("nothing to do: %s", reason)
+    _skipped.append(reason)
+
+
+def skipped() -> str | None:
+    """Why there was nothing to do; None if there was, or nothing has run yet."""
+    return _skipped[-1] if _skipped else None
+
+
+def begin() -> None:
+    """Forget what earlier work in this process said."""
+    _skipped.clear()
+
+
 def bar(*, total: int | None, label: str, unit: str) -> "tqdm[NoReturn]":
     """A progress bar with a rate and a time left, shown only in a terminal (`bar.disable` says so)."""
     from tqdm import tqdm

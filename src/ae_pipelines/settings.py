@@ -3,12 +3,12 @@
 import warnings
 
 from ae_pipelines.configuration import ConfigLoader, Context
-from ae_pipelines.hooks import CheckHook, TrackingHook
+from ae_pipelines.hooks import CheckHook, LockHook, TrackingHook
 
 # Kedro 1.7 calls this deprecated function of omegaconf; nothing a user can do about it.
 warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
 
-HOOKS = (CheckHook(), TrackingHook())
+HOOKS = (LockHook(), CheckHook(), TrackingHook())
 CONTEXT_CLASS = Context
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {

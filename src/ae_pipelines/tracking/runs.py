@@ -1,0 +1,257 @@
+"""One MLflow run for each piece of work, which several processes may share.
+
+Processes started with the same `AE_RUN=<group>/<name>` (an orchestrator's tasks, and their retries) write to one run,
+which is named after the group and stays open until `tracking.__main__` closes it.
+"""
+
+import contextlib
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ae_pipelines import progress
+from ae_pipelines.contract import canonical_sha256
+from ae_pipelines.errors import InputError
+from ae_pipelines.tracking.store import alone, client_of, experiment_of
+
+SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
+SHARED = "AE_RUN"
+"""The environment variable that names a run of several processes; in lower case, the tag by which they find it."""
+GROUP, PROJECT, CLOSED_BY = "ae_run.group", "ae_run.project", "ae.closed_by"
+"""Tags."""
+LONGEST_VALUE = 6000
+"""Characters of a parameter; MLflow's limit."""
+LARGEST_BATCH = 1000
+"""Metrics in one request; MLflow's limit."""
+SEND_EVERY = 1.0
+"""Seconds."""
+OF_TIME = ("seconds", "per_second")
+"""How names of metrics end that say how long something took."""
+
+
+class RunRecord:
+    """One MLflow run, from its creation, or from when this process joins it, until `end`."""
+
+    def __init__(self, client: Any, run: Any, project: Path, tags: dict[str, str], shared: bool = False) -> None:
+        self._client, self._project, self._tags, self._shared = client, project, tags, shared
+        self.id: str = run.info.run_id
+        self._logged: dict[str, str] = dict(run.data.params)
+        self._recorded: dict[str, dict[int, float]] = {}
+        self._waiting: list[Any] = []
+        self._sent_at = 0.0
+
+    def parameters(self, values: dict[str, Any]) -> None:
+        """Record (nested) values flat, each under its dotted name, except what looks like a secret; what is
+        recorded already is left alone."""
+        from mlflow.entities import Param
+
+        hidden = {*self._logged, *secrets_among(values)}
+        new = {name: text for name, text in flat(values).items() if name not in hidden}
+        self._logged |= new
+        if new:
+            self._client.log_batch(self.id, params=[Param(name, text) for name, text in new.items()])
+
+    def metrics(self, values: dict[str, float], step: int = 0) -> None:
+        """Record these values at a step, unless an earlier try has; they are sent together, about once a second."""
+        from mlflow.entities import Metric
+
+        now = time.time()
+        self._waiting += [
+            Metric(name, value, int(now * 1000), step)
+            for name, value in values.items()
+            if self._is_new(name, value, step)
+        ]
+        if now - self._sent_at >= SEND_EVERY:
+            self._send()
+
+    def _is_new(self, name: str, value: float, step: int) -> bool:
+        """Whether an earlier try of this run has not recorded the same; times differ from try to try, and the first
+        one's stay."""
+        if not self._shared:
+            return True
+        if name not in self._recorded:
+            history = self._client.get_metric_history(self.id, name)
+            self._recorded[name] = {point.step: point.value for point in history}
+        before = self._recorded[name].get(step)
+        self._recorded[name][step] = value
+        return before is None or (before != value and not name.endswith(OF_TIME))
+
+    def _send(self) -> None:
+        waiting, self._waiting, self._sent_at = self._waiting, [], time.time()
+        for start in range(0, len(waiting), LARGEST_BATCH):
+            self._client.log_batch(self.id, metrics=waiting[start : start + LARGEST_BATCH])
+
+    def artifact(self, path: Path, folder: str) -> None:
+        """Keep a copy of a file, or of a folder's files."""
+        keep = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
+        keep(self.id, str(path), folder)
+
+    def tag(self, name: str, value: str) -> None:
+        self._client.set_tag(self.id, name, value)
+
+    def working(self) -> AbstractContextManager[None]:
+        """Within this block, what is reported goes to this run, and parts of the work become runs below it."""
+        return progress.run(progress.Run(self.id, self.metrics, self._part))
+
+    @contextlib.contextmanager
+    def _part(self, name: str, parameters: dict[str, Any]) -> Iterator[progress.Run]:
+        """A run below this one, closed with what became of it."""
+        part = new_run(self._project, name, time.time(), self._tags | {"mlflow.parentRunId": self.id})
+        status = "FAILED"
+        try:
+            part.parameters(parameters)
+            yield progress.Run(part.id, part.metrics)
+            status = "FINISHED"
+        except (KeyboardInterrupt, SystemExit):
+            status = "KILLED"
+            raise
+        finally:
+            part.end(status)
+
+    def end(self, status: str) -> None:
+        """Close the run as FINISHED, FAILED or KILLED; one that others go on with stays open if all is well."""
+        try:
+            self._send()
+        finally:
+            if not (self._shared and status == "FINISHED"):
+                self._client.set_terminated(self.id, status)
+
+
+def open_run(project: Path, name: str, started: float, tags: dict[str, str]) -> RunRecord:
+    """A run that started at `started` (seconds since the epoch); the one that `AE_RUN` names, if it does."""
+    shared = os.environ.get(SHARED, "")
+    return shared_run(project, shared, started, tags) if shared else new_run(project, name, started, tags)
+
+
+def new_run(project: Path, name: str, started: float, tags: dict[str, str]) -> RunRecord:
+    """A run of this process alone."""
+    client = client_of(project)
+    experiment = experiment_of(client)
+    close_abandoned(client, experiment)
+    run = client.create_run(experiment, int(started * 1000), tags | _this_process(), name)
+    return RunRecord(client, run, project, tags)
+
+
+def shared_run(project: Path, shared: str, started: float, tags: dict[str, str]) -> RunRecord:
+    """The run that processes with this name share: joined, or created by the first of them."""
+    _refuse_unquotable(shared)
+    client = client_of(project)
+    experiment = experiment_of(client)
+    group = shared.partition("/")[0]
+    with alone(project):
+        close_abandoned(client, experiment)
+        found = find_shared(client, project, shared)
+        if found is None:
+            own = {SHARED.lower(): shared, GROUP: group, PROJECT: _of(project)}
+            run = client.create_run(experiment, int(started * 1000), tags | own | _this_process(), group)
+            _close_earlier(client, experiment, project, group, but=run.info.run_id)
+            return RunRecord(client, run, project, tags, shared=True)
+        _join(client, found, tags)
+        return RunRecord(client, found, project, tags, shared=True)
+
+
+def find_shared(client: Any, project: Path, shared: str) -> Any | None:
+    """The run of that name, if this project has one; others may use the same server."""
+    query = f"tags.`{SHARED.lower()}` = '{shared}' and tags.`{PROJECT}` = '{_of(project)}'"
+    found = client.search_runs([experiment_of(client)], query, max_results=1)
+    return found[0] if found else None
+
+
+def _of(project: Path) -> str:
+    """A project by its place, in a form that a query can hold."""
+    return canonical_sha256(str(project.resolve()))[:16]
+
+
+def _refuse_unquotable(shared: str) -> None:
+    if not re.fullmatch(r"[\w+:./ @-]+", shared):
+        raise InputError(f"{SHARED}: given {shared!r}, expected <group>/<name> of letters, digits and _ + : . / @ -")
+
+
+def close_shared(project: Path, shared: str, status: str) -> str | None:
+    """Close the run of that name; gives its id, None if there is none."""
+    _refuse_unquotable(shared)
+    client = client_of(project)
+    if (run := find_shared(client, project, shared)) is None:
+        return None
+    client.set_terminated(run.info.run_id, status)
+    return str(run.info.run_id)
+
+
+def _join(client: Any, run: Any, tags: dict[str, str]) -> None:
+    """Open it again for this process; what an earlier try failed of is kept under another name."""
+    earlier = run.data.tags
+    stages = [stage for stage in (earlier.get("pipeline"), tags.get("pipeline")) if stage]
+    names = dict.fromkeys(name for stage in stages for name in stage.split("+"))
+    if error := earlier.get("error"):
+        client.set_tag(run.info.run_id, "earlier_error", error)
+    for name in {"error", "nothing_to_do", CLOSED_BY} & {*earlier}:
+        client.delete_tag(run.info.run_id, name)
+    for name, value in ({"pipeline": "+".join(names)} | _this_process()).items():
+        client.set_tag(run.info.run_id, name, value)
+    client.update_run(run.info.run_id, status="RUNNING")
+
+
+def _close_earlier(client: Any, experiment: str, project: Path, group: str, but: str) -> None:
+    """Of one group one run is at work at a time: others that are open were left."""
+    of_group = f"tags.`{GROUP}` = '{group}' and tags.`{PROJECT}` = '{_of(project)}'"
+    query = f"attributes.status = 'RUNNING' and {of_group}"
+    for run in client.search_runs([experiment], query):
+        if run.info.run_id != but:
+            _kill(client, run, "the next run of its group")
+
+
+def close_abandoned(client: Any, experiment_id: str) -> None:
+    """Mark as KILLED the runs of this machine that are still open though their process is gone; of a shared run
+    another process may be about to go on."""
+    host = socket.gethostname()
+    running = client.search_runs([experiment_id], f"attributes.status = 'RUNNING' and tags.`ae.host` = '{host}'")
+    for run in running:
+        if SHARED.lower() not in run.data.tags and not _still_there(run.data.tags):
+            _kill(client, run, "a later run: the process was gone")
+
+
+def _kill(client: Any, run: Any, by: str) -> None:
+    client.set_tag(run.info.run_id, CLOSED_BY, by)
+    client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _this_process() -> dict[str, str]:
+    process = psutil.Process()
+    return {
+        "ae.host": socket.gethostname(),
+        "ae.pid": str(process.pid),
+        "ae.process_started": str(process.create_time()),
+    }
+
+
+def _still_there(tags: dict[str, str]) -> bool:
+    try:
+        started = psutil.Process(int(tags["ae.pid"])).create_time()
+    except (psutil.NoSuchProcess, KeyError, ValueError):
+        return False
+    return abs(started - float(tags["ae.process_started"])) < 1.0
+
+
+def secrets_among(values: dict[str, Any]) -> list[str]:
+    """The dotted names that look like those of secrets."""
+    return [name for name in flat(values) if SECRET.search(name)]
+
+
+def flat(value: Any, name: str = "") -> dict[str, str]:
+    """Nested values by dotted name: {"a": {"b": 1}} → {"a.b": "1"}; options with their defaults."""
+    if hasattr(value, "model_dump"):
+        value = value.model_dump(mode="json")
+    if isinstance(value, dict) and (value or not name):
+        return {
+            key: text
+            for inner, part in value.items()
+            for key, text in flat(part, f"{name}.{inner}" if name else str(inner)).items()
+        }
+    return {name: str(value)[:LONGEST_VALUE]}
