@@ -1,0 +1,121 @@
+"""Rows of latents, clusters and errors, as two sides of a comparison have them."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ae_pipelines.downstream.detection import normal_rows
+from ae_pipelines.downstream.on_latents import EncodedBy
+from ae_pipelines.errors import InputError
+from ae_pipelines.latents import Latents
+
+REFERENCE_ROWS = 10_000
+HELD_OUT_ROWS = 1_000
+"""The reference is drawn among rows that the encoder has not learned from if there are at least so many."""
+ERROR = "reconstruction_error"
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Rows on one side of the comparison."""
+
+    encoded_by: EncodedBy
+    vectors: np.ndarray
+    """(n, d), float32."""
+    clusters: np.ndarray
+    """(n,), int32; -1 is noise."""
+    errors: np.ndarray | None
+    """(n,), float32: reconstruction errors; None where the method has no decoder."""
+    seen: float = 0.0
+    """Share of the rows that the encoder has learned from."""
+
+    def __post_init__(self) -> None:
+        if len({len(self.vectors), len(self.clusters), len(self.vectors if self.errors is None else self.errors)}) > 1:
+            raise InputError(
+                f"{len(self.vectors)} latents, but {len(self.clusters)} clusters"
+                + ("" if self.errors is None else f" and {len(self.errors)} errors")
+                + ": one of each a row is needed, run cluster again on these latents"
+            )
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @classmethod
+    def of_batch(cls, latents: Latents, clusters: pd.DataFrame) -> Self:
+        """All rows; `clusters` as `clustering.assign` gives them for these latents."""
+        errors = _errors(latents) if ERROR in latents.names else None
+        found = clusters["cluster"].to_numpy(np.int32)
+        return cls(EncodedBy.of(latents), latents.vectors, found, errors)
+
+    @classmethod
+    def of_training(cls, latents: Latents, clusters: pd.DataFrame, seed: int = 0) -> Self:
+        """The reference: at most `REFERENCE_ROWS` random normal rows that the encoder has not learned from, whose
+        errors are like those of new ones; of fewer than `HELD_OUT_ROWS`, among all normal rows instead."""
+        normal = normal_rows(latents)
+        held_out = normal & ~latents.seen
+        rows = _drawn(np.flatnonzero(held_out if held_out.sum() >= HELD_OUT_ROWS else normal), REFERENCE_ROWS, seed)
+        seen = float(latents.seen[rows].mean()) if len(rows) else 0.0
+        return replace(cls.of_batch(latents, clusters)._at(rows), seen=seen)
+
+    def sample(self, most: int, seed: int) -> Self:
+        """Itself, or so many of its rows at random."""
+        return self if len(self) <= most else self._at(_drawn(np.arange(len(self)), most, seed))
+
+    def _at(self, rows: np.ndarray) -> Self:
+        errors = None if self.errors is None else self.errors[rows]
+        return replace(self, vectors=self.vectors[rows], clusters=self.clusters[rows], errors=errors)
+
+    @property
+    def said(self) -> str:
+        """Which rows of the training's these are."""
+        if not self.seen:
+            return "rows that the encoder has not learned from"
+        return f"rows, {self.seen:.0%} of which the encoder has learned from"
+
+    def table(self) -> pa.Table:
+        """`latent`, `cluster` and, where there are errors, `reconstruction_error`, as in the other files; the rest
+        stands in the schema's metadata."""
+        vectors = np.ascontiguousarray(self.vectors, np.float32)
+        columns = {
+            "latent": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), self.encoded_by.latent_size),
+            "cluster": pa.array(self.clusters, pa.int32()),
+        }
+        if self.errors is not None:
+            columns[ERROR] = pa.array(self.errors, pa.float32())
+        metadata = {"ae_pipelines.encoder_sha256": self.encoded_by.encoder, "ae_pipelines.seen": json.dumps(self.seen)}
+        return pa.table(columns).replace_schema_metadata(metadata)
+
+    @classmethod
+    def of_table(cls, table: pa.Table) -> Self:
+        """What `table` gave; `InputError` for another table."""
+        metadata = table.schema.metadata or {}
+        if not {"latent", "cluster"} <= {*table.column_names} or b"ae_pipelines.seen" not in metadata:
+            raise InputError(
+                f"no reference for drift: a table with the columns {', '.join(table.column_names) or '(none)'} was "
+                "given, expected latent and cluster with the encoder they are of: train and register a model again"
+            )
+        size = table.schema.field("latent").type.list_size
+        vectors = table.column("latent").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return cls(
+            EncodedBy(metadata[b"ae_pipelines.encoder_sha256"].decode(), size),
+            vectors.reshape(-1, size),
+            table.column("cluster").to_numpy(),
+            table.column(ERROR).to_numpy() if ERROR in table.column_names else None,
+            json.loads(metadata[b"ae_pipelines.seen"]),
+        )
+
+
+def _errors(latents: Latents) -> np.ndarray:
+    """(n,), float32; one that overflowed is the largest number, since ranks need no more and JSON knows no Inf."""
+    errors = latents.column(ERROR).to_numpy(np.float32, na_value=np.nan)
+    largest = float(np.finfo(np.float32).max)
+    return np.nan_to_num(errors, nan=largest, posinf=largest)
+
+
+def _drawn(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """So many of these at random, in order."""
+    return rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

@@ -1,0 +1,25 @@
+from kedro.pipeline import Node, Pipeline
+
+from ae_pipelines.pipelines.drift import nodes
+
+SCORED = ["registered_model", "scores"]
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    return Pipeline(
+        [
+            Node(nodes.compare, [*SCORED, "params:drift"], "drift_report", name="compare_with_training"),
+            Node(
+                nodes.describe,
+                ["drift_report", *SCORED],
+                ["drift_metrics", "drift_picture"],
+                name="describe_drift",
+            ),
+            Node(nodes.judge, ["drift_report", "drift_metrics", *SCORED, "params:drift"], None, name="judge_drift"),
+        ],
+        namespace="drift",
+        inputs={*SCORED},
+        outputs={"drift_report", "drift_metrics", "drift_picture"},
+        parameters={"drift"},
+        prefix_datasets_with_namespace=False,
+    )
