@@ -7,6 +7,10 @@ class InputError(ValueError):
     """Bad input: the message says what was given, what was expected and what to do."""
 
 
+class NothingThere(InputError):  # noqa: N818
+    """A place where samples may be has none: for work that comes back every night no fault."""
+
+
 class Unusable(Exception):  # noqa: N818
     """One sample of many cannot be used; the message is the reason, worded alike for faults of one kind."""
 

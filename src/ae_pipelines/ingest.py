@@ -21,7 +21,7 @@ from pydantic import Field
 from ae_pipelines import atomic, progress
 from ae_pipelines.contract import SampleSpec, canonical_sha256
 from ae_pipelines.decoding import DUPLICATE, Decoding, Digests
-from ae_pipelines.errors import InputError, first_of
+from ae_pipelines.errors import InputError, NothingThere, first_of
 from ae_pipelines.options import Options
 from ae_pipelines.samples import BATCH_ROWS, Block, EncodedSource, Manifest, Reject, Samples, Source, split_by_content
 from ae_pipelines.shards import ShardWriter, known_name, shard_name
@@ -53,10 +53,18 @@ class Ingest:
 
     source: Source | EncodedSource
     options: IngestOptions
+    empty: SampleSpec | None = None
+    """What the samples would be like where there are none; None: that there are none is a fault."""
 
     def into(self, folder: Path) -> Samples:
         """Write the store."""
-        return write_store(folder, self.source, self.options)
+        try:
+            return write_store(folder, self.source, self.options)
+        except NothingThere as reason:
+            if self.empty is None:
+                raise
+            progress.skip(str(reason))
+            return write_empty_store(folder, self.empty, self.source.name)
 
 
 def write_store(
@@ -82,6 +90,12 @@ def write_store(
                 report |= {"decoded": decoding.decoded, "reused": decoding.reused}
                 report |= _removed(folder, source.name, decoding.seen)
             return store.finish(options.max_rejected_share, report)
+
+
+def write_empty_store(folder: Path, spec: SampleSpec, source: str) -> Samples:
+    """Write a store of no samples."""
+    with _alone(folder), _Store(folder, spec, source, None) as store:
+        return store.finish(None, {"seconds": 0.0, "decoded": 0, "reused": 0})
 
 
 @contextmanager
@@ -177,13 +191,14 @@ class _Store:
         for name, values in columns.items():
             self._content[name].update("".join(f"{value!r}\n" for value in values).encode("utf-8", "replace"))
 
-    def finish(self, max_rejected_share: float, report: dict[str, Any]) -> Samples:
-        """Give the store its manifest; `InputError` if it must not become one."""
+    def finish(self, max_rejected_share: float | None, report: dict[str, Any]) -> Samples:
+        """Give the store its manifest; `InputError` if it must not become one. None: it may be empty."""
         self._shards.finish()
         self._index.close()
         self._rejects.close()
-        self._refuse_rejected(max_rejected_share)
-        self._refuse_repeated_ids()
+        if max_rejected_share is not None:
+            self._refuse_rejected(max_rejected_share)
+            self._refuse_repeated_ids()
         store_id = self._id()
         manifest = Manifest(
             id=store_id,
@@ -227,7 +242,7 @@ class _Store:
             return
         reasons = "; ".join(f"{count} x {reason}" for reason, count in self._reasons.most_common(FIRST))
         if not read:
-            raise InputError(f"source {self._source!r} gave no samples: nothing was read")
+            raise NothingThere(f"source {self._source!r} gave no samples: nothing was read")
         path = self._folder / REFUSED
         atomic.publish(self._rejects.path, path)
         raise InputError(

@@ -206,7 +206,7 @@ def write(path: Path, stream: LatentStream) -> None:
     with atomic.replacing(path) as temporary, ThreadPoolExecutor(1) as beside:
         writer, writing = None, None
         try:
-            for batch in _regrouped(stream.blocks):
+            for batch in regrouped(stream.blocks):
                 if not np.isfinite(batch.vectors).all():
                     raise InputError("the encoder gave NaN or Inf: train again, with a lower learning rate")
                 rows = pa.table(_columns(ids.take(len(batch.vectors)), batch))
@@ -248,7 +248,7 @@ class _Ids:
             raise InputError(f"{left} samples have no latents: ingest and embed again")
 
 
-def _regrouped(blocks: Iterator[LatentBlock]) -> Iterator[LatentBlock]:
+def regrouped(blocks: Iterator[LatentBlock]) -> Iterator[LatentBlock]:
     """Blocks joined into whole row groups."""
     pending: list[LatentBlock] = []
     for block in blocks:

@@ -143,7 +143,7 @@ class Manifest(Options):
     source: str
     spec: SampleSpec
     read: Count
-    accepted: Annotated[int, Field(gt=0)]
+    accepted: Annotated[int, Field(ge=0)]
     rejected: Count
     """read = accepted + rejected."""
     duplicates: Count = 0

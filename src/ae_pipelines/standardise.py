@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, first_of
 
 log = logging.getLogger(__name__)
 
+STATISTICS = ("mean", "standard_deviation")
+"""What a standardisation is called among the preprocessing of samples."""
 TOO_LARGE = "too large for float32"
 """Why a row of finite values is rejected when `Standardisation.apply` gives it an Inf."""
 
@@ -30,6 +33,13 @@ class Standardisation:
         """Leaves values as they are."""
         return cls(np.zeros(columns), np.ones(columns))
 
+    @classmethod
+    def recorded(cls, preprocessing: dict[str, Any]) -> Self | None:
+        """The one that `record` wrote among other things; None if there is none."""
+        if not {*STATISTICS} <= preprocessing.keys():
+            return None
+        return cls(*(np.array(preprocessing[name], np.float64) for name in STATISTICS))
+
     def apply(self, values: np.ndarray) -> np.ndarray:
         """float32 of the same shape, computed in float64; what float32 cannot hold becomes Inf."""
         shape = (-1, *[1] * (values.ndim - 2))
@@ -41,6 +51,15 @@ class Standardisation:
     def record(self) -> dict[str, list[float]]:
         """As plain numbers, for `SampleSpec.preprocessing`."""
         return {"mean": self.mean.tolist(), "standard_deviation": self.standard_deviation.tolist()}
+
+
+@runtime_checkable
+class Scaled(Protocol):
+    """A source that finds the scale of its samples itself, unless it is told one."""
+
+    def like(self, spec: SampleSpec) -> Any:
+        """The same source, on the scale of samples like `spec`, so that a model of these can take its samples."""
+        ...
 
 
 def fit(blocks: Iterable[tuple[np.ndarray, Sequence[str]]], columns: Sequence[str]) -> Standardisation:

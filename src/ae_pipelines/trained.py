@@ -65,6 +65,11 @@ class TrainedModel:
         )
         return cls(module, _sealed(contract, module.state_dict()))
 
+    @property
+    def content(self) -> str:
+        """sha256 of weights and contract without the run that made them: equal for equal trainings."""
+        return _sealed(self.contract.model_copy(update={"run_id": None}), self.module.state_dict()).sha256
+
     def part(self, part: Literal["encoder", "decoder"]) -> "TrainedModel":
         """The encoder or the decoder by itself, sharing its weights with this model; of a method without this half,
         a part that refuses by name."""

@@ -1,35 +1,11 @@
-"""scikit-learn models as `.skops` files: opening one runs no code that is not on our list."""
+"""Models on latents as Kedro datasets."""
 
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
 
-from ae_pipelines import atomic
-from ae_pipelines.errors import InputError
-
-TRUSTED: list[str] = [
-    "ae_pipelines.downstream.detectors.gaussian.Gaussian",
-    "ae_pipelines.downstream.detectors.errors.ErrorColumn",
-    "ae_pipelines.downstream.detectors.distance.References",
-    "ae_pipelines.downstream.detection.AnomalyModel",
-    "ae_pipelines.downstream.clusterers.by_neighbours.ByNeighbours",
-    "ae_pipelines.downstream.clustering.Groups",
-    "ae_pipelines.downstream.clustering.Tried",
-    "ae_pipelines.downstream.calibration.Isotonic",
-    "ae_pipelines.downstream.calibration.Sigmoid",
-    "ae_pipelines.downstream.calibration.Temperature",
-    "ae_pipelines.downstream.calibration.Unchanged",
-    "ae_pipelines.downstream.classification.Classifier",
-    "ae_pipelines.downstream.classifiers.knn.AsTheyAre",
-    "ae_pipelines.downstream.classifiers.knn.LabelledVectors",
-    "ae_pipelines.downstream.classifiers.logistic_regression.Linear",
-    "ae_pipelines.downstream.classifiers.logistic_regression.Scale",
-    "ae_pipelines.downstream.classifiers.references.Distributions",
-    "ae_pipelines.downstream.classifiers.references.References",
-    "ae_pipelines.downstream.on_latents.EncodedBy",
-]
-"""Types beyond skops' own defaults that our models hold; never taken from the file."""
+from ae_pipelines.downstream import saved
 
 
 class SkopsDataset(AbstractDataset[Any, Any]):
@@ -40,19 +16,10 @@ class SkopsDataset(AbstractDataset[Any, Any]):
         self.metadata = metadata
 
     def load(self) -> Any:
-        from skops import io as skops
-        from skops.io.exceptions import UntrustedTypesFoundException
-
-        try:
-            return skops.load(self._filepath, trusted=TRUSTED)
-        except UntrustedTypesFoundException as error:
-            raise InputError(f"{self._filepath} holds types we do not open: {error}. Train the model again") from error
+        return saved.read(self._filepath)
 
     def save(self, data: Any) -> None:
-        from skops import io as skops
-
-        with atomic.replacing(self._filepath) as temporary:
-            skops.dump(data, temporary)
+        saved.write(self._filepath, data)
 
     def _exists(self) -> bool:
         return self._filepath.exists()

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import field_validator
 
 from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, suggestion
+from ae_pipelines.errors import InputError, NothingThere, suggestion
 from ae_pipelines.io.sources import SourceDataset, printable_stem
 from ae_pipelines.options import Options
 from ae_pipelines.samples import Block, Reject, split_by_content
@@ -145,6 +145,8 @@ class Npy:
         return Header(shape, dtype, file.tell())
 
     def _refuse_size(self, header: Header, held: int) -> None:
+        if header.shape and header.shape[0] == 0:
+            raise NothingThere(f"{self} holds no samples: its shape is {header.shape}")
         if not header.shape or min(header.shape) < 1 or not header.dtype.itemsize:
             raise InputError(f"{self} holds no samples: its shape is {header.shape}")
         if header.row_bytes > LARGEST_SAMPLE:
@@ -166,9 +168,14 @@ class Npy:
 class ArrayFile:
     """The samples of an array; those with NaN or Inf are rejected."""
 
-    def __init__(self, options: ArrayOptions) -> None:
-        self._options = options
+    def __init__(self, options: ArrayOptions, standardisation: Standardisation | None = None) -> None:
+        """Without a `standardisation` the array's own is found, if it is to have one."""
+        self._options, self._given = options, standardisation
         self.name = printable_stem(options.path)
+
+    def like(self, spec: SampleSpec) -> "ArrayFile":
+        """This array, on the scale of samples like `spec`, if it is to be standardised."""
+        return ArrayFile(self._options, Standardisation.recorded(spec.preprocessing))
 
     def spec(self) -> SampleSpec:
         if self._is_uint8:
@@ -233,6 +240,8 @@ class ArrayFile:
     def _standardisation(self) -> Standardisation:
         if not self._options.standardise:
             return Standardisation.none(self._shape[0])
+        if self._given is not None and len(self._given.mean) == self._shape[0]:
+            return self._given
         noun = "feature" if self._options.layout == "NF" else "channel"
         finite_rows = (
             (rows[finite], [split_by_content(sha) for sha in compress(sha256, finite)])
@@ -302,7 +311,10 @@ def _refuse_other_values(values: Npy, layout: Layout) -> None:
 
 
 def _refuse_other_labels(labels: Npy, values: Npy) -> None:
-    shape, dtype, _ = labels.header
+    try:
+        shape, dtype, _ = labels.header
+    except NothingThere as error:
+        raise InputError(f"{values} has samples, but its labels {labels} are none: give one a sample") from error
     if len(shape) != 1 or shape[0] != values.header.shape[0]:
         raise InputError(f"{values} has {values.header.shape[0]} samples, but its labels {labels} the shape {shape}")
     if dtype.kind not in "iuU":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, first_of
+from ae_pipelines.errors import InputError, NothingThere, first_of
 from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
 from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.samples import Encoded, Reject
@@ -112,7 +112,7 @@ class ImageFolder:
                 f"{first_of(closed)}. Make them readable, or move them away"
             )
         if not count:
-            raise InputError(f"no files in {self.folder}: give the folder that holds the images, source.path=<folder>")
+            raise NothingThere(f"no files in {self.folder}: give the folder with the images, source.path=<folder>")
         return count
 
     def _files(self) -> Iterator["_File"]:

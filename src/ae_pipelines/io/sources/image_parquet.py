@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, first_of
+from ae_pipelines.errors import InputError, NothingThere, first_of
 from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, header_size
 from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.samples import Encoded, Reject
@@ -77,7 +77,9 @@ class ImageParquet:
     def _files(self) -> list["_File"]:
         """All of them, with their columns checked."""
         paths = sorted(self.path.glob("[!.]*.parquet")) if self.path.is_dir() else [self.path]
-        if not (paths and all(path.is_file() for path in paths)):
+        if not paths:
+            raise NothingThere(f"no parquet file at {self.path}: give one, or a folder of them, source.path=<path>")
+        if not all(path.is_file() for path in paths):
             raise InputError(f"no parquet file at {self.path}: give one, or a folder of them, source.path=<path>")
         splits = _splits(paths, self.options.splits)
         return [_File(path, split, self.options) for path, split in zip(paths, splits, strict=True)]

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, first_of, suggestion
+from ae_pipelines.errors import InputError, NothingThere, first_of, suggestion
 from ae_pipelines.io.sources import SourceDataset, printable_stem
 from ae_pipelines.options import Options
 from ae_pipelines.samples import Block, Reject, split_by_content
@@ -67,9 +67,16 @@ class Rows:
 class Table:
     """The samples of a table; rows with something missing, NaN or Inf among their values are rejected."""
 
-    def __init__(self, options: TableOptions) -> None:
-        self._options = options
+    def __init__(self, options: TableOptions, standardisation: Standardisation | None = None) -> None:
+        """Without a `standardisation` the rows' own is found, if they are to have one."""
+        self._options, self._given = options, standardisation
         self.name = printable_stem(options.path)
+
+    def like(self, spec: SampleSpec) -> "Table":
+        """These rows, with the columns and the scale of samples like `spec`, as far as nothing else was asked for."""
+        columns = self._options.columns or spec.preprocessing.get("columns")
+        given = Standardisation.recorded(spec.preprocessing) if self._options.standardise else None
+        return Table(self._options.model_copy(update={"columns": columns}), given)
 
     def spec(self) -> SampleSpec:
         statistics = self._standardisation.record() if self._options.standardise else {}
@@ -102,7 +109,14 @@ class Table:
 
     @cached_property
     def _readers(self) -> list[Reader]:
-        return [READERS[path.suffix.lower()](path) for path in _files(self._options.path)]
+        """Of the files that have rows."""
+        found = [READERS[path.suffix.lower()](path) for path in _files(self._options.path)]
+        empty = [reader for reader in found if _is_empty(reader)]
+        if len(empty) == len(found):
+            raise NothingThere(f"{self._options.path} has no rows")
+        if empty:
+            log.warning("passed over, since they have no rows: %s", _first([reader.path.name for reader in empty]))
+        return [reader for reader in found if reader not in empty]
 
     @cached_property
     def _columns(self) -> list[str]:
@@ -114,6 +128,8 @@ class Table:
 
     @cached_property
     def _standardisation(self) -> Standardisation:
+        if self._given is not None and len(self._given.mean) == len(self._columns):
+            return self._given
         if not self._options.standardise:
             return Standardisation.none(len(self._columns))
         return fit(
@@ -157,7 +173,7 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         found = sorted(path.glob("[!.]*.parquet"))
         if not found:
-            raise InputError(f"the folder {path} has no .parquet files")
+            raise NothingThere(f"the folder {path} has no .parquet files")
         return found
     if not path.is_file():
         raise InputError(f"no file {path}: give --params=source.path=<a .csv, a .parquet, or a folder of them>")
@@ -171,6 +187,13 @@ def _uses(options: TableOptions) -> list[str]:
     return list(dict.fromkeys(name for name in (options.label, options.id, options.split) if name is not None))
 
 
+def _is_empty(reader: Reader) -> bool:
+    with _faults_of(reader.path):
+        if _repeated(reader.names):
+            return False  # it cannot be read, which is for `_refuse_misfit` to say
+        return not reader.rows
+
+
 def _refuse_misfit(reader: Reader, options: TableOptions) -> None:
     """Unless the file has rows, and the columns asked for, once each, those for values numeric."""
     wanted = options.columns or []
@@ -181,8 +204,6 @@ def _refuse_misfit(reader: Reader, options: TableOptions) -> None:
     for name in wanted + _uses(options):
         if name not in reader.names:
             raise InputError(f"{reader.path} has no column {name!r}; {_known(name, reader.names)}")
-    if not reader.rows:
-        raise InputError(f"{reader.path} has no rows")
     if other := [name for name in wanted if name not in reader.numeric]:
         numeric = [name for name in reader.names if name in reader.numeric]
         raise InputError(f"{reader.path}: {_first(other)} not numeric throughout; numeric are {_first(numeric)}")

@@ -1,0 +1,104 @@
+"""Models that belong together, their registry, and what they have scored, as Kedro datasets."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import JSONPreview, TablePreview
+
+from ae_pipelines.errors import InputError
+
+if TYPE_CHECKING:
+    from ae_pipelines.scoring.batch import NewRows
+    from ae_pipelines.scoring.model import Assembly, ScoringModel
+    from ae_pipelines.scoring.scores import Scores
+    from ae_pipelines.scoring.version import Fetched, RegisteredModel
+    from ae_pipelines.tracking.registry import ModelRegistry
+
+
+class PathDataset(AbstractDataset[Any, Any]):
+    """What lies at one path."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+class ScoringModelDataset(PathDataset):
+    """A folder: save an `Assembly`, load a verified `ScoringModel`."""
+
+    def load(self) -> "ScoringModel":
+        from ae_pipelines.scoring.model import ScoringModel
+
+        return ScoringModel(self._filepath)
+
+    def save(self, data: "Assembly") -> None:
+        data.into(self._filepath)
+
+    def preview(self) -> JSONPreview:
+        """The contract, for Kedro-Viz."""
+        return JSONPreview((self._filepath / "contract.json").read_text(encoding="utf-8"))
+
+
+class RegisteredModelDataset(PathDataset):
+    """A folder: save what was fetched from the registry, load a `RegisteredModel`."""
+
+    def load(self) -> "RegisteredModel":
+        from ae_pipelines.scoring.version import RegisteredModel
+
+        return RegisteredModel(self._filepath)
+
+    def save(self, data: "Fetched") -> None:
+        data.into(self._filepath)
+
+    def preview(self) -> JSONPreview:
+        """Which version, for Kedro-Viz."""
+        return JSONPreview((self._filepath / "version.json").read_text(encoding="utf-8"))
+
+
+class ModelRegistryDataset(PathDataset):
+    """The versions of a registered model; `filepath` is a file in the project's folder, whose MLflow store is meant
+    unless `MLFLOW_TRACKING_URI` says another."""
+
+    def __init__(self, *, filepath: str, name: str, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        if not re.fullmatch(r"[A-Za-z0-9][\w .-]*", str(name)):
+            raise InputError(f"model_name: given {name!r}, expected letters, digits, spaces and _ . - only")
+        self._name = str(name)
+
+    def load(self) -> "ModelRegistry":
+        from ae_pipelines.tracking.registry import ModelRegistry
+
+        return ModelRegistry(self._filepath.parent, self._name)
+
+    def save(self, data: None) -> NoReturn:
+        raise DatasetError("the registry is written to by its own methods")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self._name}
+
+
+class ScoresDataset(PathDataset):
+    """A folder that grows: save `NewRows`, which scores them into one more file; load `Scores`."""
+
+    def load(self) -> "Scores":
+        from ae_pipelines.scoring.scores import Scores
+
+        return Scores(self._filepath)
+
+    def save(self, data: "NewRows") -> None:
+        data.score()
+
+    def preview(self, nrows: int = 8) -> TablePreview:
+        """The first rows of the newest file, for Kedro-Viz."""
+        from ae_pipelines.scoring.scores import Batch
+
+        newest = max(self._filepath.glob("*/[!.]*.parquet"), key=lambda path: path.stat().st_mtime)
+        return TablePreview(Batch(newest).table().head(nrows).astype(str).to_dict(orient="split"))

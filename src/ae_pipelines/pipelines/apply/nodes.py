@@ -1,0 +1,19 @@
+"""The registered models score what is new."""
+
+from typing import Any
+
+from ae_pipelines.samples import Samples
+
+
+def apply(registered_model: Any, new_samples: Samples, scored: Any, collect_metrics: dict[str, float]) -> Any:
+    """The rows that this version has not scored, to be scored as a stream; they were found fit when counted."""
+    from ae_pipelines.scoring.batch import NewRows
+
+    return NewRows(registered_model, new_samples, scored.folder)
+
+
+def measure(scores: Any, registered_model: Any) -> dict[str, float]:
+    """What was scored, in numbers."""
+    from ae_pipelines.scoring import report
+
+    return report.score_metrics(scores, registered_model)

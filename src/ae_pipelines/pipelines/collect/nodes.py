@@ -1,0 +1,26 @@
+"""New data for the registered models."""
+
+from typing import Any
+
+from ae_pipelines.ingest import Ingest, IngestOptions
+from ae_pipelines.samples import Samples, Source
+from ae_pipelines.scoring.contract import ScoreOptions
+
+
+def fetch(model_registry: Any, options: ScoreOptions) -> Any:
+    """The models of the version that is asked for, verified."""
+    return model_registry.fetch(options.version, options.alias)
+
+
+def store(source: Source, registered_model: Any, ingest: IngestOptions, options: ScoreOptions) -> Ingest:
+    """The new samples, to be written by the sample store as a stream."""
+    from ae_pipelines.scoring import collect
+
+    return collect.new_samples(source, registered_model, ingest, options)
+
+
+def count(new_samples: Samples, registered_model: Any, scored: Any, options: ScoreOptions) -> dict[str, float]:
+    """How many rows were read, and how many of them are new."""
+    from ae_pipelines.scoring import collect
+
+    return collect.counts(new_samples, registered_model, scored, options)

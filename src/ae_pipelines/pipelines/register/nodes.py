@@ -1,0 +1,30 @@
+"""What `train` has fitted becomes one version of one registered model."""
+
+from typing import Any
+
+from ae_pipelines.latents import Latents
+from ae_pipelines.samples import Samples
+from ae_pipelines.scoring.promotion import PromoteOptions
+
+
+def assemble(
+    autoencoder: Any,
+    cluster_model: Any,
+    classifier: Any,
+    anomaly_model: Any,
+    latents: Latents,
+    samples: Samples,
+    onnx_models: Any,
+    **metrics: dict[str, float],
+) -> Any:
+    """The models, their contract and what new rows are held against, to be saved together."""
+    from ae_pipelines.scoring import model
+
+    by_stage = {f"{stage}/{name}": value for stage, found in metrics.items() for name, value in found.items()}
+    models = (autoencoder, cluster_model, classifier, anomaly_model)
+    return model.assembly(models, latents, samples, by_stage, onnx_models)
+
+
+def register(scoring_model: Any, model_registry: Any, options: PromoteOptions) -> dict[str, Any]:
+    """Which version it is, and whether it is the one that is used from now on."""
+    return model_registry.register(scoring_model, options)

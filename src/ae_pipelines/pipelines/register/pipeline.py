@@ -1,0 +1,26 @@
+from kedro.pipeline import Node, Pipeline
+
+from ae_pipelines.pipelines.register import nodes
+
+MODELS = ("autoencoder", "cluster_model", "classifier", "anomaly_model", "latents", "samples", "onnx_models")
+MEASURED = ("embed", "cluster", "classify", "detect")
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    metrics = {stage: f"{stage}_metrics" for stage in MEASURED}
+    return Pipeline(
+        [
+            Node(nodes.assemble, {name: name for name in MODELS} | metrics, "scoring_model", name="assemble_models"),
+            Node(
+                nodes.register,
+                ["scoring_model", "model_registry", "params:promote"],
+                "registration",
+                name="register_models",
+            ),
+        ],
+        namespace="register",
+        inputs={*MODELS, *metrics.values(), "model_registry"},
+        outputs={"scoring_model", "registration"},
+        parameters={"promote"},
+        prefix_datasets_with_namespace=False,
+    )

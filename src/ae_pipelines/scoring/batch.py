@@ -1,0 +1,121 @@
+"""New rows of a store through the models, into one file of scores."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from ae_pipelines import atomic, export, progress
+from ae_pipelines.devices import in_parallel
+from ae_pipelines.latents import LatentBlock, regrouped
+from ae_pipelines.samples import Samples
+from ae_pipelines.scoring.scores import ABOUT, Scores, run_id
+from ae_pipelines.scoring.version import RegisteredModel
+
+log = logging.getLogger(__name__)
+
+FLOATS = ("latent.list.element", "distance", "probability", "reconstruction_error", "anomaly_score")
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """The samples that a version has not scored yet, about to be scored."""
+
+    model: RegisteredModel
+    samples: Samples
+    folder: Path
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Their positions."""
+        return Scores(self.folder).unscored(self.samples, self.model.version)
+
+    def score(self) -> None:
+        """Write a batch, atomically and without holding it in memory; nothing if no row is new."""
+        scores, version = Scores(self.folder), self.model.version
+        if not len(self.rows):
+            if not scores.current(version):  # else an earlier try has scored them
+                progress.skip(f"none of the {len(self.samples)} samples is new to {version}")
+            return
+        self.model.models.open()  # not part of the rate
+        started = time.monotonic()
+        path = scores.place(list(self._index["sha256"]), version)
+        with atomic.replacing(path) as temporary:
+            tables = self._tables()
+            first = next(tables)
+            with pq.ParquetWriter(temporary, first.schema, **_options(first.schema)) as writer:
+                writer.write_table(first)
+                for table in tables:
+                    writer.write_table(table)
+                seconds = time.monotonic() - started
+                writer.add_key_value_metadata({ABOUT: json.dumps(self._about(seconds))})
+        log.info("scored %d new rows: %.1f s, %.0f rows/s", len(self.rows), seconds, len(self.rows) / seconds)
+
+    def _about(self, seconds: float) -> dict[str, object]:
+        version = self.model.version
+        return {
+            "model": version.name,
+            "version": version.number,
+            "content": version.content,
+            "encoder_sha256": self.model.models.autoencoder.contract.sha256,
+            "samples_id": self.samples.id,
+            "run_id": run_id(),
+            "seconds": round(seconds, 3),
+        }
+
+    @cached_property
+    def _index(self) -> pd.DataFrame:
+        return self.samples.index[["sample_id", "label", "sha256"]].iloc[self.rows].reset_index(drop=True)
+
+    def _tables(self) -> Iterator[pa.Table]:
+        start = 0
+        for block in regrouped(self._blocks()):
+            part = self._index.iloc[start : (start := start + len(block.vectors))].reset_index(drop=True)
+            yield self._table(block, part)
+
+    def _blocks(self) -> Iterator[LatentBlock]:
+        autoencoder, scale = self.model.models.autoencoder, self.samples.spec.scale
+        errors = hasattr(autoencoder.module, "decode")
+
+        def embed(values: np.ndarray) -> LatentBlock:
+            with torch.inference_mode():
+                return export.latent_block(autoencoder, torch.from_numpy(values).to(torch.float32).mul_(scale), errors)
+
+        size = export.ROWS_PER_PASS
+        parts = (self.samples.take(self.rows[start : start + size]) for start in range(0, len(self.rows), size))
+        with progress.bar(total=len(self.rows), label="score", unit="sample") as bar:
+            for block in in_parallel(embed, parts):
+                yield block
+                bar.update(len(block.vectors))
+
+    def _table(self, block: LatentBlock, index: pd.DataFrame) -> pa.Table:
+        scored = self.model.models.scored(block, index["sample_id"])
+        vectors = np.ascontiguousarray(block.vectors, np.float32)
+        latents = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+        columns = {
+            "sample_id": pa.array(index["sample_id"], pa.string()),
+            "sha256": pa.array(index["sha256"], pa.string()),
+            "label": pa.array(index["label"], pa.string()),
+            "latent": latents,
+            **{name: pa.array(scored[name]) for name in scored.columns.drop("sample_id")},
+            "model_version": pa.array(np.full(len(index), self.model.version.number, np.int32)),
+        }
+        return pa.table(columns)
+
+
+def _options(schema: pa.Schema) -> dict[str, object]:
+    return {
+        "compression": "zstd",
+        "use_dictionary": ["label", "predicted"],
+        "use_byte_stream_split": [name for name in FLOATS if name.split(".")[0] in schema.names],
+        "write_page_checksum": True,
+    }

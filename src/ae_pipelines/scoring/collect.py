@@ -1,0 +1,46 @@
+"""New data, brought to the scale that the registered models were trained on, and refused if they are something else."""
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from ae_pipelines import progress
+from ae_pipelines.errors import NothingThere
+from ae_pipelines.ingest import Ingest, IngestOptions
+from ae_pipelines.samples import EncodedSource, Samples, Source
+from ae_pipelines.scoring.contract import BLOCK_ROWS, ScoreOptions, magnitudes
+from ae_pipelines.scoring.scores import Scores
+from ae_pipelines.scoring.version import RegisteredModel
+from ae_pipelines.standardise import Scaled
+
+
+def new_samples(
+    source: Source | EncodedSource, model: RegisteredModel, ingest: IngestOptions, options: ScoreOptions
+) -> Ingest:
+    """The source, to be written into a store, which may be empty; `InputError` if its samples are not what the models
+    take."""
+    contract = model.models.contract
+    scaled: Any = source.like(contract.samples) if isinstance(source, Scaled) else source
+    with suppress(NothingThere):  # of no samples there is nothing to refuse
+        contract.refuse_other(scaled.spec())
+    if options.leave_out_bad_rows:
+        ingest = ingest.model_copy(update={"max_rejected_share": 1.0})
+    return Ingest(scaled, ingest, empty=contract.samples)
+
+
+def counts(samples: Samples, model: RegisteredModel, scores: Scores, options: ScoreOptions) -> dict[str, float]:
+    """What was read, and how much of it is `new` to this version; `InputError` if the models cannot take it."""
+    contract = model.models.contract
+    contract.refuse_unfit(samples, options.leave_out_bad_rows)
+    new = scores.unscored(samples, model.version)
+    if len(new):
+        contract.refuse_other_scale(_magnitudes(samples, new))
+    elif len(samples) and not scores.current(model.version):
+        progress.skip(f"{model.version} has scored all of the {len(samples)} samples")
+    return {**samples.counts(), "new": float(len(new))}
+
+
+def _magnitudes(samples: Samples, rows: np.ndarray) -> np.ndarray:
+    parts = (rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS))
+    return np.concatenate([magnitudes(samples.take(part)) for part in parts])

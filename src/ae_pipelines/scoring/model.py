@@ -1,0 +1,221 @@
+"""An encoder and the models on its latents as one thing, since they only make sense together."""
+
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+import ae_pipelines
+from ae_pipelines import atomic, progress, provenance
+from ae_pipelines.content import content_sha256
+from ae_pipelines.downstream import classification, clustering, detection, saved
+from ae_pipelines.downstream.classification import Classifier
+from ae_pipelines.downstream.clustering import Groups
+from ae_pipelines.downstream.detection import AnomalyModel
+from ae_pipelines.downstream.distribution import Distribution
+from ae_pipelines.downstream.on_latents import EncodedBy
+from ae_pipelines.errors import InputError, first_of
+from ae_pipelines.latents import LatentBlock, Latents
+from ae_pipelines.onnx_export.saved import OnnxModels
+from ae_pipelines.samples import Samples
+from ae_pipelines.scoring.contract import ScoringContract, value_range
+from ae_pipelines.trained import TrainedModel
+
+CONTRACT = "contract.json"
+AUTOENCODER, GROUPS, CLASSIFIER, DETECTOR = "autoencoder", "groups.skops", "classifier.skops", "detector.skops"
+REFERENCE, ONNX = "reference.parquet", "onnx"
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Models that were trained one on the other, about to be saved together."""
+
+    autoencoder: TrainedModel
+    groups: Groups
+    classifier: Classifier
+    detector: AnomalyModel
+    reference: Distribution
+    """Latents of the training, for new ones to be held against."""
+    samples: Samples
+    """What they were trained on."""
+    metrics: Mapping[str, float]
+    onnx: OnnxModels
+    """The same as ONNX files."""
+
+    def into(self, folder: Path) -> None:
+        """Write all of it; `InputError` unless the models belong together."""
+        self._refuse_strangers()
+        with atomic.replacing_folder(folder) as new:
+            self.autoencoder.save(new / AUTOENCODER)
+            saved.write(new / GROUPS, self.groups)
+            saved.write(new / CLASSIFIER, self.classifier)
+            saved.write(new / DETECTOR, self.detector)
+            pq.write_table(self.reference.table(), new / REFERENCE, compression="zstd", write_page_checksum=True)
+            shutil.copytree(self.onnx.folder, new / ONNX)
+            contract = self._contract(files_of(new)).sealed()
+            atomic.write_text(new / CONTRACT, contract.model_dump_json(indent=2))
+
+    def _refuse_strangers(self) -> None:
+        encoder = self.autoencoder.contract.sha256
+        for name, model in (("cluster", self.groups), ("classify", self.classifier), ("detect", self.detector)):
+            if model.encoded_by.encoder != encoder:
+                raise InputError(
+                    f"the model of {name} was fitted on latents of encoder {model.encoded_by.encoder[:12]}, but the "
+                    f"encoder at hand is {encoder[:12]}: run embed and {name} again"
+                )
+        of_latents = content_sha256([self.groups, self.classifier, self.detector], without=(EncodedBy,))
+        if (self.onnx.contract.encoder_sha256, self.onnx.contract.models) != (encoder, of_latents):
+            raise InputError("the ONNX files were made of other models than those at hand: run export again")
+        if self.autoencoder.contract.samples_id != self.samples.id:
+            raise InputError(
+                f"the encoder was trained on the samples {self.autoencoder.contract.samples_id}, but "
+                f"{self.samples.folder} holds {self.samples.id}: run fit, and what follows it, again"
+            )
+
+    def _contract(self, files: dict[str, str]) -> ScoringContract:
+        import sklearn
+        import torch
+
+        trained = self.autoencoder.contract
+        return ScoringContract(
+            samples=trained.samples,
+            value_range=value_range(self.samples),
+            samples_id=self.samples.id,
+            latent_size=trained.latent_size,
+            classes=tuple(str(name) for name in self.classifier.classes),
+            clusters=len(self.groups.centres),
+            kinds={
+                "method": trained.model["kind"],
+                "clusterer": self.groups.kind,
+                "classifier": self.classifier.kind,
+                "detector": self.detector.kind,
+            },
+            metrics=dict(self.metrics),
+            recipe=trained.recipe,
+            content=self._content(),
+            run_id=progress.run_id(),
+            versions={
+                "ae_pipelines": ae_pipelines.__version__,
+                "torch": torch.__version__,
+                "scikit-learn": sklearn.__version__,
+                "python": platform.python_version(),
+            },
+            files=files,
+        )
+
+    def _content(self) -> str:
+        learned = [self.autoencoder.content, self.groups, self.classifier, self.detector]
+        return content_sha256(learned, without=(EncodedBy,))  # that names the encoder with its run
+
+
+class ScoringModel:
+    """What `Assembly.into` wrote, verified; its models are opened when they are asked for.
+
+    `InputError` if a file is missing, altered, or not one of them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.contract = _read_contract(folder / CONTRACT)
+        found = files_of(folder)
+        found.pop(CONTRACT, None)
+        if found != self.contract.files:
+            names = sorted({*found.items()} ^ {*self.contract.files.items()})
+            altered = first_of(sorted({name for name, _ in names}))
+            raise InputError(
+                f"{folder} is damaged or was altered: {altered}. Nothing of it is opened; register the models again, "
+                "or choose another version"
+            )
+
+    def into(self, folder: Path) -> None:
+        """Copy all of it."""
+        with atomic.replacing_folder(folder) as new:
+            shutil.copytree(self.folder, new, dirs_exist_ok=True)
+
+    def open(self) -> None:
+        """Open all models now."""
+        _ = self.autoencoder, self.groups, self.classifier, self.detector
+
+    @cached_property
+    def autoencoder(self) -> TrainedModel:
+        return TrainedModel.load(self.folder / AUTOENCODER)
+
+    @cached_property
+    def groups(self) -> Groups:
+        return saved.read(self.folder / GROUPS)
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        return saved.read(self.folder / CLASSIFIER)
+
+    @cached_property
+    def detector(self) -> AnomalyModel:
+        return saved.read(self.folder / DETECTOR)
+
+    @cached_property
+    def reference(self) -> Distribution:
+        return Distribution.of_table(pq.read_table(self.folder / REFERENCE))
+
+    def scored(self, block: LatentBlock, ids: pd.Series) -> pd.DataFrame:
+        """A row a latent: `sample_id`, `cluster`, `distance`, `predicted`, `probability`, `reconstruction_error` (where
+        the method has a decoder), `anomaly_score`, `anomaly`."""
+        latents = self.latents(block, ids)
+        clusters = clustering.assign(self.groups, latents)
+        classes = classification.predict(self.classifier, latents)
+        anomalies = detection.find_anomalies(self.detector, latents)
+        table = clusters.assign(predicted=classes["predicted"], probability=classes["probability"])
+        if block.reconstruction_error is not None:
+            table["reconstruction_error"] = block.reconstruction_error
+        return table.assign(anomaly_score=anomalies["score"], anomaly=anomalies["anomaly"])
+
+    def latents(self, block: LatentBlock, ids: pd.Series) -> Latents:
+        """A block as the models on latents take it."""
+        columns = {name: getattr(block, name) for name in ("reconstruction_error", "blurred_error")}
+        known = {name: values for name, values in columns.items() if values is not None}
+        table = pd.DataFrame({"sample_id": ids, **known})
+        return Latents(table, block.vectors, {"encoder_sha256": self.autoencoder.contract.sha256})
+
+
+def assembly(
+    models: tuple[TrainedModel, Groups, Classifier, AnomalyModel],
+    latents: Latents,
+    samples: Samples,
+    metrics: Mapping[str, float],
+    onnx: OnnxModels,
+) -> Assembly:
+    """Models with what new rows will be held against; `InputError` unless the latents are of these samples."""
+    provenance.refuse_other_samples(latents, samples)
+    groups = clustering.assign(models[1], latents)
+    return Assembly(*models, Distribution.of_training(latents, groups), samples, metrics, onnx)
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """sha256 of every file below a folder, by its path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_contract(path: Path) -> ScoringContract:
+    if not path.exists():
+        raise InputError(f"no registered models in {path.parent}: run `kedro run --pipeline=train` first")
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        contract = ScoringContract.model_validate(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error}): register the models again") from error
+    if contract.sealed() != contract:
+        raise InputError(f"{path} is damaged or was altered (its sha256 differs): register the models again")
+    return contract

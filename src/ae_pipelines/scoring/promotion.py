@@ -1,0 +1,68 @@
+"""Whether a new version is good enough to take the champion's place."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from ae_pipelines.contract import SampleSpec
+from ae_pipelines.errors import suggestion
+from ae_pipelines.options import Options
+from ae_pipelines.scoring.contract import ScoringContract
+from ae_pipelines.standardise import STATISTICS
+
+Better = Literal["higher", "lower"]
+SIGN: dict[Better, int] = {"higher": 1, "lower": -1}
+
+
+class PromoteOptions(Options):
+    """When the alias moves to a new version."""
+
+    alias: Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$")] = "champion"
+    metrics: dict[str, Better] = {"classify/accuracy": "higher", "embed/reconstruction_error": "lower"}
+    """By `<stage>/<name>`, which way each is better; the new version must be no worse on any."""
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """A metric that is worse by no more than this share of the champion's counts as no worse."""
+
+    @field_validator("alias")
+    @classmethod
+    def _free(cls, alias: str) -> str:
+        if re.fullmatch(r"latest|v\d+", alias, re.IGNORECASE):
+            raise ValueError(f"given {alias!r}, which MLflow keeps for itself: give another, such as champion")
+        return alias
+
+
+def objections(new: ScoringContract, champion: ScoringContract, options: PromoteOptions) -> list[str]:
+    """Why the new version must not replace the champion; none: it may."""
+    if _comparable(new.samples) != _comparable(champion.samples):
+        return [
+            f"the champion takes {_said(champion)}, the new version {_said(new)}, so their metrics cannot be compared; "
+            "register it under a name of its own, --params=model_name=..."
+        ]
+    compared = (_objection(name, better, new, champion, options) for name, better in options.metrics.items())
+    return [objection for objection in compared if objection]
+
+
+def _objection(
+    name: str, better: Better, new: ScoringContract, champion: ScoringContract, options: PromoteOptions
+) -> str | None:
+    asked_for = "metrics" in options.model_fields_set  # of the default ones a method may lack some
+    if name not in new.metrics and (asked_for or name in champion.metrics):
+        return f"{name}: the new version was not measured; {suggestion(name, sorted(new.metrics))}"
+    if name not in new.metrics or name not in champion.metrics:
+        return None
+    theirs = champion.metrics[name]
+    ours = new.metrics[name]
+    if SIGN[better] * (theirs - ours) <= options.tolerance * abs(theirs):
+        return None
+    return f"{name}: {ours:.4g}, the champion has {theirs:.4g} ({better} is better)"
+
+
+def _comparable(spec: SampleSpec) -> tuple[object, ...]:
+    """What samples are like, without the statistics that move with every row that is added."""
+    return spec.shape, spec.dtype, {name: done for name, done in spec.preprocessing.items() if name not in STATISTICS}
+
+
+def _said(contract: ScoringContract) -> str:
+    shape = " x ".join(map(str, contract.samples.shape))
+    return f"{contract.samples.dtype} samples of {shape} with preprocessing {contract.samples.preprocessing_sha256[:8]}"

@@ -1,0 +1,68 @@
+"""What a run has scored, in numbers, and whether it still is like what the models were trained on."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ae_pipelines.downstream import drift
+from ae_pipelines.downstream.distribution import Distribution
+from ae_pipelines.downstream.drift import DriftOptions
+from ae_pipelines.latents import Latents
+from ae_pipelines.scoring.scores import Batch, Scores
+from ae_pipelines.scoring.version import RegisteredModel
+
+
+def score_metrics(scores: Scores, model: RegisteredModel) -> dict[str, float]:
+    """`rows` scored by this run, how many and what share of them are `anomalies`, the mean `probability` of the
+    predicted class and `reconstruction_error`, `rows_per_second`; where rows have labels also `labelled`, how many have
+    one that the classifier does not know, and the `accuracy` over the others."""
+    version = {"model_version": float(model.version.number)}
+    if not (batches := scores.current(model.version)):
+        return {"rows": 0.0, **version}
+    table = pd.concat([batch.table() for batch in batches], ignore_index=True)
+    means = [name for name in ("probability", "reconstruction_error") if name in table]
+    return {
+        "rows": float(len(table)),
+        "anomalies": float(table["anomaly"].sum()),
+        "anomaly_share": float(table["anomaly"].mean()),
+        **{name: float(table[name].mean()) for name in means},
+        "rows_per_second": len(table) / max(sum(batch.about["seconds"] for batch in batches), 1e-3),
+        **_against_labels(table, model.models.contract.classes),
+        **version,
+    }
+
+
+def drift_report(model: RegisteredModel, scores: Scores, options: DriftOptions) -> dict[str, Any]:
+    """What this run has scored held against the training's latents, as `downstream.drift.compare` says it."""
+    return drift.compare(model.models.reference, batch_of(model, scores), options) | {"model": str(model.version)}
+
+
+def batch_of(model: RegisteredModel, scores: Scores) -> Distribution:
+    """Latents, clusters and errors of what this run has scored; of no rows where nothing was new."""
+    if not (batches := scores.current(model.version)):
+        return model.models.reference.sample(0, seed=0)
+    table = pd.concat([batch.table() for batch in batches], ignore_index=True)
+    vectors = np.concatenate([vectors_of(batch) for batch in batches])
+    return Distribution.of_batch(Latents(table, vectors, {"encoder_sha256": batches[0].about["encoder_sha256"]}), table)
+
+
+def note_judged(model: RegisteredModel, scores: Scores) -> None:
+    """So that a later run does not judge these again."""
+    for batch in scores.current(model.version):
+        batch.note_judged()
+
+
+def vectors_of(batch: Batch) -> np.ndarray:
+    """The latents of a batch, (n, d), float32."""
+    column = batch.read("latent").column(0).combine_chunks()
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+
+
+def _against_labels(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, float]:
+    labelled = table[table["label"].notna()]
+    if not len(labelled):
+        return {}
+    known = labelled[labelled["label"].isin(classes)]
+    counted = {"labelled": float(len(labelled)), "of_unseen_classes": float(len(labelled) - len(known))}
+    return counted | ({"accuracy": float((known["label"] == known["predicted"]).mean())} if len(known) else {})

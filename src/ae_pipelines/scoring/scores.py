@@ -1,0 +1,106 @@
+"""What has been scored: a folder for each version of the models, in it a parquet file for each batch of new rows.
+
+The files are also the memory of what need not be scored again: a row's content is looked up among theirs.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ae_pipelines import atomic, progress
+from ae_pipelines.contract import canonical_sha256
+from ae_pipelines.errors import InputError
+from ae_pipelines.samples import Samples
+from ae_pipelines.scoring.version import Version
+
+ABOUT = "ae_pipelines.batch"
+"""What is known of a batch, as JSON in its file's metadata."""
+
+
+class Scores:
+    """Everything that has been scored, by any version."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def batches(self, version: Version) -> "list[Batch]":
+        """What a version has scored, by name."""
+        return [Batch(path) for path in sorted((self.folder / version.folder_name).glob("[!.]*.parquet"))]
+
+    def unscored(self, samples: Samples, version: Version) -> np.ndarray:
+        """Positions of the samples whose content this version has not scored, each content once."""
+        contents = [batch.column(0).cast(pa.string()) for batch in samples.index_batches("sha256")]
+        if not contents:
+            return np.empty(0, np.int64)
+        given = pa.chunked_array(contents).combine_chunks()
+        known = [chunk for batch in self.batches(version) for chunk in batch.read("sha256").column(0).chunks]
+        scored = np.asarray(pc.is_in(given, pa.chunked_array(known, pa.string()).combine_chunks()), bool)
+        return np.flatnonzero(~scored & ~given.to_pandas().duplicated().to_numpy())
+
+    def place(self, contents: Sequence[str], version: Version) -> Path:
+        """The file of a batch of these contents; another batch never takes its place."""
+        return self.folder / version.folder_name / f"{canonical_sha256(list(contents))[:16]}.parquet"
+
+    def current(self, version: Version) -> "list[Batch]":
+        """What the current run, or an earlier try of it, has scored, and what runs scored that ended before it was held
+        against the training."""
+        return [batch for batch in self.batches(version) if not batch.judged or batch.about["run_id"] == run_id()]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One file of scores; a row for each sample."""
+
+    path: Path
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """`model`, `version`, `content`, `encoder_sha256`, `samples_id`, `run_id`, `seconds`."""
+        try:
+            return json.loads((pq.read_metadata(self.path).metadata or {})[ABOUT.encode()])
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            raise self._damaged(error) from error
+
+    def read(self, *columns: str) -> pa.Table:
+        """Some columns, or all."""
+        try:
+            return pq.read_table(self.path, columns=list(columns) or None, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+
+    def table(self) -> pd.DataFrame:
+        """Everything but the latents."""
+        names = [name for name in pq.read_schema(self.path).names if name != "latent"]
+        return self.read(*names).to_pandas()
+
+    @property
+    def judged(self) -> bool:
+        """Whether it has been held against the training."""
+        return self._mark.exists()
+
+    def note_judged(self) -> None:
+        atomic.write_text(self._mark, "")
+
+    @property
+    def _mark(self) -> Path:
+        return self.path.with_suffix(".judged")
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(
+            f"{self.path} is damaged or not a file of scores ({error}): remove it, and its rows are scored again"
+        )
+
+
+def run_id() -> str:
+    """Of the current run; outside any, that of this process."""
+    return progress.run_id() or f"process {os.getpid()}"

@@ -1,0 +1,184 @@
+"""Versions of the models in MLflow's registry, and the alias that says which one is used."""
+
+import json
+import logging
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ae_pipelines import progress
+from ae_pipelines.errors import InputError
+from ae_pipelines.scoring.model import ScoringModel, files_of
+from ae_pipelines.scoring.promotion import PromoteOptions, objections
+from ae_pipelines.scoring.version import Fetched, Version
+from ae_pipelines.tracking.store import alone, client_of
+
+log = logging.getLogger(__name__)
+
+FOLDER = "scoring_model"
+"""Of a run's artifacts."""
+LOADER = "ae_pipelines.tracking.serving"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers for a version or an alias that there is not."""
+CONTENT, FILES = "ae.content_sha256", "ae.files"
+
+
+class ModelRegistry:
+    """The versions of one registered model."""
+
+    def __init__(self, project: Path, name: str) -> None:
+        self._project, self.name = project, name
+
+    def register(self, models: ScoringModel, options: PromoteOptions) -> dict[str, Any]:
+        """Make them a version, unless they are one already, and let the alias move to it if they are good enough.
+
+        Gives `name`, `version`, `new`, `content`, the `alias`, whether it was `promoted`, the `champion`'s version,
+        and in words `why`.
+        """
+        client = self._client()
+        with alone(self._project):
+            found = self._version_of(client, models.contract.content, options.alias)
+            version = found or self._new_version(client, models)
+            champion = self._aliased(client, options.alias)
+            refused = self._objections(models, version, champion, options)
+            if not refused and champion != version:
+                client.set_registered_model_alias(self.name, options.alias, str(version))
+        why = self._said(version, champion, refused, options)
+        log.info("register: %s", why)
+        return {
+            "name": self.name,
+            "version": version,
+            "new": found is None,
+            "content": models.contract.content,
+            "alias": options.alias,
+            "promoted": not refused,
+            "champion": champion if refused else version,
+            "why": why,
+        }
+
+    def fetch(self, version: int | None, alias: str) -> Fetched:
+        """The models of a version, of the alias's unless one is given; `InputError` if a file of it was altered."""
+        from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
+        number = version if version is not None else self._aliased(client, alias)
+        if number is None:
+            raise self._none(f"no version of {self.name!r} is called {alias!r}", client)
+        found = self._known_version(client, number)
+        source, copy = client.get_model_version_download_uri(self.name, str(number)), TemporaryDirectory()
+        try:
+            folder = Path(download_artifacts(artifact_uri=source, dst_path=copy.name, tracking_uri=client.tracking_uri))
+        except (MlflowException, OSError) as error:
+            raise InputError(
+                f"the files of {self.name} version {number} cannot be read from {source} ({error}): restore them, or "
+                "give another --params=score.version=..."
+            ) from error
+        _refuse_altered(folder, json.loads(found.tags.get(FILES, "{}")), f"{self.name} version {number} ({source})")
+        (data,) = (folder / "data").iterdir()
+        models = ScoringModel(data)
+        return Fetched(models, Version(self.name, number, models.contract.content), copy)
+
+    def _client(self) -> Any:
+        return client_of(self._project)
+
+    def _version_of(self, client: Any, content: str, alias: str) -> int | None:
+        """The newest version of this content whose files are as they were registered."""
+        found = client.search_model_versions(f"name = '{self.name}' and tags.`{CONTENT}` = '{content}'")
+        for number in sorted((int(version.version) for version in found), reverse=True):
+            with suppress(InputError):
+                self.fetch(number, alias)
+                return number
+        return None
+
+    def _known_version(self, client: Any, number: int) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return client.get_model_version(self.name, str(number))
+        except MlflowException as error:
+            if error.error_code not in ABSENT:
+                raise
+            raise self._none(f"{self.name!r} has no version {number}", client) from error
+
+    def _none(self, what: str, client: Any) -> InputError:
+        found = client.search_model_versions(f"name = '{self.name}'")
+        versions = sorted(int(version.version) for version in found)
+        names = sorted(model.name for model in client.search_registered_models())
+        there = f"it has {', '.join(map(str, versions))}" if versions else f"registered are {names or 'none'}"
+        return InputError(
+            f"{what}; {there}. Run `kedro run --pipeline=train` first, or give --params=model_name=..., "
+            "score.version=..."
+        )
+
+    def _aliased(self, client: Any, alias: str) -> int | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return int(client.get_model_version_by_alias(self.name, alias).version)
+        except MlflowException as error:
+            if error.error_code not in ABSENT:
+                raise  # a registry that cannot be reached is not one without a champion
+            return None
+
+    def _new_version(self, client: Any, models: ScoringModel) -> int:
+        """Of artifacts of the current run; whatever an earlier try left there is replaced."""
+        from mlflow import pyfunc
+        from mlflow.exceptions import MlflowException
+
+        run_id = progress.run_id()
+        if run_id is None:
+            raise InputError("models are registered by a run: use `kedro run --pipelines=register`")
+        with TemporaryDirectory() as temporary:
+            folder = Path(temporary) / FOLDER
+            pyfunc.save_model(
+                folder, loader_module=LOADER, data_path=str(models.folder), pip_requirements=_requirements(models)
+            )
+            files = files_of(folder)
+            place = f"{FOLDER}/{models.contract.content[:16]}"  # a run that is taken up may have other models
+            client.log_artifacts(run_id, str(folder), place)
+        try:
+            client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
+        tags = {CONTENT: models.contract.content, FILES: json.dumps(files)}
+        return int(client.create_model_version(self.name, source, run_id, tags=tags).version)
+
+    def _objections(
+        self, models: ScoringModel, version: int, champion: int | None, options: PromoteOptions
+    ) -> list[str]:
+        if champion is None or champion == version:
+            return []
+        try:
+            theirs = self.fetch(champion, options.alias).models.contract
+        except InputError as error:
+            return [f"{error} (or move the alias by hand)"]
+        return objections(models.contract, theirs, options)
+
+    def _said(self, version: int, champion: int | None, refused: list[str], options: PromoteOptions) -> str:
+        if refused:
+            against = "; ".join(refused)
+            return f"{self.name}: version {champion} stays {options.alias}, not version {version}: {against}"
+        if champion == version:
+            return f"{self.name}: version {version} is {options.alias} already; nothing that was learned is new"
+        before = f"version {champion} was before" if champion else "the first"
+        return f"{self.name}: version {version} is {options.alias} now ({before})"
+
+
+def _requirements(models: ScoringModel) -> list[str]:
+    """Without what a build adds to a version (2.13.0+cpu), which no index knows."""
+    versions = models.contract.versions.items()
+    return [f"{name}=={version.split('+')[0]}" for name, version in versions if name != "python"]
+
+
+def _refuse_altered(folder: Path, expected: dict[str, str], what: str) -> None:
+    found = files_of(folder)
+    found.pop("registered_model_meta", None)  # MLflow writes it into a local store whenever it opens a version itself
+    if altered := sorted({name for name, _ in {*found.items()} ^ {*expected.items()}}):
+        raise InputError(
+            f"{what} in {folder} is damaged or was altered: {', '.join(altered[:5])}. Nothing of it is opened; restore "
+            "it, or give another --params=score.version=..."
+        )
