@@ -1,0 +1,66 @@
+"""What `mlflow models serve` loads of a registered version: no code of the model's own, only this module.
+
+Given raw samples, as `scoring.raw.scored_raw` takes them, it answers for each with `latent`, `cluster`, `distance`
+(null for noise), `predicted`, `probability`, `reconstruction_error` (where the method has a decoder), `anomaly_score`
+and `anomaly`.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
+from threadpoolctl import threadpool_limits
+
+from ae_pipelines.errors import InputError
+from ae_pipelines.executors import cpus
+from ae_pipelines.scoring.model import ScoringModel
+from ae_pipelines.scoring.raw import scored_raw
+
+
+class Refusal(MlflowException):
+    """Answered with status 400 and the reason alone: MLflow would put all that was given before it."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+        super().__init__(reason, error_code=INVALID_PARAMETER_VALUE)
+
+    @property
+    def message(self) -> str:
+        return self._reason
+
+    @message.setter
+    def message(self, longer: str) -> None:
+        pass
+
+
+class Served:
+    """The models behind an endpoint, verified.
+
+    The server answers each request in a thread of its own. Here every CPU takes a request at a time and works on it
+    with one thread, so that many requests at once neither get in each other's way nor need more memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._models = ScoringModel(folder)
+        self._models.open()  # otherwise the first requests would, each for itself
+        self._pool = ThreadPoolExecutor(cpus(), thread_name_prefix="score", initializer=_one_thread)
+
+    def predict(self, data: Any) -> list[dict[str, Any]]:
+        """A record for each sample; `Refusal` for what the models cannot take."""
+        try:
+            return self._pool.submit(scored_raw, self._models, data).result()
+        except InputError as error:
+            raise Refusal(str(error)) from error
+
+
+def _one_thread() -> None:
+    """For all that is computed in this thread: torch's own count, and that of other libraries' OpenMP."""
+    torch.set_num_threads(1)
+    threadpool_limits(1, user_api="openmp")
+
+
+def _load_pyfunc(path: str) -> Served:
+    """MLflow's name for what opens a model."""
+    return Served(Path(path))
