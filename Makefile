@@ -2,21 +2,27 @@
 PYTHON ?= $(firstword $(shell command -v python3.11 python3 2>/dev/null) python3)
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+AIRFLOW := .airflow
+AIRFLOW_PORT ?= 8080
+SERVE_PORT ?= 5001
+MODEL ?= ae_pipelines
+ALIAS ?= champion
 
 export DO_NOT_TRACK := true
 
-.PHONY: help run test lint bench viz mlflow lock clean
+.PHONY: help run test lint bench nightly-demo viz mlflow serve airflow lock clean
 
 help:  ## list these commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: $(INSTALLED)  ## set up, then the main job on the embedded digits
 	@$(BIN)/kedro run --pipeline=train
 
 test: $(INSTALLED)  ## set up, then all tests (MNIST ones if AE_TEST_DATA is set)
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
 
 lint: $(INSTALLED)  ## style, types, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -25,18 +31,32 @@ bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minu
 	@status=0; for name in training_speed late_epochs export_speed ingest_speed out_of_core million_latents; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
 
+nightly-demo: $(INSTALLED)  ## train, register, score batches and judge their drift, on MNIST (three minutes)
+	@$(BIN)/python benchmarks/nightly.py
+
 viz: $(INSTALLED)  ## look at the pipelines in a browser
 	@$(BIN)/kedro viz run --host=127.0.0.1
 
 mlflow: $(INSTALLED)  ## look at all runs in a browser
 	@$(BIN)/mlflow ui --host=127.0.0.1 --backend-store-uri=sqlite:///mlflow.db
 
+serve: $(INSTALLED)  ## answer raw samples over HTTP by the registered models (SERVE_PORT=, MODEL=, ALIAS=)
+	@echo 'models:/$(MODEL)@$(ALIAS) will answer at http://127.0.0.1:$(SERVE_PORT)/invocations (docs/serve.md), for example'
+	@echo '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'
+	@PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
+		MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false $(BIN)/mlflow models serve --model-uri='models:/$(MODEL)@$(ALIAS)' \
+		--env-manager=local --host=127.0.0.1 --port=$(SERVE_PORT)
+
+airflow: $(INSTALLED) $(AIRFLOW)/venv/.installed  ## run the DAGs of conf/airflow/airflow.yml in a local Airflow
+	@$(BIN)/python -m ae_pipelines.airflow --dags=$(AIRFLOW)/dags
+	@$(BIN)/python -m ae_pipelines.airflow.local --home=$(AIRFLOW) --port=$(AIRFLOW_PORT)
+
 lock: $(INSTALLED)  ## write requirements.lock from what is installed
 	@{ head -n 1 requirements.lock; $(BIN)/python -m pip list --disable-pip-version-check --format=freeze --exclude=pip --exclude-editable 2>/dev/null | sed 's/+cpu//'; } > requirements.new
 	@mv requirements.new requirements.lock
 
 clean:  ## remove the environment and caches; data and runs stay
-	@rm -rf $(VENV) .viz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) $(AIRFLOW)/venv .viz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -49,3 +69,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
+
+# Airflow's own: it never shares an environment with the project.
+$(AIRFLOW)/venv/.installed: conf/airflow/requirements.lock
+	@echo "Installing Airflow into $(AIRFLOW)/venv (a minute or two, once)..."
+	@test -x $(AIRFLOW)/venv/bin/python || $(PYTHON) -m venv $(AIRFLOW)/venv
+	@$(AIRFLOW)/venv/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@

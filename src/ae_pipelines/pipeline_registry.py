@@ -7,13 +7,15 @@ from kedro.pipeline import Pipeline
 
 from ae_pipelines import pipelines
 
-TRAIN = ("ingest", "fit", "embed", "cluster", "classify", "detect")
+TRAIN = ("ingest", "fit", "embed", "cluster", "classify", "detect", "export", "register")
+SCORE = ("collect", "apply", "drift")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Every stage by its name, `train` for the main job, and `__default__`."""
+    """Every stage by its name, `train` for the main job, `score` for what comes in later, and `__default__`."""
     names = [room.name for room in pkgutil.iter_modules(pipelines.__path__)]
     stages = {name: import_module(f"{pipelines.__name__}.{name}").create_pipeline() for name in names}
-    train = sum((stages[stage] for stage in TRAIN), start=Pipeline([]))
+    train, score = (sum((stages[stage] for stage in names), start=Pipeline([])) for names in (TRAIN, SCORE))
     scoreboard = stages["ingest"] + stages["scoreboard"]
-    return {**stages, "scoreboard": scoreboard, "train": train, "__default__": train + stages["search"]}
+    default = train + stages["search"]
+    return {**stages, "scoreboard": scoreboard, "train": train, "score": score, "__default__": default}

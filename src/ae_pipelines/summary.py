@@ -6,7 +6,7 @@ from typing import Any
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from ae_pipelines.tracking import store_uri
+from ae_pipelines.tracking.store import store_uri
 
 ROWS = (
     # what, dataset, metric, its control, format, better
@@ -19,7 +19,10 @@ ROWS = (
     ("error with 100 labels (%, test)", "classify_metrics", "error_with_100_labels", "{:.1f}", "lower"),
     ("calibration error (test)", "classify_metrics", "expected_calibration_error", "{:.3f}", "lower"),
 )
+SAID = (("registration", "why"), ("drift_report", "said"))
+"""Reports that have a sentence, and where in them."""
 PLACES = (
+    *("scores", "drift_picture", "drift_report", "onnx_models"),
     *("rejects", "rejects_summary", "latents", "clusters", "cluster_report", "cluster_examples", "predictions"),
     *("anomalies", "oddest", "neighbours", "similar", "familiarity", "familiarity_histogram", "verdict"),
     *("to_label", "contrast_curve", "contrast_maps", "scoreboard_picture", "scoreboard_json"),
@@ -28,10 +31,11 @@ PLACES = (
 
 
 def summary(pipeline: Pipeline, catalog: CatalogProtocol) -> str:
-    """What was taken in, what the method measures, and each measure with a PCA control beside it, as far as this
-    pipeline made them."""
+    """What was taken in, what the method measures, each measure with a PCA control beside it, what was registered,
+    scored and has drifted, as far as this pipeline made them."""
     made = pipeline.all_outputs()
     lines = _taken_in(made, catalog) + _of_the_method(made, catalog) + _measured(made, catalog)
+    lines += _scored(made, catalog) + _said(made, catalog)
     places = [name for name in PLACES if name in made]
     if not lines + places:
         return ""
@@ -54,6 +58,21 @@ def _taken_in(made: set[str], catalog: CatalogProtocol) -> list[str]:
     if counts.get("removed"):
         text += f"; {counts['removed']:,} gone from the source since the last ingest"
     return ["", text]
+
+
+def _scored(made: set[str], catalog: CatalogProtocol) -> list[str]:
+    if not {"collect_metrics", "score_metrics"} <= made:
+        return []
+    counts, metrics = catalog.load("collect_metrics"), catalog.load("score_metrics")
+    text = f"{counts['accepted']:,} samples, {int(metrics['rows']):,} of them scored now"
+    if metrics["rows"]:
+        text += f" ({int(metrics['rows_per_second']):,} rows/s), {int(metrics['anomalies']):,} anomalies"
+    return ["", f"{text}, by version {int(metrics['model_version'])}"]
+
+
+def _said(made: set[str], catalog: CatalogProtocol) -> list[str]:
+    """What was found, in sentences of its own."""
+    return ["", *said] if (said := [str(catalog.load(name)[key]) for name, key in SAID if name in made]) else []
 
 
 def _of_the_method(made: set[str], catalog: CatalogProtocol) -> list[str]:

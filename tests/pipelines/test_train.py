@@ -156,10 +156,10 @@ def test_every_structured_parameter_reaches_its_node_typed():
         catalog = session.load_context().catalog
     from kedro.framework.project import pipelines
 
-    names = {name for name in pipelines["__default__"].inputs() if name.startswith("params:")}
-    assert names == {
-        f"params:{name}" for name in ("ingest", "recipe", "embed", "cluster", "classify", "detect", "search")
-    }
+    both = pipelines["__default__"].inputs() | pipelines["score"].inputs()
+    names = {name for name in both if name.startswith("params:")}
+    stages = ("ingest", "recipe", "embed", "cluster", "classify", "detect", "promote", "search", "score", "drift")
+    assert names == {f"params:{name}" for name in stages}
     assert all(isinstance(catalog.load(name), BaseModel) for name in names)
 
 
