@@ -163,6 +163,26 @@ def test_every_structured_parameter_reaches_its_node_typed():
     assert all(isinstance(catalog.load(name), BaseModel) for name in names)
 
 
+def test_layers_follow_one_another_or_kedro_viz_shows_none():
+    from graphlib import TopologicalSorter
+
+    from kedro.framework.project import pipelines
+
+    bootstrap_project(PROJECT)
+    with KedroSession.create(project_path=PROJECT) as session:
+        catalog = session.load_context().catalog
+
+    def layers(names):
+        found = {name: (catalog.get(name).metadata or {}) for name in names if not name.startswith("params:")}
+        return {about["kedro-viz"]["layer"] for about in found.values()}
+
+    before = {}
+    for node in (pipelines["__default__"] + pipelines["score"]).nodes:
+        for layer in layers(node.outputs):
+            before.setdefault(layer, set()).update(layers(node.inputs) - {layer})
+    assert [*TopologicalSorter(before).static_order()][-1] == "drift"
+
+
 def test_every_dataset_is_persisted_and_has_a_layer():
     from kedro.io import MemoryDataset
 
