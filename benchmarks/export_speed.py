@@ -17,7 +17,8 @@ from ae_pipelines import export, latents
 from ae_pipelines.contract import SampleSpec
 from ae_pipelines.ingest import write_store
 from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Block, Samples
+from ae_pipelines.samples import Samples
+from ae_pipelines.source import Block
 from ae_pipelines.trained import TrainedModel
 
 SPEC = SampleSpec(shape=(1, 28, 28), dtype="uint8")

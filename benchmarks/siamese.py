@@ -19,7 +19,8 @@ from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.idx import IdxFolder
 from ae_pipelines.models.siamese import one_shot, verification
 from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Block, Samples
+from ae_pipelines.samples import Samples
+from ae_pipelines.source import Block
 from ae_pipelines.trained import TrainedModel
 from ae_pipelines.training import train
 

@@ -15,7 +15,8 @@ from ae_pipelines.contract import SampleSpec
 from ae_pipelines.evaluation import evaluate
 from ae_pipelines.ingest import write_store
 from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Block, Samples
+from ae_pipelines.samples import Samples
+from ae_pipelines.source import Block
 from ae_pipelines.training import train
 
 EPOCHS = 10

@@ -10,7 +10,7 @@ import numpy as np
 from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import Unusable
 from ae_pipelines.io.sources.idx import IdxFolder
-from ae_pipelines.samples import Block, Encoded
+from ae_pipelines.source import Block, Encoded
 
 PROJECT = Path(__file__).parents[1]
 

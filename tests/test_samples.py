@@ -9,7 +9,8 @@ from ae_pipelines import atomic, shards
 from ae_pipelines.contract import LearnedFrom
 from ae_pipelines.errors import InputError
 from ae_pipelines.ingest import IngestOptions, write_store
-from ae_pipelines.samples import Block, Reject, Samples
+from ae_pipelines.samples import Samples
+from ae_pipelines.source import Block, Reject
 
 
 def test_a_store_gives_back_what_it_was_given_and_counts_it(tmp_path):

@@ -12,8 +12,8 @@ from ae_pipelines.contract import SampleSpec, canonical_sha256
 from ae_pipelines.decode_worker import Common, Outcome, bytes_of, decode_all
 from ae_pipelines.errors import InputError, Unusable
 from ae_pipelines.executors import cpus, in_processes
-from ae_pipelines.samples import Block, Encoded, EncodedSource, Reject
 from ae_pipelines.shards import ShardFile, known_name, shard_name
+from ae_pipelines.source import Block, Encoded, EncodedSource, Reject
 
 Value = TypeVar("Value")
 

@@ -23,8 +23,10 @@ from ae_pipelines.contract import SampleSpec, canonical_sha256
 from ae_pipelines.decoding import DUPLICATE, Decoding, Digests
 from ae_pipelines.errors import InputError, NothingThere, first_of
 from ae_pipelines.options import Options
-from ae_pipelines.samples import BATCH_ROWS, Block, EncodedSource, Manifest, Reject, Samples, Source, split_by_content
+from ae_pipelines.samples import BATCH_ROWS, Manifest, Samples
 from ae_pipelines.shards import ShardWriter, known_name, shard_name
+from ae_pipelines.source import Block, EncodedSource, Reject, Source
+from ae_pipelines.splits import split_by_content
 
 log = logging.getLogger(__name__)
 

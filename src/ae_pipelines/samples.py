@@ -1,4 +1,4 @@
-"""Samples as they come from a source, and the sample store that pipelines read.
+"""The sample store that pipelines read.
 
 A store is a folder: `.npy` shards (n, *shape), one index (a row a sample), one table of rejects, and
 `manifest.json`, which is written last and names the others. Readers follow the manifest only, so a
@@ -7,12 +7,11 @@ killed writer leaves the earlier store whole. `ingest.py` writes it.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
+from typing import Annotated, Self
 
 import numpy as np
 import pandas as pd
@@ -21,105 +20,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
+from ae_pipelines import splits
 from ae_pipelines.contract import LearnedFrom, SampleSpec
 from ae_pipelines.errors import InputError
 from ae_pipelines.options import Options
 from ae_pipelines.shards import ShardFile, new_digest
 
-TEST_SHARE = 0.2
-"""Share of the samples that become the test split when the source has no split of its own."""
 BATCH_ROWS = 65_536
 """Rows of the index that are looked at together."""
-
-
-@dataclass(frozen=True)
-class Reject:
-    """One row of a source that could not be used."""
-
-    source: str
-    """Its id: a path below the source's folder, a row of a file."""
-    sha256: str
-    """Of its content as the source holds it."""
-    reason: str
-    """Worded alike for faults of one kind, so that they can be counted."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some samples of a source.
-
-    `values` has shape (n, *shape). `labels` and `splits` may be None: unlabelled, or a source without a
-    split of its own (then each sample's split follows from its content).
-    """
-
-    values: np.ndarray
-    ids: list[str]
-    labels: Sequence[str | None] | None = None
-    splits: Sequence[str] | None = None
-    sha256: Sequence[str] | None = None
-    """Of each sample as the source holds it, before anything was done to it; None: of `values`."""
-    rejects: Sequence[Reject] = ()
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Some samples of a source that the source's `decode` has yet to decode: files, or their content."""
-
-    contents: Sequence[Path] | Sequence[bytes]
-    ids: list[str]
-    labels: Sequence[str | None] | None = None
-    splits: Sequence[str] | None = None
-    rejects: Sequence[Reject] = ()
-
-
-class Source(Protocol):
-    """Where samples come from."""
-
-    name: str
-
-    def spec(self) -> SampleSpec:
-        """What every sample looks like."""
-        ...
-
-    def count(self) -> int | None:
-        """How many samples `blocks` will give, rejects included; None if that is not known yet."""
-        ...
-
-    def blocks(self) -> Iterator[Block]:
-        """The samples, a block at a time; always in the same order."""
-        ...
-
-
-@runtime_checkable
-class EncodedSource(Protocol):
-    """A source whose samples are decoded by several processes, and not again when their content is known.
-
-    Equal content is kept once: the first is taken, the others are rejected as duplicates.
-    """
-
-    name: str
-
-    @property
-    def decode(self) -> Callable[[bytes], np.ndarray]:
-        """Content to one sample (*shape); raises `Unusable` with the reason. Can be pickled, cheap to import."""
-        ...
-
-    def spec(self) -> SampleSpec:
-        """What every sample looks like, with everything that `decode` does to it in `preprocessing`."""
-        ...
-
-    def decoding(self) -> dict[str, Any]:
-        """Everything beyond `spec` that decides on what `decode` gives, and on what it refuses."""
-        ...
-
-    def count(self) -> int | None:
-        """How many samples `blocks` will give, rejects included; None if that is not known yet."""
-        ...
-
-    def blocks(self) -> Iterator[Encoded]:
-        """The samples, a block at a time; always in the same order."""
-        ...
-
 
 Count = Annotated[int, Field(ge=0)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -279,7 +187,7 @@ class Samples:
                 normal = pa.array(learned_from.normal_labels, pa.string())
                 seen = pc.and_(seen, pc.is_in(batch.column("label").cast(pa.string()), normal))
             if learned_from.validation_share:
-                held_out = _fractions(batch.column("sha256")) < learned_from.validation_share
+                held_out = splits.held_out(batch.column("sha256"), learned_from.validation_share)
                 seen = pc.and_not(seen, pa.array(held_out))
             yield batch.drop_columns("sha256").append_column("seen", seen)
 
@@ -344,19 +252,3 @@ def _or_refused(path: Path) -> Iterator[None]:
 def _refuse_damaged(shard: Shard, file: ShardFile, sha256: str) -> None:
     if sha256 != shard.sha256:
         raise InputError(f"{file.path} is damaged (its sha256 differs): ingest again")
-
-
-def split_by_content(sha256: str) -> Literal["train", "test"]:
-    """The split of a sample whose source has none: it follows from its content, so it stays as data grow."""
-    return "test" if _fraction(sha256, "test") < TEST_SHARE else "train"
-
-
-def _fractions(sha256: pa.Array) -> np.ndarray:
-    """What decides on the validation share, for each."""
-    return np.array([_fraction(sha, "validation") for sha in sha256.to_pylist()])
-
-
-def _fraction(sha256: str, purpose: str) -> float:
-    """A number in [0, 1) that depends on a sample's content alone, another one for each purpose."""
-    start = {"test": 0, "validation": 8}[purpose]
-    return int(sha256[start : start + 8], 16) / 2**32

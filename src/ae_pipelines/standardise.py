@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 
-from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, first_of
 
 log = logging.getLogger(__name__)
@@ -51,15 +50,6 @@ class Standardisation:
     def record(self) -> dict[str, list[float]]:
         """As plain numbers, for `SampleSpec.preprocessing`."""
         return {"mean": self.mean.tolist(), "standard_deviation": self.standard_deviation.tolist()}
-
-
-@runtime_checkable
-class Scaled(Protocol):
-    """A source that finds the scale of its samples itself, unless it is told one."""
-
-    def like(self, spec: SampleSpec) -> Any:
-        """The same source, on the scale of samples like `spec`, so that a model of these can take its samples."""
-        ...
 
 
 def fit(blocks: Iterable[tuple[np.ndarray, Sequence[str]]], columns: Sequence[str]) -> Standardisation:

@@ -12,7 +12,7 @@ from ae_pipelines.errors import InputError
 from ae_pipelines.ingest import IngestOptions, write_store
 from ae_pipelines.io.sources import array
 from ae_pipelines.io.sources.array import ArrayDataset, ArrayFile, ArrayOptions
-from ae_pipelines.samples import split_by_content
+from ae_pipelines.splits import split_by_content
 
 FLOATS = np.random.default_rng(0).normal(5, 3, (32, 6)).astype(np.float32)
 PIXELS = np.random.default_rng(1).integers(0, 256, (32, 5, 4, 3), dtype=np.uint8)  # NHWC

@@ -11,7 +11,7 @@ from making import IMAGES, LABELS, idx, mnist_folder
 from ae_pipelines.errors import InputError
 from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.idx import IdxFile, IdxFolder
-from ae_pipelines.samples import split_by_content
+from ae_pipelines.splits import split_by_content
 
 
 @pytest.mark.parametrize("zipped", [False, True])

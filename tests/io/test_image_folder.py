@@ -26,7 +26,7 @@ from ae_pipelines.io.sources.image_folder import (
     read_labels,
     unescaped,
 )
-from ae_pipelines.samples import EncodedSource
+from ae_pipelines.source import EncodedSource
 
 
 def png(height=5, width=6, seed=0):

@@ -15,7 +15,7 @@ from PIL import Image
 from ae_pipelines.errors import InputError
 from ae_pipelines.io.sources import image_parquet
 from ae_pipelines.io.sources.image_parquet import ImageParquet, ImageParquetDataset, ImageParquetOptions
-from ae_pipelines.samples import EncodedSource
+from ae_pipelines.source import EncodedSource
 
 PIXELS = images(6, (5, 6, 3))
 

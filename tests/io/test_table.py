@@ -14,7 +14,7 @@ from ae_pipelines import tables
 from ae_pipelines.errors import InputError
 from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.table import Table, TableDataset, TableOptions
-from ae_pipelines.samples import split_by_content
+from ae_pipelines.splits import split_by_content
 
 
 def cells(count=400, seed=0):

@@ -8,11 +8,11 @@ import numpy as np
 from ae_pipelines import progress
 from ae_pipelines.errors import NothingThere
 from ae_pipelines.ingest import Ingest, IngestOptions
-from ae_pipelines.samples import EncodedSource, Samples, Source
+from ae_pipelines.samples import Samples
 from ae_pipelines.scoring.contract import BLOCK_ROWS, ScoreOptions, magnitudes
 from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.version import RegisteredModel
-from ae_pipelines.standardise import Scaled
+from ae_pipelines.source import EncodedSource, Scaled, Source
 
 
 def new_samples(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from ae_pipelines.options import Options
-from ae_pipelines.samples import EncodedSource, Source
+from ae_pipelines.source import EncodedSource, Source
 
 
 def printable_stem(path: Path) -> str:

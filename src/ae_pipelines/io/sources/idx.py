@@ -19,7 +19,7 @@ from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError
 from ae_pipelines.fetch import PublicSet, public_set
 from ae_pipelines.io.sources import SourceDataset
-from ae_pipelines.samples import Block
+from ae_pipelines.source import Block
 
 UNSIGNED_BYTE = 0x08
 LARGEST = 2**40

@@ -20,7 +20,7 @@ from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, NothingThere, first_of
 from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
 from ae_pipelines.io.sources import PathDataset, printable_stem
-from ae_pipelines.samples import Encoded, Reject
+from ae_pipelines.source import Encoded, Reject
 
 log = logging.getLogger(__name__)
 

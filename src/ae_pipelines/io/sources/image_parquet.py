@@ -16,7 +16,7 @@ from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, NothingThere, first_of
 from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, header_size
 from ae_pipelines.io.sources import PathDataset, printable_stem
-from ae_pipelines.samples import Encoded, Reject
+from ae_pipelines.source import Encoded, Reject
 
 ROWS_PER_BLOCK = 256
 BLOCK_BYTES = 16 * 2**20

@@ -9,7 +9,7 @@ import numpy as np
 
 from ae_pipelines.contract import SampleSpec
 from ae_pipelines.io.sources import SourceDataset
-from ae_pipelines.samples import Block
+from ae_pipelines.source import Block
 
 PATCH, STRIDE = 32, 8
 """Pixels."""

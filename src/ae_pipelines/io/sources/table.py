@@ -19,7 +19,8 @@ from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, NothingThere, first_of, suggestion
 from ae_pipelines.io.sources import SourceDataset, printable_stem
 from ae_pipelines.options import Options
-from ae_pipelines.samples import Block, Reject, split_by_content
+from ae_pipelines.source import Block, Reject
+from ae_pipelines.splits import split_by_content
 from ae_pipelines.standardise import TOO_LARGE, Standardisation, fit
 from ae_pipelines.tables import READERS, CsvFile, Reader
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 from ae_pipelines.ingest import Ingest, IngestOptions
-from ae_pipelines.samples import Samples, Source
+from ae_pipelines.samples import Samples
 from ae_pipelines.scoring.contract import ScoreOptions
+from ae_pipelines.source import Source
 
 
 def fetch(model_registry: Any, options: ScoreOptions) -> Any:

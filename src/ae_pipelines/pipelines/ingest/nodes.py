@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 
 from ae_pipelines.ingest import Ingest, IngestOptions
-from ae_pipelines.samples import Samples, Source
+from ae_pipelines.samples import Samples
+from ae_pipelines.source import Source
 
 
 def store(source: Source, options: IngestOptions) -> Ingest:
