@@ -3,8 +3,9 @@ import logging
 import numpy as np
 import pytest
 
+from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError
-from ae_pipelines.standardise import Standardisation, fit
+from ae_pipelines.standardise import Standardisation, fit, stored_of
 
 
 def columns(count, scale=(1.0, 30.0, 1e-3), offset=(0.0, 1e4, -5.0), seed=0):
@@ -106,3 +107,13 @@ def test_the_record_is_plain_numbers():
     found = fit([(columns(20), ["train"] * 20)], "abc").record()
     assert set(found) == {"mean", "standard_deviation"}
     assert all(type(number) is float for numbers in found.values() for number in numbers)
+
+
+def test_a_store_holds_numbers_standardised_as_recorded_and_images_as_they_are():
+    fitted, raw = Standardisation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 0.1])), columns(20)
+    numbers = SampleSpec(shape=(3,), dtype="float32")
+    standardised = numbers.model_copy(update={"preprocessing": {"columns": ["a", "b", "c"], **fitted.record()}})
+    np.testing.assert_array_equal(stored_of(raw, standardised), fitted.apply(raw))
+    np.testing.assert_array_equal(stored_of(raw, numbers), raw.astype(np.float32))
+    pixels = np.arange(12, dtype=np.uint8).reshape(1, 3, 2, 2)
+    assert stored_of(pixels, SampleSpec(shape=(3, 2, 2), dtype="uint8")) is pixels

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -30,7 +31,6 @@ def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = Tr
         raise InputError(
             f"{contract.model['kind']} has no encoder, so embed cannot run: train a method with one, such as vae"
         )
-    errors = errors and hasattr(autoencoder.module, "decode")
     contract.samples.refuse_other(samples.spec, contract.part)
     metadata = {
         "encoder_sha256": contract.sha256,
@@ -45,22 +45,20 @@ def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = Tr
 
 
 def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterator[LatentBlock]:
-    def embed(values: np.ndarray) -> LatentBlock:
-        with torch.inference_mode():
-            x = torch.from_numpy(values).to(torch.float32).mul_(samples.spec.scale)
-            return latent_block(autoencoder, x, errors)
-
+    embed = partial(latent_block, autoencoder, errors=errors)
     with progress.bar(total=len(samples), label="embed", unit="sample") as bar:
         for block in in_parallel(embed, samples.blocks(ROWS_PER_PASS)):
             yield block
             bar.update(len(block.vectors))
 
 
-def latent_block(autoencoder: TrainedModel, x: Tensor, errors: bool = True) -> LatentBlock:
-    """Latents and errors of inputs x (batch, *shape)."""
+@torch.inference_mode()
+def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = True) -> LatentBlock:
+    """Latents of stored values (batch, *shape) and, unless told otherwise, their errors, if the model has a decoder."""
+    x = torch.from_numpy(values).to(torch.float32).mul_(autoencoder.contract.samples.scale)
     z = autoencoder.module.encode(autoencoder.seen(x))
     vectors = pooled(z).numpy()
-    if not errors:
+    if not (errors and hasattr(autoencoder.module, "decode")):
         return LatentBlock(vectors)
     residual = autoencoder.module.decode(z).sub_(x)
     blurred = blurred_error(residual, x).numpy() if x.ndim == 4 else None

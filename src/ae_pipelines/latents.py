@@ -41,6 +41,16 @@ class LatentBlock:
     blurred_error: np.ndarray | None = None
     """(n,), float32: energy of the 3 × 3-blurred residual over the energy of the sample."""
 
+    @property
+    def errors(self) -> dict[str, np.ndarray]:
+        """Those that are known, by the names of their columns."""
+        columns = {name: getattr(self, name) for name in ERRORS}
+        return {name: values for name, values in columns.items() if values is not None}
+
+    def latents(self, ids: pd.Series, encoder: str) -> "Latents":
+        """As models on latents take them: ids of the samples, and the encoder's sha256."""
+        return Latents(pd.DataFrame({"sample_id": ids, **self.errors}), self.vectors, {"encoder_sha256": encoder})
+
     def cut(self, rows: slice) -> "LatentBlock":
         """Some of the rows."""
         columns = (self.vectors, self.reconstruction_error, self.blurred_error)
@@ -271,10 +281,7 @@ def _columns(ids: pa.Table, batch: LatentBlock) -> dict[str, pa.Array]:
     vectors = np.ascontiguousarray(batch.vectors, dtype=np.float32)
     columns = {name: ids.column(name) for name in COLUMNS}
     columns["latent"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-    for name in ERRORS:
-        if (values := getattr(batch, name)) is not None:
-            columns[name] = pa.array(values.astype(np.float32))
-    return columns
+    return columns | {name: pa.array(values.astype(np.float32)) for name, values in batch.errors.items()}
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -1,7 +1,6 @@
 """Other data through a trained autoencoder."""
 
 import numpy as np
-import torch
 
 from ae_pipelines import export, progress
 from ae_pipelines.devices import in_parallel
@@ -19,9 +18,7 @@ def reconstruction_errors(autoencoder: TrainedModel, samples: Samples) -> np.nda
     _refuse_misfit(autoencoder, samples)
 
     def errors(values: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            x = torch.from_numpy(values).to(torch.float32).mul_(samples.spec.scale)
-            return export.latent_block(autoencoder, x).reconstruction_error  # type: ignore[return-value]
+        return export.latent_block(autoencoder, values).reconstruction_error  # type: ignore[return-value]
 
     found = []
     with progress.bar(total=len(samples), label="recognise", unit="sample") as bar:

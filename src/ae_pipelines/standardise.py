@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, first_of
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,13 @@ class Standardisation:
     def record(self) -> dict[str, list[float]]:
         """As plain numbers, for `SampleSpec.preprocessing`."""
         return {"mean": self.mean.tolist(), "standard_deviation": self.standard_deviation.tolist()}
+
+
+def stored_of(raw: np.ndarray, spec: SampleSpec) -> np.ndarray:
+    """What a store of `spec` holds of raw samples (n, *shape): images as they are, numbers as `apply` gives them."""
+    if spec.dtype == "uint8":
+        return raw
+    return (Standardisation.recorded(spec.preprocessing) or Standardisation.none(1)).apply(raw)
 
 
 def fit(blocks: Iterable[tuple[np.ndarray, Sequence[str]]], columns: Sequence[str]) -> Standardisation:

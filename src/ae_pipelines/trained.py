@@ -115,7 +115,7 @@ class TrainedModel:
     def seen(self, x: Tensor) -> Tensor:
         """Inputs of the encoder for clean samples x (batch, *shape): only corruptions that change the shape, such as
         downscale, are done."""
-        for corruption in self._reshaping:
+        for corruption in self.reshaping:
             x = corruption(x, torch.Generator())
         return x
 
@@ -130,7 +130,8 @@ class TrainedModel:
         return [CorruptionChoice(**choice).build() for choice in self.contract.corruptions]
 
     @cached_property
-    def _reshaping(self) -> list[Corruption]:
+    def reshaping(self) -> list[Corruption]:
+        """Those of its corruptions that change the shape, in order."""
         found: list[Corruption] = []
         spec = self.contract.samples
         if spec.shape == self.contract.task.input_shape:

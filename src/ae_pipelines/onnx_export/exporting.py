@@ -27,10 +27,11 @@ from ae_pipelines.onnx_export.files import OPSET, answers, note, onnx_of, values
 from ae_pipelines.onnx_export.halves import Decoder, Encoder
 from ae_pipelines.onnx_export.parity import TOLERANCE, Again, Answers, OnLatents, largest, parity
 from ae_pipelines.onnx_export.parts import NoModuleError
-from ae_pipelines.onnx_export.preprocessing import output_of, raw_of, stored_of
+from ae_pipelines.onnx_export.preprocessing import output_of, raw_of
 from ae_pipelines.onnx_export.saved import OnnxExport, sha256
 from ae_pipelines.onnx_export.scorer import Scorer
 from ae_pipelines.samples import Samples
+from ae_pipelines.standardise import stored_of
 from ae_pipelines.trained import TrainedModel
 
 log = logging.getLogger(__name__)
@@ -63,28 +64,23 @@ class Trial:
         rows = np.argsort(np.concatenate(splits) != "test", kind="stable")[:COMPARED_ROWS]
         return cls(trained, raw_of(samples.take(np.sort(rows)), trained.contract.samples))
 
-    @cached_property
-    def x(self) -> Tensor:
-        """As the model takes them, before corruptions."""
-        spec = self.trained.contract.samples
-        return torch.from_numpy(stored_of(self.raw, spec)).to(torch.float32) * spec.scale
+    @property
+    def stored(self) -> np.ndarray:
+        """As a store holds them."""
+        return stored_of(self.raw, self.trained.contract.samples)
 
     @cached_property
     def z(self) -> Tensor:
         """Latents, or feature maps."""
+        x = torch.from_numpy(self.stored).to(torch.float32) * self.trained.contract.samples.scale
         with torch.inference_mode():
-            return self.trained.module.encode(self.trained.seen(self.x))
+            return self.trained.module.encode(self.trained.seen(x))
 
     @cached_property
     def latents(self) -> Latents:
         """As the stage embed would write them."""
-        with torch.inference_mode():
-            block = latent_block(self.trained, self.x, errors=hasattr(self.trained.module, "decode"))
-        errors = {"reconstruction_error": block.reconstruction_error, "blurred_error": block.blurred_error}
-        columns = {name: values for name, values in errors.items() if values is not None}
-        ids = [str(row) for row in range(len(self.raw))]
-        metadata = {"encoder_sha256": self.trained.contract.sha256}
-        return Latents(pd.DataFrame({"sample_id": ids, **columns}), block.vectors, metadata)
+        ids = pd.Series(range(len(self.raw))).astype(str)
+        return latent_block(self.trained, self.stored).latents(ids, self.trained.contract.sha256)
 
 
 def export_models(

@@ -1,7 +1,5 @@
 """From samples as a source holds them to what a model takes, and back."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -48,7 +46,7 @@ class Seen(nn.Module):
 
     def __init__(self, trained: TrainedModel) -> None:
         super().__init__()
-        self._corruptions = trained._reshaping
+        self._corruptions = trained.reshaping
         self._generator = torch.Generator()  # not made in forward, where an export could not follow
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,35 +55,21 @@ class Seen(nn.Module):
         return x
 
 
-def standardisation(spec: SampleSpec) -> Standardisation | None:
-    """What was done to the columns of samples before they were stored; None for nothing."""
-    done: dict[str, Any] = spec.preprocessing
-    if not {"mean", "standard_deviation"} <= done.keys():
-        return None
-    return Standardisation(np.array(done["mean"]), np.array(done["standard_deviation"]))
-
-
 def input_of(spec: SampleSpec) -> nn.Module:
     """From raw samples (batch, *shape), of the dtype of `spec`, to a model's input."""
-    columns = standardisation(spec)
+    columns = Standardisation.recorded(spec.preprocessing)
     return Scaled(spec.scale) if columns is None else Standardised(columns, len(spec.shape))
 
 
 def output_of(spec: SampleSpec) -> nn.Module:
     """From what a decoder gives to the units of raw samples; images stay in [0, 1]."""
-    columns = standardisation(spec)
+    columns = Standardisation.recorded(spec.preprocessing)
     return nn.Identity() if columns is None else Restored(columns, len(spec.shape))
 
 
 def raw_of(stored: np.ndarray, spec: SampleSpec) -> np.ndarray:
     """Raw samples, of the dtype of `spec`, of those of a store."""
-    columns = standardisation(spec)
+    columns = Standardisation.recorded(spec.preprocessing)
     if columns is None:
         return stored
     return Restored(columns, len(spec.shape))(torch.from_numpy(stored)).numpy()
-
-
-def stored_of(raw: np.ndarray, spec: SampleSpec) -> np.ndarray:
-    """What a store holds of raw samples."""
-    columns = standardisation(spec)
-    return raw if columns is None else columns.apply(raw)

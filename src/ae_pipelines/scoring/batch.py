@@ -5,14 +5,13 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from ae_pipelines import atomic, export, progress
 from ae_pipelines.devices import in_parallel
@@ -83,13 +82,7 @@ class NewRows:
             yield self._table(block, part)
 
     def _blocks(self) -> Iterator[LatentBlock]:
-        autoencoder, scale = self.model.models.autoencoder, self.samples.spec.scale
-        errors = hasattr(autoencoder.module, "decode")
-
-        def embed(values: np.ndarray) -> LatentBlock:
-            with torch.inference_mode():
-                return export.latent_block(autoencoder, torch.from_numpy(values).to(torch.float32).mul_(scale), errors)
-
+        embed = partial(export.latent_block, self.model.models.autoencoder)
         size = export.ROWS_PER_PASS
         parts = (self.samples.take(self.rows[start : start + size]) for start in range(0, len(self.rows), size))
         with progress.bar(total=len(self.rows), label="score", unit="sample") as bar:

@@ -167,7 +167,7 @@ class ScoringModel:
     def scored(self, block: LatentBlock, ids: pd.Series) -> pd.DataFrame:
         """A row a latent: `sample_id`, `cluster`, `distance`, `predicted`, `probability`, `reconstruction_error` (where
         the method has a decoder), `anomaly_score`, `anomaly`."""
-        latents = self.latents(block, ids)
+        latents = block.latents(ids, self.autoencoder.contract.sha256)
         clusters = clustering.assign(self.groups, latents)
         classes = classification.predict(self.classifier, latents)
         anomalies = detection.find_anomalies(self.detector, latents)
@@ -175,13 +175,6 @@ class ScoringModel:
         if block.reconstruction_error is not None:
             table["reconstruction_error"] = block.reconstruction_error
         return table.assign(anomaly_score=anomalies["score"], anomaly=anomalies["anomaly"])
-
-    def latents(self, block: LatentBlock, ids: pd.Series) -> Latents:
-        """A block as the models on latents take it."""
-        columns = {name: getattr(block, name) for name in ("reconstruction_error", "blurred_error")}
-        known = {name: values for name, values in columns.items() if values is not None}
-        table = pd.DataFrame({"sample_id": ids, **known})
-        return Latents(table, block.vectors, {"encoder_sha256": self.autoencoder.contract.sha256})
 
 
 def assembly(

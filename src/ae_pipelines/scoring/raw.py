@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from ae_pipelines import export
 from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.scoring.contract import magnitudes
 from ae_pipelines.scoring.model import ScoringModel
-from ae_pipelines.standardise import TOO_LARGE, Standardisation
+from ae_pipelines.standardise import TOO_LARGE, stored_of
 
 LARGEST = 255
 DECODING = Lock()
@@ -48,14 +47,13 @@ def stored(data: Any, spec: SampleSpec) -> np.ndarray:
     _refuse_no_numbers(values, spec)
     _refuse_other_shape(values, spec)
     _refuse_not_finite(values, "NaN or Inf")
-    return _whole(values) if spec.dtype == "uint8" else _scaled(values, spec)
+    held = stored_of(_whole(values) if spec.dtype == "uint8" else values, spec)
+    _refuse_not_finite(held, TOO_LARGE)
+    return held
 
 
 def _records(models: ScoringModel, values: np.ndarray) -> list[dict[str, Any]]:
-    autoencoder = models.autoencoder
-    with torch.inference_mode():
-        x = torch.from_numpy(values).to(torch.float32).mul_(models.contract.samples.scale)
-        block = export.latent_block(autoencoder, x, hasattr(autoencoder.module, "decode"))
+    block = export.latent_block(models.autoencoder, values)
     table = models.scored(block, pd.Series(np.arange(len(values)).astype(str))).drop(columns="sample_id")
     rows = zip(block.vectors.tolist(), table.to_dict("records"), strict=True)
     return [{"latent": z, **{str(name): _plain(value) for name, value in row.items()}} for z, row in rows]
@@ -158,13 +156,6 @@ def _whole(values: np.ndarray) -> np.ndarray:
     if not (values.min() >= 0 and values.max() <= LARGEST):
         raise InputError(f"images are whole numbers from 0 to 255, given {values.min()} to {values.max()}")
     return values.astype(np.uint8)
-
-
-def _scaled(values: np.ndarray, spec: SampleSpec) -> np.ndarray:
-    """As float32, standardised as the training's were."""
-    scaled = (Standardisation.recorded(spec.preprocessing) or Standardisation.none(1)).apply(values)
-    _refuse_not_finite(scaled, TOO_LARGE)
-    return scaled
 
 
 # -- images ----------------------------------------------------------------------------------------------
