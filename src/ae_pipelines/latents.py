@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -185,8 +186,7 @@ class LatentsFile(Latents):
     def vectors(self) -> np.ndarray:  # type: ignore[override]
         """(n, d), float32; `InputError` if some are not finite."""
         with self._or_refused():
-            column = self._read(["latent"]).column(0).combine_chunks()
-            vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(self._count, self._size)
+            vectors = vectors_of(self._read(["latent"]).column(0))
         if not np.isfinite(vectors).all():
             bad = int((~np.isfinite(vectors)).any(axis=1).sum())
             raise InputError(f"{bad} of {len(vectors)} latents in {self._path} have NaN or Inf: run embed again")
@@ -222,7 +222,8 @@ def write(path: Path, stream: LatentStream) -> None:
                 rows = pa.table(_columns(ids.take(len(batch.vectors)), batch))
                 if writer is None:
                     schema = rows.schema.with_metadata({f"ae_pipelines.{k}": v for k, v in stream.metadata.items()})
-                    writer = _writer(temporary, schema)
+                    options = parquet_options(schema, categories=["split", "label"])
+                    writer = pq.ParquetWriter(temporary, schema, write_statistics=[*COLUMNS, *ERRORS], **options)
                 if writing is not None:
                     writing.result()
                 writing = beside.submit(writer.write_table, rows)  # while the next rows are made
@@ -278,20 +279,31 @@ def _joined(blocks: list[LatentBlock]) -> LatentBlock:
 
 
 def _columns(ids: pa.Table, batch: LatentBlock) -> dict[str, pa.Array]:
-    vectors = np.ascontiguousarray(batch.vectors, dtype=np.float32)
-    columns = {name: ids.column(name) for name in COLUMNS}
-    columns["latent"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+    columns = {name: ids.column(name) for name in COLUMNS} | {"latent": column_of(batch.vectors)}
     return columns | {name: pa.array(values.astype(np.float32)) for name, values in batch.errors.items()}
 
 
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    floats = ("latent.list.element", *ERRORS)
-    return pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        use_dictionary=["split", "label"],
-        write_statistics=[*COLUMNS, *ERRORS],
-        use_byte_stream_split=[name for name in floats if name.split(".")[0] in schema.names],
-        write_page_checksum=True,
-    )
+# -- as parquet ------------------------------------------------------------------------------------------
+
+
+def column_of(vectors: np.ndarray) -> pa.FixedSizeListArray:
+    """Vectors (n, d) as one column of float32."""
+    values = np.ascontiguousarray(vectors, np.float32)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+
+
+def vectors_of(column: pa.ChunkedArray) -> np.ndarray:
+    """What `column_of` was given: (n, d), float32."""
+    vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return vectors.reshape(len(column), column.type.list_size)
+
+
+def parquet_options(schema: pa.Schema, categories: list[str]) -> dict[str, Any]:
+    """How a file with the column `latent` is written; `categories` are columns of few different texts."""
+    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+    return {
+        "compression": "zstd",
+        "use_dictionary": categories,
+        "use_byte_stream_split": ["latent.list.element", *floats],
+        "write_page_checksum": True,
+    }

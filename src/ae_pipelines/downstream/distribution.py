@@ -11,7 +11,7 @@ import pyarrow as pa
 from ae_pipelines.downstream.detection import normal_rows
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents import Latents, column_of, vectors_of
 
 REFERENCE_ROWS = 10_000
 HELD_OUT_ROWS = 1_000
@@ -79,11 +79,7 @@ class Distribution:
     def table(self) -> pa.Table:
         """`latent`, `cluster` and, where there are errors, `reconstruction_error`, as in the other files; the rest
         stands in the schema's metadata."""
-        vectors = np.ascontiguousarray(self.vectors, np.float32)
-        columns = {
-            "latent": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), self.encoded_by.latent_size),
-            "cluster": pa.array(self.clusters, pa.int32()),
-        }
+        columns = {"latent": column_of(self.vectors), "cluster": pa.array(self.clusters, pa.int32())}
         if self.errors is not None:
             columns[ERROR] = pa.array(self.errors, pa.float32())
         metadata = {"ae_pipelines.encoder_sha256": self.encoded_by.encoder, "ae_pipelines.seen": json.dumps(self.seen)}
@@ -98,11 +94,10 @@ class Distribution:
                 f"no reference for drift: a table with the columns {', '.join(table.column_names) or '(none)'} was "
                 "given, expected latent and cluster with the encoder they are of: train and register a model again"
             )
-        size = table.schema.field("latent").type.list_size
-        vectors = table.column("latent").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        vectors = vectors_of(table.column("latent"))
         return cls(
-            EncodedBy(metadata[b"ae_pipelines.encoder_sha256"].decode(), size),
-            vectors.reshape(-1, size),
+            EncodedBy(metadata[b"ae_pipelines.encoder_sha256"].decode(), vectors.shape[1]),
+            vectors,
             table.column("cluster").to_numpy(),
             table.column(ERROR).to_numpy() if ERROR in table.column_names else None,
             json.loads(metadata[b"ae_pipelines.seen"]),

@@ -15,14 +15,12 @@ import pyarrow.parquet as pq
 
 from ae_pipelines import atomic, export, progress
 from ae_pipelines.devices import in_parallel
-from ae_pipelines.latents import LatentBlock, regrouped
+from ae_pipelines.latents import LatentBlock, column_of, parquet_options, regrouped
 from ae_pipelines.samples import Samples
 from ae_pipelines.scoring.scores import ABOUT, Scores, run_id
 from ae_pipelines.scoring.version import RegisteredModel
 
 log = logging.getLogger(__name__)
-
-FLOATS = ("latent.list.element", "distance", "probability", "reconstruction_error", "anomaly_score")
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,8 @@ class NewRows:
         with atomic.replacing(path) as temporary:
             tables = self._tables()
             first = next(tables)
-            with pq.ParquetWriter(temporary, first.schema, **_options(first.schema)) as writer:
+            options = parquet_options(first.schema, categories=["label", "predicted"])
+            with pq.ParquetWriter(temporary, first.schema, **options) as writer:
                 writer.write_table(first)
                 for table in tables:
                     writer.write_table(table)
@@ -92,23 +91,12 @@ class NewRows:
 
     def _table(self, block: LatentBlock, index: pd.DataFrame) -> pa.Table:
         scored = self.model.models.scored(block, index["sample_id"])
-        vectors = np.ascontiguousarray(block.vectors, np.float32)
-        latents = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
         columns = {
             "sample_id": pa.array(index["sample_id"], pa.string()),
             "sha256": pa.array(index["sha256"], pa.string()),
             "label": pa.array(index["label"], pa.string()),
-            "latent": latents,
+            "latent": column_of(block.vectors),
             **{name: pa.array(scored[name]) for name in scored.columns.drop("sample_id")},
             "model_version": pa.array(np.full(len(index), self.model.version.number, np.int32)),
         }
         return pa.table(columns)
-
-
-def _options(schema: pa.Schema) -> dict[str, object]:
-    return {
-        "compression": "zstd",
-        "use_dictionary": ["label", "predicted"],
-        "use_byte_stream_split": [name for name in FLOATS if name.split(".")[0] in schema.names],
-        "write_page_checksum": True,
-    }

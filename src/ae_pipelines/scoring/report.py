@@ -8,8 +8,8 @@ import pandas as pd
 from ae_pipelines.downstream import drift
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions
-from ae_pipelines.latents import Latents
-from ae_pipelines.scoring.scores import Batch, Scores
+from ae_pipelines.latents import Latents, vectors_of
+from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.version import RegisteredModel
 
 
@@ -43,7 +43,7 @@ def batch_of(model: RegisteredModel, scores: Scores) -> Distribution:
     if not (batches := scores.current(model.version)):
         return model.models.reference.sample(0, seed=0)
     table = pd.concat([batch.table() for batch in batches], ignore_index=True)
-    vectors = np.concatenate([vectors_of(batch) for batch in batches])
+    vectors = np.concatenate([vectors_of(batch.read("latent").column(0)) for batch in batches])
     return Distribution.of_batch(Latents(table, vectors, {"encoder_sha256": batches[0].about["encoder_sha256"]}), table)
 
 
@@ -51,12 +51,6 @@ def note_judged(model: RegisteredModel, scores: Scores) -> None:
     """So that a later run does not judge these again."""
     for batch in scores.current(model.version):
         batch.note_judged()
-
-
-def vectors_of(batch: Batch) -> np.ndarray:
-    """The latents of a batch, (n, d), float32."""
-    column = batch.read("latent").column(0).combine_chunks()
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
 
 
 def _against_labels(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, float]:
