@@ -1,23 +1,18 @@
 """ONNX files with their contract as a Kedro dataset: save an export, load what verifies it."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
+from ae_pipelines.io.local import LocalDataset
 from ae_pipelines.onnx_export.contract import CONTRACT
 
 if TYPE_CHECKING:
     from ae_pipelines.onnx_export.saved import OnnxExport, OnnxModels
 
 
-class OnnxModelsDataset(AbstractDataset["OnnxExport", "OnnxModels"]):
+class OnnxModelsDataset(LocalDataset):
     """A folder with `encoder.onnx`, `decoder.onnx`, `scorer.onnx`, as far as there are such, and `contract.json`."""
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
 
     def load(self) -> "OnnxModels":
         from ae_pipelines.onnx_export.saved import OnnxModels
@@ -33,6 +28,3 @@ class OnnxModelsDataset(AbstractDataset["OnnxExport", "OnnxModels"]):
 
     def _exists(self) -> bool:
         return (self._filepath / CONTRACT).exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}

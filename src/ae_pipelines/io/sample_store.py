@@ -1,21 +1,14 @@
 """The sample store as a Kedro dataset: save what to ingest, load `Samples`."""
 
-from pathlib import Path
-from typing import Any
-
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
 from ae_pipelines.ingest import Ingest
+from ae_pipelines.io.local import LocalDataset
 from ae_pipelines.samples import Samples
 
 
-class SampleStoreDataset(AbstractDataset[Ingest, Samples]):
+class SampleStoreDataset(LocalDataset):
     """A folder with shards, index, rejects and manifest."""
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
 
     def load(self) -> Samples:
         return Samples(self._filepath)
@@ -29,6 +22,3 @@ class SampleStoreDataset(AbstractDataset[Ingest, Samples]):
 
     def _exists(self) -> bool:
         return (self._filepath / "manifest.json").exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}

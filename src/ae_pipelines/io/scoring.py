@@ -1,13 +1,13 @@
 """Models that belong together, their registry, and what they have scored, as Kedro datasets."""
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview, TablePreview
 
 from ae_pipelines.errors import InputError
+from ae_pipelines.io.local import LocalDataset
 
 if TYPE_CHECKING:
     from ae_pipelines.scoring.batch import NewRows
@@ -17,21 +17,7 @@ if TYPE_CHECKING:
     from ae_pipelines.tracking.registry import ModelRegistry
 
 
-class PathDataset(AbstractDataset[Any, Any]):
-    """What lies at one path."""
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
-
-    def _exists(self) -> bool:
-        return self._filepath.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
-
-
-class ScoringModelDataset(PathDataset):
+class ScoringModelDataset(LocalDataset):
     """A folder: save an `Assembly`, load a verified `ScoringModel`."""
 
     def load(self) -> "ScoringModel":
@@ -47,7 +33,7 @@ class ScoringModelDataset(PathDataset):
         return JSONPreview((self._filepath / "contract.json").read_text(encoding="utf-8"))
 
 
-class RegisteredModelDataset(PathDataset):
+class RegisteredModelDataset(LocalDataset):
     """A folder: save what was fetched from the registry, load a `RegisteredModel`."""
 
     def load(self) -> "RegisteredModel":
@@ -63,7 +49,7 @@ class RegisteredModelDataset(PathDataset):
         return JSONPreview((self._filepath / "version.json").read_text(encoding="utf-8"))
 
 
-class ModelRegistryDataset(PathDataset):
+class ModelRegistryDataset(LocalDataset):
     """The versions of a registered model; `filepath` is a file in the project's folder, whose MLflow store is meant
     unless `MLFLOW_TRACKING_URI` says another."""
 
@@ -85,7 +71,7 @@ class ModelRegistryDataset(PathDataset):
         return {"name": self._name}
 
 
-class ScoresDataset(PathDataset):
+class ScoresDataset(LocalDataset):
     """A folder that grows: save `NewRows`, which scores them into one more file; load `Scores`."""
 
     def load(self) -> "Scores":

@@ -1,21 +1,17 @@
 """Weights with their contract as a Kedro dataset."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
+
+from ae_pipelines.io.local import LocalDataset
 
 if TYPE_CHECKING:
     from ae_pipelines.trained import TrainedModel
 
 
-class TrainedModelDataset(AbstractDataset["TrainedModel", "TrainedModel"]):
+class TrainedModelDataset(LocalDataset):
     """A folder with `weights.safetensors` and `contract.json`."""
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
-        self.metadata = metadata
 
     def load(self) -> "TrainedModel":
         from ae_pipelines.trained import TrainedModel
@@ -34,6 +30,3 @@ class TrainedModelDataset(AbstractDataset["TrainedModel", "TrainedModel"]):
 
     def _exists(self) -> bool:
         return all((self._filepath / name).exists() for name in ("weights.safetensors", "contract.json"))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
