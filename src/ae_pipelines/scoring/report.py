@@ -33,9 +33,9 @@ def score_metrics(scores: Scores, model: RegisteredModel) -> dict[str, float]:
     }
 
 
-def drift_report(model: RegisteredModel, scores: Scores, options: DriftOptions) -> dict[str, Any]:
-    """What this run has scored held against the training's latents, as `downstream.drift.compare` says it."""
-    return drift.compare(model.models.reference, batch_of(model, scores), options) | {"model": str(model.version)}
+def drift_report(model: RegisteredModel, batch: Distribution, options: DriftOptions) -> dict[str, Any]:
+    """New rows held against the training's latents, as `downstream.drift.compare` says it."""
+    return drift.compare(model.models.reference, batch, options) | {"model": str(model.version)}
 
 
 def batch_of(model: RegisteredModel, scores: Scores) -> Distribution:

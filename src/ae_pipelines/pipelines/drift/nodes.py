@@ -6,29 +6,17 @@ from ae_pipelines.downstream import drift
 from ae_pipelines.downstream.drift import DriftOptions
 
 
-def compare(registered_model: Any, scores: Any, options: DriftOptions) -> dict[str, Any]:
-    """What was scored, held against the training's latents."""
-    from ae_pipelines.scoring import report
-
-    return report.drift_report(registered_model, scores, options)
-
-
-def describe(drift_report: dict[str, Any], registered_model: Any, scores: Any) -> Any:
-    """The same as numbers and as a picture."""
+def compare(registered_model: Any, scores: Any, options: DriftOptions) -> tuple[dict[str, Any], dict[str, float], Any]:
+    """What was scored, held against the training's latents; the same as numbers and as a picture."""
     from ae_pipelines.plots import drift as plots
     from ae_pipelines.scoring import report
 
     batch = report.batch_of(registered_model, scores)
-    return drift.drift_metrics(drift_report), plots.drift(registered_model.models.reference, batch, drift_report)
+    found = report.drift_report(registered_model, batch, options)
+    return found, drift.drift_metrics(found), plots.drift(registered_model.models.reference, batch, found)
 
 
-def judge(
-    drift_report: dict[str, Any],
-    drift_metrics: dict[str, float],
-    registered_model: Any,
-    scores: Any,
-    options: DriftOptions,
-) -> None:
+def judge(drift_report: dict[str, Any], registered_model: Any, scores: Any, options: DriftOptions) -> None:
     """Note that these rows have been judged; end the run with an error if they have drifted and that is asked for."""
     from ae_pipelines.scoring import report
 

@@ -8,14 +8,13 @@ SCORED = ["registered_model", "scores"]
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.compare, [*SCORED, "params:drift"], "drift_report", name="compare_with_training"),
             Node(
-                nodes.describe,
-                ["drift_report", *SCORED],
-                ["drift_metrics", "drift_picture"],
-                name="describe_drift",
+                nodes.compare,
+                [*SCORED, "params:drift"],
+                ["drift_report", "drift_metrics", "drift_picture"],
+                name="compare_with_training",
             ),
-            Node(nodes.judge, ["drift_report", "drift_metrics", *SCORED, "params:drift"], None, name="judge_drift"),
+            Node(nodes.judge, ["drift_report", *SCORED, "params:drift"], None, name="judge_drift"),
         ],
         namespace="drift",
         inputs={*SCORED},
