@@ -30,9 +30,8 @@ from PIL import Image
 from sklearn.datasets import load_wine
 
 from ae_pipelines import export, latents
-from ae_pipelines.content import content_sha256
 from ae_pipelines.downstream import classification, clustering, detection
-from ae_pipelines.downstream.on_latents import EncodedBy
+from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.errors import InputError
 from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.table import Table, TableOptions
@@ -74,7 +73,7 @@ def place(folder: Path, samples: Samples, recipe: Any, clusterer: str = "kmeans"
     classifier = classification.fit_classifier(found, classification.ClassifyOptions())
     detector = detection.fit_detector(found, detection.DetectOptions(alarms_per_thousand=50))
     (folder / "onnx").mkdir()
-    of_latents = content_sha256([groups, classifier, detector], without=(EncodedBy,))
+    of_latents = learned_sha256(groups, classifier, detector)
     promised = SimpleNamespace(encoder_sha256=trained.contract.sha256, models=of_latents)
     onnx: Any = SimpleNamespace(folder=folder / "onnx", contract=promised)  # nobody looks at these files here
     model.assembly((trained, groups, classifier, detector), found, samples, {}, onnx).into(folder / "models")

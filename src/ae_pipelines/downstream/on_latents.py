@@ -1,8 +1,9 @@
 """What every model on latents knows of them."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from ae_pipelines.content import content_sha256
 from ae_pipelines.errors import InputError
 from ae_pipelines.latents import Latents
 
@@ -27,3 +28,8 @@ class EncodedBy:
                 f"{latents.size} of encoder {latents.encoder[:12]}: run {stage} again on these latents, or embed with "
                 "the encoder that the model knows"
             )
+
+
+def learned_sha256(*models: Any) -> str:
+    """sha256 of what models have learned; not of `EncodedBy`, which names the encoder with the run that made it."""
+    return content_sha256(models, without=(EncodedBy,))

@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 import ae_pipelines
-from ae_pipelines.content import content_sha256
 from ae_pipelines.downstream.classification import Classifier
 from ae_pipelines.downstream.clustering import Groups
 from ae_pipelines.downstream.detection import AnomalyModel
-from ae_pipelines.downstream.on_latents import EncodedBy
+from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.errors import InputError
 from ae_pipelines.export import latent_block
 from ae_pipelines.latents import Latents
@@ -123,7 +122,7 @@ def export_models(
             tolerance=TOLERANCE,
             opset=OPSET,
             versions=_versions(),
-            models=content_sha256([groups, classifier, anomaly_model], without=(EncodedBy,)),
+            models=learned_sha256(groups, classifier, anomaly_model),
             encoder_sha256=contract.sha256,
             preprocessing_sha256=contract.preprocessing_sha256,
             recipe=contract.recipe,

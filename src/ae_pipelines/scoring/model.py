@@ -15,13 +15,12 @@ import pyarrow.parquet as pq
 
 import ae_pipelines
 from ae_pipelines import atomic, progress, provenance
-from ae_pipelines.content import content_sha256
 from ae_pipelines.downstream import classification, clustering, detection, saved
 from ae_pipelines.downstream.classification import Classifier
 from ae_pipelines.downstream.clustering import Groups
 from ae_pipelines.downstream.detection import AnomalyModel
 from ae_pipelines.downstream.distribution import Distribution
-from ae_pipelines.downstream.on_latents import EncodedBy
+from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.latents import LatentBlock, Latents
 from ae_pipelines.onnx_export.saved import OnnxModels
@@ -71,7 +70,7 @@ class Assembly:
                     f"the model of {name} was fitted on latents of encoder {model.encoded_by.encoder[:12]}, but the "
                     f"encoder at hand is {encoder[:12]}: run embed and {name} again"
                 )
-        of_latents = content_sha256([self.groups, self.classifier, self.detector], without=(EncodedBy,))
+        of_latents = learned_sha256(self.groups, self.classifier, self.detector)
         if (self.onnx.contract.encoder_sha256, self.onnx.contract.models) != (encoder, of_latents):
             raise InputError("the ONNX files were made of other models than those at hand: run export again")
         if self.autoencoder.contract.samples_id != self.samples.id:
@@ -100,7 +99,7 @@ class Assembly:
             },
             metrics=dict(self.metrics),
             recipe=trained.recipe,
-            content=self._content(),
+            content=learned_sha256(self.autoencoder.content, self.groups, self.classifier, self.detector),
             run_id=progress.run_id(),
             versions={
                 "ae_pipelines": ae_pipelines.__version__,
@@ -110,10 +109,6 @@ class Assembly:
             },
             files=files,
         )
-
-    def _content(self) -> str:
-        learned = [self.autoencoder.content, self.groups, self.classifier, self.detector]
-        return content_sha256(learned, without=(EncodedBy,))  # that names the encoder with its run
 
 
 class ScoringModel:
