@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from ae_pipelines import export, latents
 from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.digits import Digits
+from ae_pipelines.latents import Latents
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
+from ae_pipelines.trained import TrainedModel
+from ae_pipelines.training import train
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -44,3 +48,17 @@ def recipe() -> Recipe:
             "training": {"epochs": 5, "threads": 1, "learning_rate": 2e-3},
         }
     )
+
+
+@pytest.fixture(scope="session")
+def trained(digits: Samples, recipe: Recipe) -> TrainedModel:
+    """For all tests, so none may change it."""
+    return train(digits, recipe)[0]
+
+
+@pytest.fixture(scope="session")
+def embedded(trained: TrainedModel, digits: Samples, tmp_path_factory: pytest.TempPathFactory) -> Latents:
+    """The latents of all digits, from a file."""
+    path = tmp_path_factory.mktemp("embedded") / "latents.parquet"
+    latents.write(path, export.latent_stream(trained, digits))
+    return latents.read(path)

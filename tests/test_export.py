@@ -4,41 +4,28 @@ import torch
 from making import ArraySource, images
 from scipy.ndimage import uniform_filter
 
-from ae_pipelines import export, latents
+from ae_pipelines import export
 from ae_pipelines.errors import InputError
 from ae_pipelines.ingest import write_store
-from ae_pipelines.training import train
 
 
-@pytest.fixture(scope="module")
-def trained(digits, recipe):
-    return train(digits, recipe)[0]
+def test_every_accepted_sample_has_one_row_in_storage_order(embedded, digits):
+    assert embedded.table["sample_id"].tolist() == digits.index["sample_id"].tolist()
 
 
-@pytest.fixture(scope="module")
-def exported(trained, digits, tmp_path_factory):
-    path = tmp_path_factory.mktemp("export") / "latents.parquet"
-    latents.write(path, export.latent_stream(trained, digits))
-    return latents.read(path)
+def test_vectors_are_the_encoders(embedded, trained, digits):
+    np.testing.assert_allclose(embedded.vectors, trained.encode(digits.read()), atol=1e-5)
 
 
-def test_every_accepted_sample_has_one_row_in_storage_order(exported, digits):
-    assert exported.table["sample_id"].tolist() == digits.index["sample_id"].tolist()
-
-
-def test_vectors_are_the_encoders(exported, trained, digits):
-    np.testing.assert_allclose(exported.vectors, trained.encode(digits.read()), atol=1e-5)
-
-
-def test_reconstruction_error_is_the_mean_squared_error_in_unit_scale(exported, trained, digits):
+def test_reconstruction_error_is_the_mean_squared_error_in_unit_scale(embedded, trained, digits):
     values = digits.read()
     expected = np.square(trained.reconstruct(values) - values / 255.0).mean(axis=(1, 2, 3))
-    np.testing.assert_allclose(exported.table["reconstruction_error"], expected, rtol=1e-4)
+    np.testing.assert_allclose(embedded.table["reconstruction_error"], expected, rtol=1e-4)
 
 
-def test_metadata_name_the_encoder_and_the_data(exported, trained, digits):
-    assert exported.metadata["encoder_sha256"] == trained.contract.sha256
-    assert exported.metadata["samples_id"] == digits.id
+def test_metadata_name_the_encoder_and_the_data(embedded, trained, digits):
+    assert embedded.metadata["encoder_sha256"] == trained.contract.sha256
+    assert embedded.metadata["samples_id"] == digits.id
 
 
 def test_blurred_error_matches_scipys_box_filter():

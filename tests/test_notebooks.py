@@ -7,11 +7,9 @@ from making import PROJECT
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_notebook_runs_and_defines_nothing(path, digits, recipe, tmp_path, monkeypatch):
+def test_a_notebook_runs_and_defines_nothing(path, digits, trained, tmp_path, monkeypatch):
     from ae_pipelines import export, latents
-    from ae_pipelines.training import train
 
-    trained, _ = train(digits, recipe)
     data = tmp_path / "data"
     (tmp_path / "notebooks").mkdir()
     (data / "02_intermediate").mkdir(parents=True)

@@ -13,11 +13,6 @@ from ae_pipelines.trained import TrainedModel
 from ae_pipelines.training import train
 
 
-@pytest.fixture(scope="module")
-def trained(digits, recipe):
-    return train(digits, recipe)[0]
-
-
 def test_a_loaded_model_reconstructs_exactly_as_the_saved_one(trained, digits, tmp_path):
     trained.save(tmp_path)
     loaded = TrainedModel.load(tmp_path)

@@ -111,10 +111,9 @@ def test_a_kill_during_a_save_leaves_the_old_content_or_the_new(case):
         previous = found
 
 
-def test_a_trained_model_survives_a_kill_while_it_is_replaced(tmp_path, digits, recipe):
-    first, _ = train(digits, recipe)
+def test_a_trained_model_survives_a_kill_while_it_is_replaced(tmp_path, digits, recipe, trained):
     dataset = TrainedModelDataset(filepath=str(tmp_path / "autoencoder"))
-    dataset.save(first)
+    dataset.save(trained)
     larger = recipe.model_copy(update={"model": type(recipe.model)(kind="autoencoder", latent_size=9)})
     second, _ = train(digits, larger)
     chance = random.Random(0)

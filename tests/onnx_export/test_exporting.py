@@ -11,7 +11,6 @@ import torch
 from making import ArraySource
 from torch import nn
 
-from ae_pipelines import export, latents
 from ae_pipelines.contract import SampleSpec, Task
 from ae_pipelines.downstream import classification, clustering, detection
 from ae_pipelines.errors import InputError
@@ -24,28 +23,15 @@ from ae_pipelines.onnx_export.scorer import Scorer
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.standardise import Standardisation
 from ae_pipelines.trained import TrainedModel
-from ae_pipelines.training import train
 
 
 @pytest.fixture(scope="module")
-def trained(digits, recipe):
-    return train(digits, recipe)[0]
-
-
-@pytest.fixture(scope="module")
-def on_disk(trained, digits, tmp_path_factory):
-    path = tmp_path_factory.mktemp("latents") / "latents.parquet"
-    latents.write(path, export.latent_stream(trained, digits))
-    return latents.read(path)
-
-
-@pytest.fixture(scope="module")
-def models(on_disk):
+def models(embedded):
     """Groups, classifier and anomaly model, as the stages fit them."""
     return (
-        clustering.fit_groups(on_disk, clustering.ClusterOptions()),
-        classification.fit_classifier(on_disk, classification.ClassifyOptions()),
-        detection.fit_detector(on_disk, detection.DetectOptions(alarms_per_thousand=50)),
+        clustering.fit_groups(embedded, clustering.ClusterOptions()),
+        classification.fit_classifier(embedded, classification.ClassifyOptions()),
+        detection.fit_detector(embedded, detection.DetectOptions(alarms_per_thousand=50)),
     )
 
 
@@ -72,31 +58,31 @@ def asked(folder, part, *given):
     return dict(zip([value.name for value in file.get_outputs()], found, strict=True))
 
 
-def test_the_encoder_takes_stored_images_and_gives_what_is_in_the_latents_file(folder, digits, on_disk):
+def test_the_encoder_takes_stored_images_and_gives_what_is_in_the_latents_file(folder, digits, embedded):
     found = asked(folder, "encoder", digits.read())["latent"]
-    np.testing.assert_allclose(found, on_disk.vectors, atol=1e-4 * np.abs(on_disk.vectors).max())
+    np.testing.assert_allclose(found, embedded.vectors, atol=1e-4 * np.abs(embedded.vectors).max())
 
 
-def test_the_decoder_gives_back_the_images(folder, digits, trained, on_disk):
-    found = asked(folder, "decoder", on_disk.vectors)["sample"]
+def test_the_decoder_gives_back_the_images(folder, digits, trained, embedded):
+    found = asked(folder, "decoder", embedded.vectors)["sample"]
     np.testing.assert_allclose(found, trained.reconstruct(digits.read()), atol=1e-5)
 
 
-def test_the_scorer_says_what_the_stages_say(folder, digits, models, on_disk):
+def test_the_scorer_says_what_the_stages_say(folder, digits, models, embedded):
     found = asked(folder, "scorer", digits.read())
     groups, classifier, anomaly_model = models
-    clusters = clustering.assign(groups, on_disk)
+    clusters = clustering.assign(groups, embedded)
     assert (found["cluster"] == clusters["cluster"]).mean() > 0.999
     np.testing.assert_allclose(found["distance"], clusters["distance"], rtol=1e-3)
-    classes = classification.predict(classifier, on_disk)
+    classes = classification.predict(classifier, embedded)
     names = np.array(json.loads(session(folder, "scorer").get_modelmeta().custom_metadata_map["classes"]))
     assert (names[found["class_number"]] == classes["predicted"]).mean() > 0.999
     np.testing.assert_allclose(found["probability"], classes["probability"], atol=1e-3)
-    odd = detection.find_anomalies(anomaly_model, on_disk)
+    odd = detection.find_anomalies(anomaly_model, embedded)
     np.testing.assert_allclose(found["anomaly_score"], odd["score"], rtol=1e-3)
     assert 10 < found["anomaly"].sum() < 300
     assert (found["anomaly"] == odd["anomaly"]).mean() > 0.999
-    np.testing.assert_allclose(found["reconstruction_error"], on_disk.table["reconstruction_error"], rtol=1e-3)
+    np.testing.assert_allclose(found["reconstruction_error"], embedded.table["reconstruction_error"], rtol=1e-3)
     dtypes = [str(found[name].dtype) for name in ("latent", "cluster", "class_number", "probability", "anomaly")]
     assert dtypes == ["float32", "int64", "int64", "float32", "bool"]
 
@@ -137,15 +123,15 @@ def test_samples_of_the_test_split_are_compared_first(trained, digits):
     assert {sample.tobytes() for sample in tests} <= rows
 
 
-def test_models_are_asked_again_about_latents_that_differ_by_rounding(models, on_disk):
+def test_models_are_asked_again_about_latents_that_differ_by_rounding(models, embedded):
     groups, _, anomaly_model = models
     pairs = np.linalg.norm(groups.centres[:, None] - groups.centres, axis=2) + 1e9 * np.eye(10)
     first, second = np.unravel_index(pairs.argmin(), pairs.shape)
     halfway = (groups.centres[first] + groups.centres[second]) / 2
     vectors = np.stack([halfway, groups.centres[first]]).astype(np.float32)
     threshold = np.float32(anomaly_model.threshold)
-    table = on_disk.table.iloc[:2].assign(blurred_error=[threshold * np.float32(0.99995), threshold / 2])
-    again = list(OnLatents(Latents(table, vectors, on_disk.metadata), *models).again(np.array([0, 1])))
+    table = embedded.table.iloc[:2].assign(blurred_error=[threshold * np.float32(0.99995), threshold / 2])
+    again = list(OnLatents(Latents(table, vectors, embedded.metadata), *models).again(np.array([0, 1])))
     assert {answer["cluster"][0] for answer in again} == {first, second}
     assert {answer["cluster"][1] for answer in again} == {first}
     assert [{bool(answer["anomaly"][row]) for answer in again} for row in (0, 1)] == [{False, True}, {False}]
