@@ -1,10 +1,12 @@
 """Does a training that was killed again and again end with the very same bits?
 
     python benchmarks/resume_after_kills.py --kills 50
+    python benchmarks/resume_after_kills.py --kills 10 --frozen
 
 Trainings run in forked children of a small net with dropout-free noise on digits; each child gets SIGKILL
 at a random moment and is started again until it ends. Weights (best and last), optimiser and history are
-compared, bit by bit, with a training of the same recipe and thread count that nobody disturbed.
+compared, bit by bit, with a training of the same recipe and thread count that nobody disturbed. With --frozen
+only the decoder is trained, beside an encoder that was trained before.
 """
 
 import argparse
@@ -25,19 +27,21 @@ from ae_pipelines.samples import Samples
 from ae_pipelines.training import train
 
 RECIPE = {
-    "model": {"kind": "autoencoder", "latent_size": 8, "net": {"kind": "conv", "channels": [8, 16]}},
+    "model": {"kind": "autoencoder", "latent_size": 8, "net": {"kind": "conv", "channels": [8, 16], "norm": "batch"}},
     "loader": {"batch_size": 16, "corruptions": [{"kind": "gaussian_noise"}]},
     "training": {"epochs": 4, "checkpoint_seconds": 0.0, "schedule": "one_cycle"},
 }
 
 
-def main(kills: int, seed: int = 0) -> dict[str, int]:
+def main(kills: int, seed: int = 0, frozen: bool = False) -> dict[str, int]:
     """Counts: kills that hit a running training, trainings, how many of these went on from a checkpoint after
     their first step, and how many were bitwise equal."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         _in_child(lambda: write_store(folder / "samples", Digits()))
+        if frozen:
+            _in_child(lambda: train(Samples(folder / "samples"), _recipe())[0].save(folder / "encoder"))
         started = time.monotonic()
         reference = _undisturbed(folder / "first", folder, threads=None)
         seconds = time.monotonic() - started
@@ -73,7 +77,9 @@ def _disturbed(run: Path, folder: Path, chance: random.Random, seconds: float) -
 
 
 def _train(run: Path, folder: Path, threads: int | None) -> None:
-    recipe = Recipe.model_validate(RECIPE | {"training": RECIPE["training"] | {"threads": threads}})
+    encoder = folder / "encoder"
+    start = {"initial_encoder": str(encoder), "freeze_encoder": True} if encoder.exists() else {}
+    recipe = _recipe(threads=threads, **start)
     checkpoint = CheckpointFile(run / "training.checkpoint")
     if (found := checkpoint.load()) is not None and (found[1]["position"]["epoch"] or found[1]["position"]["step"]):
         (run / "taken_up").touch()
@@ -84,6 +90,10 @@ def _train(run: Path, folder: Path, threads: int | None) -> None:
         digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
     result = {"digest": digest.hexdigest(), "threads": state["threads"]}
     (run / "result.json").write_text(json.dumps(result))
+
+
+def _recipe(**training) -> Recipe:
+    return Recipe.model_validate(RECIPE | {"training": RECIPE["training"] | training})
 
 
 def _fork(work) -> int:
@@ -121,7 +131,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--frozen", action="store_true")
     arguments = parser.parse_args()
-    counts = main(arguments.kills, arguments.seed)
+    counts = main(arguments.kills, arguments.seed, arguments.frozen)
     print(", ".join(f"{name}: {count}" for name, count in counts.items()))
     raise SystemExit(counts["equal"] != counts["trainings"] or not counts["taken up"])

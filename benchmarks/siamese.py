@@ -55,7 +55,7 @@ def recipe(model: dict, start: Path | None = None, corruptions: list = NOISE, st
         {
             "model": {"net": NET, "latent_size": LATENT_SIZE} | model,
             "loader": {"batch_size": 128, "corruptions": corruptions},
-            "training": TRAINING | {"steps": steps, "start_from": start},
+            "training": TRAINING | {"steps": steps, "initial_encoder": start and str(start)},
         }
     )
 

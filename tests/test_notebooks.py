@@ -15,7 +15,8 @@ def test_a_notebook_runs_and_defines_nothing(path, digits, trained, tmp_path, mo
     (data / "02_intermediate").mkdir(parents=True)
     (data / "02_intermediate" / "samples").symlink_to(digits.folder)
     trained.save(data / "06_models/autoencoder")
-    trained.part("encoder").save(data / "06_models/encoder")
+    for part in ("encoder", "decoder"):
+        trained.part(part).save(data / "06_models" / part)
     latents.write(data / "07_model_output/latents.parquet", export.latent_stream(trained, digits))
     monkeypatch.chdir(tmp_path / "notebooks")
     cells = json.loads(path.read_text())["cells"]

@@ -239,46 +239,6 @@ def test_a_streamed_training_that_was_interrupted_ends_with_the_same_bits(digits
     assert same_weights(train(digits, recipe, file)[0], undisturbed)
 
 
-# -- starting from another encoder ----------------------------------------------------------------------------
-
-
-def siamese(recipe, **training_options):
-    model = {"kind": "siamese", "latent_size": 8, "net": {"kind": "dense", "widths": [64]}}
-    options = recipe.training.model_dump() | training_options
-    return recipe.model_validate({"name": "siamese", "model": model, "training": options})
-
-
-def test_an_encoder_may_start_from_a_trained_one(digits, recipe, tmp_path, monkeypatch):
-    earlier, _ = train(digits, recipe)
-    earlier.save(tmp_path / "autoencoder")
-    earlier.part("encoder").save(tmp_path / "encoder")
-    started = []
-    monkeypatch.setattr(training, "fit", lambda model, *_: started.append(model.state_dict()) or [])
-    for part in ("autoencoder", "encoder"):
-        train(digits, siamese(recipe, start_from=tmp_path / part))
-    for weights in started:
-        own = {name: tensor for name, tensor in earlier.module.state_dict().items() if name.startswith("encoder.")}
-        assert weights.keys() == own.keys()
-        assert all(torch.equal(weights[name], tensor) for name, tensor in own.items())
-
-
-def test_a_start_from_other_layers_is_refused_by_size(digits, recipe, tmp_path):
-    train(digits, recipe)[0].save(tmp_path)
-    other = siamese(recipe, start_from=tmp_path)
-    other = other.model_copy(update={"model": other.model.model_copy(update={"latent_size": 3})})
-    with pytest.raises(InputError, match=r"recipe small, 4 tensors, 4,680 values.*4 tensors, 4,355 values"):
-        train(digits, other)
-
-
-def test_a_training_from_another_start_is_not_taken_up(digits, recipe, tmp_path, monkeypatch):
-    for seed in (0, 1):
-        train(digits, changed(recipe, seed=seed))[0].save(tmp_path / str(seed))
-    checkpoint = CheckpointFile(tmp_path / "c")
-    first, second = (siamese(recipe, start_from=tmp_path / str(n), checkpoint_seconds=0.0) for n in (0, 1))
-    interrupted(digits, first, checkpoint, 3, monkeypatch)
-    assert same_weights(train(digits, second, checkpoint)[0], train(digits, second)[0])
-
-
 def test_where_players_oppose_each_other_the_last_weights_are_kept(digits, recipe):
     gan = recipe.model_validate(
         {"model": {"kind": "gan"}, "training": {"epochs": 4, "threads": 1, "patience": 1, "validation_share": 0.1}}

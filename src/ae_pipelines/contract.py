@@ -93,6 +93,19 @@ class Task(Options):
         """The encoder takes samples as they are."""
         return cls(samples=samples, input_shape=samples.shape, classes=classes)
 
+    @property
+    def enlargement(self) -> int:
+        """How many times higher and wider images come out than they go in; `InputError` unless a whole number."""
+        (height, width), (seen_height, seen_width) = self.samples.shape[-2:], self.input_shape[-2:]
+        times = max(1, round(height / seen_height))
+        if (height, width) != (times * seen_height, times * seen_width):
+            raise InputError(
+                f"{seen_height} x {seen_width} pixels are to become {height} x {width} (height x width), but images "
+                "are enlarged by whole numbers: give source.size and the factor of downscale so that one divides the "
+                "other"
+            )
+        return times
+
 
 class LearnedFrom(Options):
     """Which samples a model learns from: those of the train split, less these."""
@@ -101,6 +114,17 @@ class LearnedFrom(Options):
     """Of the train split, picked by content, is held out."""
     normal_labels: tuple[str, ...] = ()
     """Only samples with one of these labels teach it; none: all do."""
+
+
+class Origin(Options):
+    """The encoder that a training started from."""
+
+    recipe: str
+    run_id: str | None
+    sha256: str
+    """Of its contract."""
+    frozen: bool
+    """Whether it was left as it was."""
 
 
 class Contract(Options):
@@ -113,11 +137,13 @@ class Contract(Options):
     corruptions: list[dict[str, Any]]
     """Done to the samples before the encoder saw them."""
     latent_shape: tuple[int, ...]
-    """(d,), or (d, height, width) where the latent is a feature map."""
+    """(d,), or (d, height, width) where the latent is a feature map; () of a method without latents."""
     preprocessing_sha256: str
     samples_id: str
     """The sample store that it was trained on."""
     learned_from: LearnedFrom = LearnedFrom()
+    initial_encoder: Origin | None = None
+    """None: the encoder learned from random weights on."""
     recipe: str
     run_id: str | None = None
     versions: dict[str, str]

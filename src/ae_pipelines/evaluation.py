@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ae_pipelines.batches import Loader
 from ae_pipelines.loaders import batches_of_test_split
 from ae_pipelines.models import Player
-from ae_pipelines.models.method import Method
+from ae_pipelines.models.method import Method, restored, restores
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
@@ -56,18 +56,19 @@ def mean_terms(players: list[Player], loader: Loader, precision: Callable[[], An
 
 def _restoration(model: Method, test: Loader) -> dict[str, float]:
     """Mean squared error of corrupted samples, of what the model makes of them, and the one over the other; nothing
-    where the model cannot decode. Small samples are enlarged to be compared, grey ones repeated in each channel."""
-    if not (hasattr(model, "encode") and hasattr(model, "decode")):
+    where the model can neither restore nor decode. Small samples are enlarged to be compared, grey ones repeated in
+    each channel."""
+    if not restores(model):
         return {}
-    corrupted, restored, count = 0.0, 0.0, 0
+    before, after, count = 0.0, 0.0, 0
     for batch in test.epoch(0):
-        corrupted += float(F.mse_loss(_as_large(batch.input, batch.target), batch.target)) * len(batch.rows)
-        restored += float(F.mse_loss(model.decode(model.encode(batch.input)), batch.target)) * len(batch.rows)
+        before += float(F.mse_loss(_as_large(batch.input, batch.target), batch.target)) * len(batch.rows)
+        after += float(F.mse_loss(restored(model, batch.input), batch.target)) * len(batch.rows)
         count += len(batch.rows)
     return {
-        "corrupted_error": corrupted / count,
-        "restored_error": restored / count,
-        "times_lower": corrupted / restored,
+        "corrupted_error": before / count,
+        "restored_error": after / count,
+        "times_lower": before / after,
     }
 
 

@@ -17,11 +17,13 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from ae_pipelines import progress
+from ae_pipelines.contract import Task
 from ae_pipelines.errors import InputError
 from ae_pipelines.locking import only_run
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
 from ae_pipelines.summary import summary
+from ae_pipelines.tracking.encoders import folder_of
 from ae_pipelines.tracking.runs import RunRecord, open_run, secrets_among
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,15 @@ class NeedsRecipe(Protocol):
 
 
 @runtime_checkable
+class NeedsTask(Protocol):
+    """Options of a stage that cannot serve all shapes that a recipe makes of samples."""
+
+    def check_shapes(self, task: Task) -> None:
+        """`InputError` if this one cannot."""
+        ...
+
+
+@runtime_checkable
 class Checkable(Protocol):
     """Options that name parts, which are looked up late, since that imports them."""
 
@@ -56,13 +67,26 @@ class Checkable(Protocol):
 
 class CheckHook:
     """Refuses what cannot work: parts before the first node runs, samples as soon as they are there, before
-    training. A run without work does not pay for it."""
+    training. A run without work does not pay for it.
+
+    A recipe that names an MLflow run to start from is checked, and given to nodes, with the folder in its place; in a
+    run that trains nothing, what it would start from need not be there any more.
+    """
 
     def __init__(self) -> None:
+        self._project = Path.cwd()
+        self._folders: dict[str, Path] = {}
+        self._trains = False
         self._unchecked: list[Checkable] = []
         self._needs: list[NeedsSamples] = []
         self._stages: list[NeedsRecipe] = []
+        self._tasks: list[NeedsTask] = []
+        self._recipe: Recipe | None = None
         self._secrets: list[str] = []
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._project, self._folders = context.project_path, {}
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -71,24 +95,40 @@ class CheckHook:
         self._unchecked = [value for value in values if isinstance(value, Checkable)]
         self._needs = [value for value in values if isinstance(value, NeedsSamples)]
         self._stages = [value for value in values if isinstance(value, NeedsRecipe)]
+        self._tasks = [value for value in values if isinstance(value, NeedsTask)]
+        self._recipe = next((value for value in values if isinstance(value, Recipe)), None)
         self._secrets = secrets_among(run_params.get("runtime_params") or {})
+        self._trains = "autoencoder" in pipeline.all_outputs()
 
     @hook_impl(tryfirst=True)
-    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
         if self._secrets:
             raise InputError(
                 f"parameter {self._secrets[0]} looks like a secret, and parameters are recorded: "
                 "put it into conf/local/credentials.yml"
             )
         while self._unchecked:
-            options = self._unchecked.pop()
+            options = self._local(self._unchecked.pop())
             options.check()
             if isinstance(options, Recipe):
                 for stage in self._stages:
                     stage.check_recipe(options)
         for samples in (value for value in inputs.values() if isinstance(value, Samples)):
             while self._needs:
-                self._needs.pop().check_samples(samples)
+                self._local(self._needs.pop()).check_samples(samples)
+            while self._tasks and self._recipe:
+                self._tasks.pop().check_shapes(self._recipe.task(samples))
+        return {name: self._local(value) for name, value in inputs.items() if isinstance(value, Recipe)}
+
+    def _local(self, options: Any) -> Any:
+        """A recipe whose initial encoder is on this machine; other options as they are."""
+        if not isinstance(options, Recipe) or (address := options.training.initial_encoder) is None:
+            return options
+        if not self._trains:
+            return options.starting_from(None)
+        if address not in self._folders:
+            self._folders[address] = folder_of(self._project, address)
+        return options.starting_from(self._folders[address])
 
 
 class LockHook:

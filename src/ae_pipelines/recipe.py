@@ -1,12 +1,13 @@
 """A recipe: which method learns, from which batches, and how it is trained. Cheap to import."""
 
+import re
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, ByteSize, Field
+from pydantic import BeforeValidator, ByteSize, Field, model_validator
 
 from ae_pipelines.contract import LearnedFrom, Task
 from ae_pipelines.corruptions import CorruptionChoice, corrupted_spec
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ae_pipelines.batches import Batch
+    from ae_pipelines.initial_encoder import InitialEncoder
     from ae_pipelines.models import Player
     from ae_pipelines.models.method import Method
 
 Share = Annotated[float, Field(ge=0, lt=0.9)]
 VALIDATION_PART = 16
 """Of streamed samples, validation ones are read again in each epoch: at most this part of the memory budget."""
+RUN = re.compile(r"(?:runs:/|mlflow:)(?P<id>[^/]+)(?:/(?P<artifact>.+))?")
+"""How an MLflow run is named where a folder may be; the artifact is `encoder` unless it says otherwise."""
 
 
 class LoaderOptions(Options):
@@ -75,11 +79,22 @@ class TrainOptions(Options):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; None tries a few and takes the fastest."""
-    start_from: Path | None = None
-    """A folder with a trained autoencoder or encoder: its encoder's weights are what this one starts from."""
+    initial_encoder: str | None = None
+    """A trained encoder whose weights this one starts from: the folder of an encoder or an autoencoder, the `data_dir`
+    of the run that trained it, or an MLflow run in which `embed` ran, runs:/<run id>/encoder (mlflow:<run id>)."""
+    freeze_encoder: bool = False
+    """Leave the initial encoder as it is, batch norm's statistics too, and train what is left of the model."""
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 15.0
     """At most this much work is lost when the process is killed (checked every 50 steps)."""
+
+    @model_validator(mode="after")
+    def _refuse_frozen_noise(self) -> Self:
+        if self.freeze_encoder and self.initial_encoder is None:
+            raise InputError(
+                "freeze_encoder is for a trained encoder, but there is no initial_encoder: give one, or leave it out"
+            )
+        return self
 
 
 class Recipe(Options):
@@ -96,6 +111,8 @@ class Recipe(Options):
         """Hold every chosen part against its maker (imports torch); `InputError` if one does not fit."""
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
+        if (initial := self.initial_encoder()) is not None:
+            initial.check(self.model)
 
     def check_ability(self, ability: Literal["encode", "decode"], stage: str) -> None:
         """`InputError` if the method cannot do what a stage needs."""
@@ -106,6 +123,31 @@ class Recipe(Options):
                 f"{self.model.kind} has no {half}, so {stage} cannot run: choose a method with one ({able}), or run "
                 "without it, such as kedro run --pipelines=ingest,fit"
             )
+
+    def initial_encoder(self) -> "InitialEncoder | None":
+        """The encoder to start from, if there is one; `InputError` if the method has none, or if it cannot be read."""
+        address = self.training.initial_encoder
+        if address is None:
+            return None
+        from ae_pipelines.initial_encoder import InitialEncoder
+
+        if not hasattr(MODELS.maker(self.model.kind), "encode"):
+            raise InputError(
+                f"training.initial_encoder: {self.model.kind} has no encoder that could start from {address}: leave it "
+                "out, or choose a method with one, such as autoencoder"
+            )
+        if RUN.fullmatch(address):
+            raise InputError(
+                f"training.initial_encoder: {address} is an MLflow run, whose encoder `kedro run` fetches for "
+                "params:recipe; elsewhere give a folder"
+            )
+        return InitialEncoder.load(Path(address), self.training.freeze_encoder)
+
+    def starting_from(self, folder: Path | None) -> Self:
+        """This recipe with another initial encoder, or with none."""
+        changed = {"initial_encoder": str(folder)} if folder else {"initial_encoder": None, "freeze_encoder": False}
+        training = self.training.model_copy(update=changed)
+        return self.model_copy(update={"training": training})
 
     def learned_from(self, samples: Samples) -> LearnedFrom:
         """Which of these samples a model learns from; `InputError` if no sample has one of the normal labels."""
@@ -159,6 +201,8 @@ class Recipe(Options):
 
         with torch.random.fork_rng():
             model = self.model.build(task)
+        if (initial := self.initial_encoder()) is not None:
+            initial.give_to(model)
         count = min(2, self.loader.batch_size)
         shown, target = torch.zeros(count, *task.input_shape), torch.zeros(count, *task.samples.shape)
         batch = Batch(shown, target, torch.arange(count), torch.zeros(count, dtype=torch.int64), shown, 0)
@@ -170,6 +214,11 @@ class Recipe(Options):
             latent = model.eval().encode(shown)[0].numel() if hasattr(model, "encode") else 0
         if self.loader.corruptions and not model.takes_corruptions:
             raise InputError(f"{self.model.kind} does not look at corrupted inputs: leave loader.corruptions out")
+        if model.undoes_corruptions and not self.loader.corruptions:
+            raise InputError(
+                f"{self.model.kind} learns to undo corruptions, but loader.corruptions is empty: give what is to be "
+                "undone, such as [{kind: gaussian_noise, noise_level: 0.1, clip: true}]"
+            )
         if model.wants_second_view and not self.loader.corruptions:
             raise InputError(
                 f"{self.model.kind} learns from two corrupted views of each sample, but loader.corruptions is empty: "

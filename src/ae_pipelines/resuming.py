@@ -11,10 +11,11 @@ import ae_pipelines
 from ae_pipelines.checkpoints import CheckpointFile
 from ae_pipelines.contract import canonical_sha256
 from ae_pipelines.errors import InputError
+from ae_pipelines.initial_encoder import of_encoder
 from ae_pipelines.models.method import Method
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.weights import tensors_sha256
 
 History = list[dict[str, Any]]
 """A row an epoch: phase, epoch, learning rate, and every loss term on train and validation batches."""
@@ -82,15 +83,13 @@ def to_take_up(found: Found | None, until: int | None) -> Found | None:
 
 
 def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> str:
-    """Equal for trainings of `model` that take the same steps."""
+    """Equal for trainings of `model`, as it starts, that take the same steps."""
     options = recipe.model_dump(mode="json", include={"loader", "training"})
-    start = options["training"].pop("start_from")
+    start = options["training"].pop("initial_encoder") and tensors_sha256(of_encoder(model.state_dict()))
     for name in ("until_epoch", "checkpoint_seconds"):
         del options["training"][name]
     if not recipe.loader.streams(samples):
         del options["loader"]["memory_budget"]
-    if recipe.training.start_from is not None:
-        start = TrainedModel.load(recipe.training.start_from).contract.sha256
     layout = model.wants_layout
     parts = [choice.described() for choice in (recipe.model, *recipe.loader.corruptions)]
     versions = [torch.__version__, ae_pipelines.__version__]

@@ -1,38 +1,31 @@
-"""A trained model, or one half of it, with the contract it was trained under.
+"""A trained model, or one half of it, with the contract it was trained under."""
 
-On disk: `weights.safetensors`, which carries the contract in its header and so is whole by itself, and
-`contract.json`, the same text for people and other tools.
-"""
-
-import hashlib
-import json
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor
 
 import ae_pipelines
-from ae_pipelines import atomic, progress
-from ae_pipelines.checkpoints import copies
-from ae_pipelines.contract import Contract, Task
+from ae_pipelines import progress, weights
+from ae_pipelines.contract import Contract, Origin, Task
 from ae_pipelines.corruptions import Corruption, CorruptionChoice, one_after_another
 from ae_pipelines.errors import InputError, first_of
 from ae_pipelines.models import ModelChoice
-from ae_pipelines.models.method import Method, pooled
+from ae_pipelines.models.method import Method, pooled, restored, restores
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
+from ae_pipelines.tiles import Tiling, in_tiles
 
 Part = Literal["autoencoder", "encoder", "decoder"]
 
-WEIGHTS = "weights.safetensors"
+LARGE_TILES = Tiling((256, 256), overlap=64, exact=False)
+"""Of images that a method restores at any size: only to bound the memory."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,9 @@ class TrainedModel:
     contract: Contract
 
     @classmethod
-    def of(cls, module: Method, recipe: Recipe, task: Task, samples: Samples) -> Self:
+    def of(
+        cls, module: Method, recipe: Recipe, task: Task, samples: Samples, initial_encoder: Origin | None = None
+    ) -> Self:
         """`module` as trained by `recipe` for `task` on `samples`."""
         module.eval()
         contract = Contract(
@@ -56,6 +51,7 @@ class TrainedModel:
             samples_id=samples.id,
             learned_from=recipe.learned_from(samples),
             recipe=recipe.name,
+            initial_encoder=initial_encoder,
             run_id=progress.run_id(),
             versions={
                 "ae_pipelines": ae_pipelines.__version__,
@@ -63,12 +59,13 @@ class TrainedModel:
                 "python": platform.python_version(),
             },
         )
-        return cls(module, _sealed(contract, module.state_dict()))
+        return cls(module, weights.sealed(contract, module.state_dict()))
 
     @property
     def content(self) -> str:
-        """sha256 of weights and contract without the run that made them: equal for equal trainings."""
-        return _sealed(self.contract.model_copy(update={"run_id": None}), self.module.state_dict()).sha256
+        """sha256 of weights and contract without the runs that made them: equal for equal trainings."""
+        without_runs = self.contract.model_copy(update={"run_id": None, "initial_encoder": None})
+        return weights.sealed(without_runs, self.module.state_dict()).sha256
 
     def part(self, part: Literal["encoder", "decoder"]) -> "TrainedModel":
         """The encoder or the decoder by itself, sharing its weights with this model; of a method without this half,
@@ -76,7 +73,7 @@ class TrainedModel:
         module = _without_other_half(_build(self.contract), part)
         module.load_state_dict({name: t for name, t in self.module.state_dict().items() if name.startswith(part)})
         contract = self.contract.model_copy(update={"part": part})
-        return TrainedModel(module.eval(), _sealed(contract, module.state_dict()))
+        return TrainedModel(module.eval(), weights.sealed(contract, module.state_dict()))
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
         """Latents (batch, latent_size), float32, of samples (batch, *shape) as they are stored (uint8 images).
@@ -111,6 +108,37 @@ class TrainedModel:
         with torch.inference_mode():
             made = [self.module.decode(self.module.encode(x)).numpy() for x in self._inputs(samples)]
         return np.concatenate(made)
+
+    @property
+    def restores(self) -> bool:
+        """Whether it can undo its corruptions."""
+        return restores(self.module) and bool(self.contract.corruptions)
+
+    def restore(self, images: np.ndarray) -> np.ndarray:
+        """Clean images (n, channels, height, width), float32 in [0, 1], of images (n, channels, height, width) that
+        are corrupted as in training, float32, of any height and width; enlarged by a model that undoes downscale.
+
+        An autoencoder works on overlapping tiles of the size it was trained with. `InputError` if the model was not
+        trained to undo a corruption of images, or takes another number of channels.
+        """
+        shape = self.contract.task.input_shape
+        if not self.restores or len(shape) != 3:
+            raise InputError(
+                f"this {self.contract.model['kind']} (recipe {self.contract.recipe}) was not trained to undo a "
+                "corruption of images: train a recipe that does, such as denoise_photos"
+            )
+        if images.ndim != 4 or images.shape[1] != shape[0]:
+            raise InputError(f"this model restores images (n, {shape[0]}, height, width), given {images.shape}")
+        if hasattr(self.module, "restore"):
+            return in_tiles(self._restored, images, LARGE_TILES)
+        for ability in ("encode", "decode"):
+            self._need(ability)
+        return in_tiles(self._restored, images, Tiling((shape[1], shape[2]), overlap=min(shape[1:]) // 2))
+
+    def _restored(self, images: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(np.ascontiguousarray(images, np.float32))
+        with torch.inference_mode():
+            return restored(self.module, x).numpy()
 
     def seen(self, x: Tensor) -> Tensor:
         """Inputs of the encoder for clean samples x (batch, *shape): only corruptions that change the shape, such as
@@ -172,43 +200,17 @@ class TrainedModel:
 
     def save(self, folder: Path) -> None:
         """Write weights and contract; the old ones stand until the new weights are whole."""
-        text = self.contract.model_dump_json(indent=2)
-        weights = copies(self.module.state_dict())
-        with atomic.replacing(folder / WEIGHTS) as temporary:
-            temporary.write_bytes(serialise(weights, metadata={"contract": text}))
-        atomic.write_text(folder / "contract.json", text)
+        weights.write(folder, self.module.state_dict(), self.contract)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path | str) -> Self:
         """What `save` wrote, verified; needs nothing but the folder."""
-        tensors, text = _read(folder / WEIGHTS)
-        try:
-            contract = Contract(**json.loads(text))
-        except ValueError as error:
-            raise InputError(f"{folder / WEIGHTS} is damaged (its contract cannot be read: {error})") from error
-        if _sealed(contract, tensors) != contract:
-            raise InputError(f"{folder / WEIGHTS} is damaged (its sha256 differs): restore it or train again")
+        tensors, contract = weights.read(Path(folder))
         module = _build(contract)
         if contract.part != "autoencoder":
             module = _without_other_half(module, contract.part)
         module.load_state_dict(tensors)
         return cls(module.eval(), contract)
-
-
-def start_from(model: Method, folder: Path) -> None:
-    """Give `model`'s encoder the weights of the encoder that was saved in `folder`; `InputError` unless it has the
-    same layers."""
-    earlier = TrainedModel.load(folder)
-    weights = {name: t for name, t in earlier.module.state_dict().items() if name.startswith("encoder.")}
-    own = {name: t for name, t in model.state_dict().items() if name.startswith("encoder.")}
-    if {name: t.shape for name, t in weights.items()} != {name: t.shape for name, t in own.items()}:
-        raise InputError(
-            f"training.start_from: the encoder in {folder} (recipe {earlier.contract.recipe}, "
-            f"{len(weights)} tensors, {sum(t.numel() for t in weights.values()):,} values) does not have the layers of "
-            f"this recipe's ({len(own)} tensors, {sum(t.numel() for t in own.values()):,} values): give both the same "
-            "model.net and latent_size"
-        )
-    model.load_state_dict(weights, strict=False)
 
 
 def _build(contract: Contract) -> Method:
@@ -218,7 +220,7 @@ def _build(contract: Contract) -> Method:
 
 def _latent_shape(module: Method, task: Task) -> tuple[int, ...]:
     if not hasattr(module, "encode"):
-        return (module.latent_size,)
+        return (module.latent_size,) if hasattr(module, "decode") else ()
     with torch.inference_mode():
         return tuple(module.encode(torch.zeros(1, *task.input_shape)).shape[1:])
 
@@ -228,24 +230,3 @@ def _without_other_half(module: Method, part: Literal["encoder", "decoder"]) -> 
         if name != part:
             delattr(module, name)
     return module
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], str]:
-    if not path.exists():
-        raise InputError(f"no trained model in {path.parent}: run `kedro run --pipelines=train` first")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata: dict[str, Any] = file.metadata() or {}
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata["contract"]  # noqa: SIM118
-    except (SafetensorError, KeyError) as error:
-        raise InputError(f"{path} is damaged or not ours: {error}") from error
-
-
-def _sealed(contract: Contract, tensors: dict[str, Tensor]) -> Contract:
-    """`contract` with the sha256 of everything else in it and of the tensors."""
-    digest = hashlib.sha256(contract.model_dump_json(exclude={"sha256"}).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return contract.model_copy(update={"sha256": digest.hexdigest()})

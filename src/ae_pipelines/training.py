@@ -18,13 +18,13 @@ from ae_pipelines.devices import fastest_threads, pick_device
 from ae_pipelines.errors import InputError
 from ae_pipelines.evaluation import judging, mean_terms
 from ae_pipelines.loaders import loaders
-from ae_pipelines.models import Phase, Player
+from ae_pipelines.models import Phase, Player, moving
 from ae_pipelines.models.method import Method
 from ae_pipelines.recipe import Recipe, TrainOptions
 from ae_pipelines.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up
 from ae_pipelines.samples import Samples
 from ae_pipelines.schedules import learning_rate
-from ae_pipelines.trained import TrainedModel, start_from
+from ae_pipelines.trained import TrainedModel
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +46,15 @@ def train(samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = 
     device = pick_device(options.device)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        task = recipe.task(samples)
+        task, initial = recipe.task(samples), recipe.initial_encoder()
         model = recipe.model.build(task)
-        if options.start_from is not None:
-            start_from(model, options.start_from)
+        if initial is not None:
+            initial.give_to(model)
         model = model.to(device)
         training, validation = loaders(samples, recipe, model, device, checkpoint)
         history = fit(model, training, validation, options, checkpoint, fingerprint(samples, recipe, model, device))
-    return TrainedModel.of(model.cpu(), recipe, task, samples), history
+    origin = None if initial is None else initial.origin
+    return TrainedModel.of(model.cpu(), recipe, task, samples, origin), history
 
 
 def fit(
@@ -87,7 +88,7 @@ class _Training:
         self._model, self._batches, self._validation = model, batches, validation
         self._options, self._file, self._fingerprint = options, checkpoint, fingerprint
         self._device = next(model.parameters()).device
-        self._phases = model.phases()
+        self._phases = moving(model.phases())
         self._epochs = options.epochs or math.ceil(options.steps / len(batches))
         self._at = Position(until_epoch=options.until_epoch)
         self._best: dict[str, Tensor] = {}

@@ -162,6 +162,18 @@ def test_one_recipe_may_stand_on_what_another_made_and_follows_it(digits, recipe
         options(recipes=both).check()
 
 
+def test_one_recipe_may_start_from_the_frozen_encoder_of_another_on_the_board(digits, recipe, options, tmp_path):
+    first = recipe.model_dump(mode="json")
+    start = {"initial_encoder": "{beside}/first/autoencoder", "freeze_encoder": True, "epochs": 1}
+    second = first | {"training": first["training"] | start}
+    both = {"first": {"recipe": first}, "second": {"recipe": second}}
+    only = options(recipes=both, tasks={"near": TASKS["neighbours"]}, controls=False, seeds=[3])
+    only.check()
+    only.check_samples(digits)
+    table = board.scores(digits, only, tmp_path).set_index("encoder")["mean"]
+    assert table["first"] == table["second"], "the same latents"
+
+
 def test_names_that_would_share_a_folder_and_strange_control_seeds_are_refused(options, recipe):
     plain = recipe.model_dump(mode="json")
     with pytest.raises(InputError, match="'a_b' and another recipe would share the folder a_b"):

@@ -28,6 +28,7 @@ from ae_pipelines.scoreboard.encoders import (
     Trained,
     Untrained,
     of_labels,
+    on_its_own,
 )
 from ae_pipelines.scoreboard.tasks import Task, TaskChoice, tasks
 
@@ -72,7 +73,7 @@ class ScoreboardOptions(Options):
         for choice in self.tasks.values():
             choice.check()
         for entry in self.recipes.values():
-            entry.recipe.check()
+            on_its_own(entry.recipe).check()
             entry.recipe.check_ability("encode", "scoreboard")
             for name in entry.tasks or ():
                 if name not in self.tasks:
@@ -105,10 +106,11 @@ class ScoreboardOptions(Options):
             own = [built[name] for name in entry.tasks or built]
             for task in own:
                 task.check_samples(samples)
-            entry.recipe.check_samples(samples)
+            recipe = on_its_own(entry.recipe)
+            recipe.check_samples(samples)
             if any(task.teaches for task in own):
                 for name in samples.classes():
-                    of_labels(entry.recipe, (name,)).check_samples(samples)
+                    of_labels(recipe, (name,)).check_samples(samples)
 
 
 @dataclass(frozen=True)

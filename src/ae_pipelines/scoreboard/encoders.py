@@ -90,7 +90,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Untrained:
-    """A recipe's model with the weights that it would start from."""
+    """A recipe's model with random weights."""
 
     name: str
     recipe: Recipe
@@ -164,6 +164,15 @@ def of_labels(recipe: Recipe, normal_labels: tuple[str, ...]) -> Recipe:
     if not normal_labels:
         return recipe
     return recipe.model_copy(update={"loader": recipe.loader.model_copy(update={"normal_labels": normal_labels})})
+
+
+def on_its_own(recipe: Recipe) -> Recipe:
+    """The recipe as it can be checked before others of the board are trained: without an encoder of theirs to start
+    from."""
+    if "{beside}" not in (recipe.training.initial_encoder or ""):
+        return recipe
+    training = recipe.training.model_copy(update={"initial_encoder": None, "freeze_encoder": False})
+    return recipe.model_copy(update={"training": training})
 
 
 def _with_text(plain: Any, old: str, new: str) -> Any:

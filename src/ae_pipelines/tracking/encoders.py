@@ -1,0 +1,35 @@
+"""Encoders that MLflow runs have kept."""
+
+from pathlib import Path
+from typing import Any
+
+from ae_pipelines.errors import InputError
+from ae_pipelines.recipe import RUN
+from ae_pipelines.tracking.store import client_of
+
+
+def folder_of(project: Path, address: str) -> Path:
+    """Where the encoder is that a recipe starts from: a folder as it is, an MLflow run's once it is here;
+    `InputError` if the run is unknown, or has not kept what is asked for."""
+    run = RUN.fullmatch(address)
+    return Path(address) if run is None else _fetched(client_of(project), run["id"], run["artifact"] or "encoder")
+
+
+def _fetched(client: Any, run_id: str, artifact: str) -> Path:
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise InputError(
+            f"training.initial_encoder: there is no MLflow run {run_id} where runs are recorded: `make mlflow` shows "
+            "them; for those of another place set MLFLOW_TRACKING_URI, or give a folder"
+        ) from error
+    if not client.list_artifacts(run_id, artifact):
+        kept = ", ".join(file.path for file in client.list_artifacts(run_id)) or "nothing"
+        raise InputError(
+            f"training.initial_encoder: the MLflow run {run_id} ({run.info.run_name}, {run.info.status}) has no "
+            f"{artifact!r}, it kept {kept}: give a run in which embed ran"
+        )
+    return Path(download_artifacts(run_id=run_id, artifact_path=artifact, tracking_uri=client.tracking_uri))
