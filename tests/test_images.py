@@ -7,14 +7,15 @@ import zlib
 from io import BytesIO
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import images
-from PIL import Image
+from PIL import Image, ImageCms
 
 from ae_pipelines.errors import InputError, Unusable
-from ae_pipelines.images import ImageDecoder, ImageOptions, common_size, header_size
+from ae_pipelines.images import ImageDecoder, ImageOptions, at_own_size, common_size, encoded_leaf, header_size
 
 NOISE = images(1, (20, 24, 3))[0]
 SMOOTH = np.add.outer(np.arange(20) * 5, np.arange(24) * 5).astype(np.uint8)
@@ -411,3 +412,58 @@ def test_whatever_the_bytes_an_array_or_a_reason_comes_out(content, resize, fram
             return
     assert found.shape == (3, 5, 6)
     assert found.dtype == np.uint8
+
+
+@pytest.mark.parametrize("orientation", [1, 6, 8])
+def test_an_image_is_read_upright_at_its_own_size_with_its_alpha_beside_it(orientation):
+    alpha = SMOOTH
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turns = {1: 0, 6: -1, 8: 1}[orientation]
+    found = at_own_size(encoded(np.dstack([NOISE, alpha]), exif=exif.tobytes()), "rgb")
+    np.testing.assert_array_equal(found.values, np.rot90(NOISE, turns).transpose(2, 0, 1))
+    np.testing.assert_array_equal(found.alpha, np.rot90(alpha, turns))
+    assert at_own_size(encoded(NOISE), "rgb").alpha is None
+    assert at_own_size(encoded(NOISE), "grey").values.shape == (1, 20, 24)
+
+
+@pytest.mark.parametrize("format", ["PNG", "GIF", "TIFF", "WEBP"])
+def test_of_an_animation_the_first_picture_is_read_at_its_own_size_and_that_is_said(format):
+    found = at_own_size(several(format, **({"lossless": True} if format == "WEBP" else {})), "rgb")
+    assert found.first_of_several
+    first = images(3, (20, 24, 3))[0].transpose(2, 0, 1)
+    assert np.abs(found.values.astype(int) - first).mean() < (40 if format == "GIF" else 0.1)
+    assert not at_own_size(encoded(NOISE, format), "rgb").first_of_several
+
+
+def test_a_phones_mpo_is_one_picture():
+    assert not at_own_size(several("MPO"), "rgb").first_of_several
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP"])
+def test_the_colour_profile_is_read_too(format):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert at_own_size(encoded(NOISE, format, icc_profile=profile), "rgb").profile == profile
+    assert at_own_size(encoded(NOISE, format), "rgb").profile is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "leaf"),
+    [
+        (pa.binary(), "image"),
+        (pa.large_binary(), "image"),
+        (pa.struct({"bytes": pa.binary(), "path": pa.string()}), "image.bytes"),
+        (pa.struct({"path": pa.string()}), None),
+        (pa.struct({"bytes": pa.string()}), None),
+        (pa.string(), None),
+        (pa.list_(pa.uint8()), None),
+    ],
+)
+def test_encoded_images_are_bytes_in_a_column_or_in_its_structs(type_, leaf):
+    assert encoded_leaf("image", type_) == leaf
+
+
+def test_what_is_no_image_has_no_own_size():
+    for content, why in [(b"", "empty file"), (b"text", "not a PNG"), (encoded(NOISE)[:-20], "PNG")]:
+        with pytest.raises(Unusable, match=why):
+            at_own_size(content, "rgb")

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from ae_pipelines.models.method import restored
 from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
 
@@ -15,10 +16,10 @@ Rows = dict[str, np.ndarray]
 
 
 def examples(trained: TrainedModel, samples: Samples) -> Rows:
-    """Whatever the model is able to do, in rows: reconstruct test samples (corrupted as in training), find the
-    nearest ones if it has no decoder, make new ones."""
+    """Whatever the model is able to do, in rows: reconstruct or restore test samples (corrupted as in training), find
+    the nearest ones if it has no decoder, make new ones."""
     rows: Rows = {}
-    if hasattr(trained.module, "encode") and hasattr(trained.module, "decode"):
+    if trained.restores or (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
         rows = _reconstructed(trained, _spread(samples, SHOWN))
     elif hasattr(trained.module, "encode"):
         rows = _neighbours(trained, samples)
@@ -48,7 +49,7 @@ def _reconstructed(trained: TrainedModel, shown: np.ndarray) -> Rows:
         return {"sample": clean, "output": trained.reconstruct(shown)}
     corrupted = trained.corrupted(shown)
     with torch.inference_mode():
-        output = trained.module.decode(trained.module.encode(torch.from_numpy(corrupted))).numpy()
+        output = restored(trained.module, torch.from_numpy(corrupted)).numpy()
     return {"input": corrupted, "output": output, "sample": clean}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Annotated, Any, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, NamedTuple, Self
 
 import numpy as np
 import PIL
@@ -16,6 +16,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ae_pipelines.errors import InputError, Unusable, first_of
 from ae_pipelines.options import Options
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Size = tuple[int, int]
 """(height, width), as it is looked at: after the rotation that EXIF asks for."""
@@ -44,6 +47,9 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What an EXIF orientation asks for; from 5 on, height and width change places."""
+
+LARGEST_MEGAPIXELS = 100
+"""Of an image that is read at its own size."""
 
 Pixels = Annotated[int, Field(gt=0)]
 Shade = Annotated[int, Field(ge=0, le=255)]
@@ -169,20 +175,10 @@ class ImageDecoder:
         if self.options.resize:
             image.draft(None, (2 * max(self.size), 2 * max(self.size)))
         image.load()
-        upright = self._eight_bits(_upright(image))
+        upright = _eight_bits(_upright(image), self.options)
         fitted = self._fitted(_flattened(upright, self.options.background))
         values = np.asarray(fitted if self.options.colour == "rgb" else fitted.convert("L"))
         return np.ascontiguousarray(values.reshape(*self.size, -1).transpose(2, 0, 1))  # (channels, height, width)
-
-    def _eight_bits(self, image: Image.Image) -> Image.Image:
-        if image.mode.startswith("I;16"):
-            return Image.fromarray(np.rint(np.asarray(image) * (255 / 65_535)).astype(np.uint8))
-        if image.mode not in MODES:
-            kind = {"I": "32-bit", "F": "floating-point"}.get(image.mode, image.mode)
-            raise Unusable(f"{kind} pixels, expected 8 bits a channel or 16-bit grey")
-        if image.mode == "CMYK" and self.options.cmyk == "reject":
-            raise Unusable("CMYK colours")
-        return image
 
     def _fitted(self, image: Image.Image) -> Image.Image:
         height, width = self.size
@@ -191,6 +187,59 @@ class ImageDecoder:
         if not self.options.resize:
             raise Unusable(f"another size than {height} x {width}")
         return RESIZERS[self.options.resize](image, self.size, self.options.background)
+
+
+class Still(NamedTuple):
+    """An image as it is in its file, but upright."""
+
+    values: np.ndarray
+    """uint8 (channels, height, width)."""
+    alpha: np.ndarray | None
+    """uint8 (height, width)."""
+    profile: bytes | None
+    """ICC profile of the file's colours."""
+    first_of_several: bool
+    """Whether the file is an animation, or has several pages."""
+
+
+def at_own_size(content: bytes, colour: Literal["rgb", "grey"]) -> Still:
+    """The content of an image file, of several pictures the first; `Unusable` says why it cannot be read."""
+    if not content:
+        raise Unusable("empty file")
+    if format_of(content[:12]) == "PNG":
+        _refuse_damaged_png(content)
+    options = ImageOptions(largest_megapixels=LARGEST_MEGAPIXELS, frames="first")
+    with _opened(BytesIO(content), options) as image:
+        several, profile = _has_several(image), image.info.get("icc_profile")
+        image.load()
+        upright = _eight_bits(_upright(image), options)
+        alpha = np.asarray(upright.convert("RGBA").getchannel("A")) if upright.has_transparency_data else None
+        values = np.asarray(upright.convert("RGBA").convert("RGB" if colour == "rgb" else "L"))
+    height, width = values.shape[:2]
+    values = np.ascontiguousarray(values.reshape(height, width, -1).transpose(2, 0, 1))
+    return Still(values, alpha, profile or None, several)
+
+
+def encoded_leaf(column: str, type_: "pa.DataType") -> str | None:
+    """What to read of a parquet column of encoded images: the column, if it is binary, or its field `bytes`, as in
+    Hugging Face's layout; None if it is neither."""
+    import pyarrow as pa
+
+    leaf = column
+    if pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0:
+        leaf, type_ = f"{column}.bytes", type_.field("bytes").type
+    return leaf if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) else None
+
+
+def _eight_bits(image: Image.Image, options: ImageOptions) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(np.rint(np.asarray(image) * (255 / 65_535)).astype(np.uint8))
+    if image.mode not in MODES:
+        kind = {"I": "32-bit", "F": "floating-point"}.get(image.mode, image.mode)
+        raise Unusable(f"{kind} pixels, expected 8 bits a channel or 16-bit grey")
+    if image.mode == "CMYK" and options.cmyk == "reject":
+        raise Unusable("CMYK colours")
+    return image
 
 
 def _cropped(image: Image.Image, size: Size, background: Colour) -> Image.Image:
@@ -229,8 +278,7 @@ def _opened(file: BinaryIO, options: ImageOptions) -> Iterator[Image.Image]:
             image = Image.open(file, formats=FORMATS)
             if image.width * image.height > limit:
                 raise too_large
-            # A phone's MPO is a still photo: what follows are previews of it, or other views.
-            if options.frames == "reject" and image.format != "MPO" and getattr(image, "is_animated", False):
+            if options.frames == "reject" and _has_several(image):
                 raise Unusable("several frames or pages (frames=first takes the first)")
             yield image
     except (Unusable, MemoryError):
@@ -251,6 +299,11 @@ def _pillow_refusing(pixels: int) -> Iterator[None]:
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
+
+
+def _has_several(image: Image.Image) -> bool:
+    """A phone's MPO is a still photo: what follows are previews of it, or other views."""
+    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
 def _reason(start: bytes, error: Exception) -> str:

@@ -80,7 +80,7 @@ def ssim(*, window: Annotated[int, Field(gt=0)] = 11) -> Loss:
                 f"ssim needs images (channels, height, width), given samples of shape {shape}: use mse or l1"
             )
         with torch.autocast(raw.device.type, enabled=False):  # a variance of bfloat16 values is mostly rounding
-            return 1 - _structural_similarity(raw.float().sigmoid(), target.float(), window).mean()
+            return 1 - structural_similarity(raw.float().sigmoid(), target.float(), window).mean()
 
     return loss
 
@@ -104,8 +104,8 @@ def mix(
     return loss
 
 
-def _structural_similarity(x: Tensor, y: Tensor, window: int) -> Tensor:
-    """Of two (batch, channels, height, width) in [0, 1], at every position where the window fits."""
+def structural_similarity(x: Tensor, y: Tensor, window: int = 11) -> Tensor:
+    """Of two (batch, channels, height, width) in [0, 1], at every position where the window fits; see `ssim`."""
     height, width = x.shape[-2:]
     fitting = min(window, height - (height + 1) % 2, width - (width + 1) % 2)
     down, across = _windows(height, fitting, x), _windows(width, fitting, x)

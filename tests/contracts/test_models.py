@@ -12,7 +12,7 @@ from ae_pipelines.checkpoints import CheckpointFile
 from ae_pipelines.contract import SampleSpec, Task
 from ae_pipelines.corruptions import CORRUPTIONS, CorruptionChoice
 from ae_pipelines.losses import LOSSES
-from ae_pipelines.models import MODELS, ModelChoice
+from ae_pipelines.models import MODELS, ModelChoice, moving
 from ae_pipelines.nets import NETS
 from ae_pipelines.penalties import PENALTIES
 from ae_pipelines.recipe import Recipe
@@ -30,12 +30,22 @@ VARIANTS: dict[str, list[dict]] = {
         {"output": "linear", "penalties": [NEAR]},
     ],
     "gan": [{"conditional": True}],
+    "restorer": [{"local": True, "halvings": 3, "width": 16}],
     "siamese": [{"loss": "triplet"}, {"pairs": "views"}],
     "stacked": [{"layer_corruptions": [{"kind": "masking"}]}],
     "vae": [{"conditional": True}, {"likelihood": "gaussian"}, {"warm_up_steps": 10}],
 }
+
+
+def nets_of(kind) -> list[str]:
+    return NETS.kinds() if "net" in MODELS.options(kind).model_fields else ["its own net"]
+
+
 ALL = [
-    (kind, net, options) for kind in MODELS.kinds() for net in NETS.kinds() for options in ({}, *VARIANTS.get(kind, []))
+    (kind, net, options)
+    for kind in MODELS.kinds()
+    for net in nets_of(kind)
+    for options in ({}, *VARIANTS.get(kind, []))
 ]
 
 
@@ -46,7 +56,8 @@ def name(case) -> str:
 
 def choice(case) -> ModelChoice:
     kind, net, options = case
-    return ModelChoice(kind=kind, net={"kind": net}, latent_size=5, **options)
+    common = {"net": {"kind": net}, "latent_size": 5} if net in NETS.kinds() else {}
+    return ModelChoice(kind=kind, **common, **options)
 
 
 def built(case, seed=0):
@@ -64,11 +75,17 @@ def model(case):
     return built(case)
 
 
-@pytest.fixture
-def batch():
+def batch_for(model):
+    """What it learns from: the samples themselves, or noisy ones if there is nothing else to learn."""
     random = torch.Generator().manual_seed(1)
     x, second = torch.rand(2, 16, *SPEC.shape, generator=random).pow(4)  # mostly dark, so there is much to learn
-    return Batch(x, x, torch.arange(16), torch.arange(16) % 3, second, step=5)
+    noise = 0.2 * torch.randn(x.shape, generator=random) * model.undoes_corruptions
+    return Batch(x + noise, x, torch.arange(16), torch.arange(16) % 3, second, step=5)
+
+
+@pytest.fixture
+def batch(model):
+    return batch_for(model)
 
 
 def players(model):
@@ -85,9 +102,10 @@ def test_each_player_moves_its_own_parameters_and_no_others(model, batch):
     for player in players(model):
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
         optimiser = torch.optim.Adam(player.parameters, 1e-2)
-        optimiser.zero_grad()
-        sum(player.terms(batch).values()).backward(inputs=player.parameters)
-        optimiser.step()
+        for _ in range(2):  # a residual block starts as the identity: its first layer moves after its last one
+            optimiser.zero_grad()
+            sum(player.terms(batch).values()).backward(inputs=player.parameters)
+            optimiser.step()
         own = {id(p) for p in player.parameters}
         for name, parameter in model.named_parameters():
             assert torch.equal(parameter, before[name]) != (id(parameter) in own), name
@@ -96,6 +114,19 @@ def test_each_player_moves_its_own_parameters_and_no_others(model, batch):
 def test_every_parameter_belongs_to_a_player(model):
     moved = {id(parameter) for player in players(model) for parameter in player.parameters}
     assert moved == {id(parameter) for parameter in model.parameters()}
+
+
+def test_no_player_moves_a_frozen_encoder(model, batch):
+    if not hasattr(model, "encode"):
+        pytest.skip("there is no encoder")
+    model.freeze_encoder()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for player in (player for phase in moving(model.phases()) for player in phase.players):
+        sum(player.terms(batch).values()).backward(inputs=player.parameters)
+        torch.optim.SGD(player.parameters, lr=0.1).step()
+    moved = {name for name, tensor in model.state_dict().items() if not torch.equal(before[name], tensor)}
+    assert not any(name.startswith("encoder.") for name in moved)
+    assert bool(moved) == hasattr(model, "decode")
 
 
 def test_each_player_lowers_its_own_loss(model, batch):
@@ -150,6 +181,23 @@ def test_decoded_images_lie_between_0_and_1(model):
     assert 0 <= x.min() <= x.max() <= 1
 
 
+def test_restored_images_lie_between_0_and_1_and_have_their_own_size(model):
+    if not hasattr(model, "restore"):
+        pytest.skip("this method does not restore images of any size")
+    for height, width in [(9, 7), (1, 1), (40, 23), (64, 64)]:
+        x = model.eval().restore(3 * torch.randn(2, 1, height, width))
+        assert x.shape == (2, 1, height, width)
+        assert 0 <= x.min() <= x.max() <= 1
+
+
+def test_permuting_images_permutes_restored_ones(model, batch):
+    if not hasattr(model, "restore"):
+        pytest.skip("this method does not restore images of any size")
+    order = torch.randperm(16)
+    restored = model.eval().restore(batch.input)
+    torch.testing.assert_close(model.restore(batch.input[order]), restored[order], atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("kind", MODELS.kinds())
 def test_unbounded_data_are_decoded_without_bounds(kind):
     if not hasattr(MODELS.maker(kind), "decode"):
@@ -198,6 +246,9 @@ def test_a_saved_model_is_the_same_when_loaded(case, digits, tmp_path):
         latents = np.random.default_rng(0).standard_normal((9, 5))
         for half in (loaded, trained.part("decoder")):
             np.testing.assert_array_equal(half.decode(latents), trained.decode(latents))
+    if trained.restores:
+        corrupted = trained.corrupted(values)
+        np.testing.assert_array_equal(loaded.restore(corrupted), trained.restore(corrupted))
 
 
 class Stop(Exception):
@@ -257,11 +308,11 @@ def test_noise_of_level_zero_equals_the_plain_model(digits):
 
 
 @pytest.mark.parametrize("kind", LOSSES.kinds())
-def test_every_loss_trains_an_autoencoder(kind, batch):
+def test_every_loss_trains_an_autoencoder(kind):
     options = {"losses": [{"kind": "mse"}, {"kind": "l1"}], "weights": [1.0, 0.5]} if kind == "mix" else {}
     torch.manual_seed(0)
     model = ModelChoice(kind="autoencoder", latent_size=5, loss={"kind": kind, **options}).build(TASK)
-    test_each_player_lowers_its_own_loss(model, batch)
+    test_each_player_lowers_its_own_loss(model, batch_for(model))
 
 
 @pytest.mark.parametrize("kind", CORRUPTIONS.kinds())

@@ -1,7 +1,7 @@
 """Methods: how an encoder and a decoder learn. The one training loop knows them by their phases."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ae_pipelines.registry import Choice, Registry
@@ -42,3 +42,14 @@ class Phase:
     judged: bool = True
     """Whether a lower sum of loss terms means a better model: then the best weights are kept. Not so where
     players oppose each other; then the last weights are kept, and training is not ended early."""
+
+
+def moving(phases: list[Phase]) -> list[Phase]:
+    """These phases without frozen parameters, and without players and phases that have no others."""
+    found = [replace(phase, players=_moving(phase.players)) for phase in phases]
+    return [phase for phase in found if phase.players]
+
+
+def _moving(players: list[Player]) -> list[Player]:
+    found = [replace(player, parameters=[p for p in player.parameters if p.requires_grad]) for player in players]
+    return [player for player in found if player.parameters]

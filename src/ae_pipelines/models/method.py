@@ -1,6 +1,7 @@
 """What all methods have in common."""
 
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +19,21 @@ class Method(nn.Module):
     A method with an `encode(x)` keeps all that it needs in the child `encoder`; likewise `decode(z)` and
     `decoder`: so the halves can be taken apart and saved by themselves. `encode` is deterministic and gives a
     vector (batch, latent_size) or a feature map (batch, latent_size, height, width); `decode` takes the same.
+    `restore(x)` gives clean images, in [0, 1], of corrupted images x of any height and width; a method without it that
+    has both halves restores what has the size it was trained with.
     """
 
     latent_size: int
     encode: Callable[[Tensor], Tensor]
     decode: Callable[..., Tensor]
+    restore: Callable[[Tensor], Tensor]
     """Declared for the type checker only: a method that cannot, has none."""
     conditional = False
     """Whether `decode(z, label)` takes class numbers, (batch,) int64, -1 where unknown."""
     generates = False
     """Whether latents drawn from a standard normal decode into new samples."""
+    undoes_corruptions = False
+    """Whether there is nothing to learn unless inputs are corrupted."""
     may_copy = False
     """Whether it would learn nothing but to copy an uncorrupted input, were its latent as large as that."""
     takes_corruptions = True
@@ -36,6 +42,7 @@ class Method(nn.Module):
     wants_second_view = False
     wants_layout: LayoutOptions | None = None
     """What batches must have."""
+    _frozen = False
 
     def phases(self) -> list[Phase]:
         """One after another, each until its epochs are over."""
@@ -48,6 +55,29 @@ class Method(nn.Module):
     def measures(self, test: Loader) -> dict[str, float]:
         """What only this method can tell of samples it has not seen, beside its loss terms."""
         return {}
+
+    def freeze_encoder(self) -> None:
+        """Training leaves the encoder as it is from now on: its weights, and the statistics of its batch norm."""
+        self.get_submodule("encoder").requires_grad_(False)
+        self._frozen = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """As in torch, but a frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        if self._frozen:
+            self.get_submodule("encoder").eval()
+        return self
+
+
+def restores(method: object) -> bool:
+    """Whether a method, or its class, makes clean samples of corrupted ones, given that it is trained so."""
+    return hasattr(method, "restore") or (hasattr(method, "encode") and hasattr(method, "decode"))
+
+
+def restored(method: Method, x: Tensor) -> Tensor:
+    """What it makes of corrupted samples x, of the shape it was trained with; `restore` takes others, too."""
+    return method.restore(x) if hasattr(method, "restore") else method.decode(method.encode(x))
 
 
 def pooled(z: Tensor) -> Tensor:

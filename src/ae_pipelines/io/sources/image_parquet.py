@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from ae_pipelines.contract import SampleSpec
 from ae_pipelines.errors import InputError, NothingThere, first_of
-from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, header_size
+from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, encoded_leaf, header_size
 from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.source import Encoded, Reject
 
@@ -170,16 +170,13 @@ class _File:
 
     def _image_leaf(self, type_: pa.DataType) -> str:
         """What to read of the image column."""
-        name = self._options.image_column
-        found = type_
-        if pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0:
-            name, found = f"{name}.bytes", type_.field("bytes").type
-        if not (pa.types.is_binary(found) or pa.types.is_large_binary(found)):
+        leaf = encoded_leaf(self._options.image_column, type_)
+        if leaf is None:
             raise InputError(
                 f"{self.path}: column {self._options.image_column} is {type_}, expected binary, or a struct with "
                 "bytes: give source.image_column"
             )
-        return name
+        return leaf
 
     def _refuse_unnameable(self, name: str, type_: pa.DataType) -> None:
         found = type_.value_type if pa.types.is_dictionary(type_) else type_

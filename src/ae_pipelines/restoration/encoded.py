@@ -1,0 +1,152 @@
+"""Encoded images in files, in folders and in parquet files, and what they are called."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ae_pipelines.errors import InputError
+from ae_pipelines.images import encoded_leaf, format_of
+from ae_pipelines.restoration.options import RestoreOptions
+
+log = logging.getLogger(__name__)
+
+ROWS = 64
+"""Read at once."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Images that are not read yet."""
+
+    names: list[str]
+    """Paths below a folder, or what a parquet file calls them."""
+    contents: Iterator[bytes | Path]
+    """One a name."""
+    clean: list[Path | None]
+    """What each should become, where that is given."""
+
+
+def encoded_images(place: Path, options: RestoreOptions, written: Path | None = None) -> Encoded:
+    """The images at `place`, but for those in the folder `written`; `InputError` if there are none, or if none of the
+    clean images belongs to one of them."""
+    contents: Iterator[bytes | Path]
+    if place.is_dir() or _is_image(place):
+        files = list(islice(_below(place, written) if place.is_dir() else [(place.name, place)], options.limit))
+        names, contents = [_printable(name) for name, _ in files], (path for _, path in files)
+    else:
+        names, contents = _parquet(place, options.image_column, options.limit)
+    if not names:
+        raise InputError(f"restore.input: no images in {place}: give a folder, or a parquet file, with some")
+    clean = {} if options.clean is None else _by_name(names, options.clean, written)
+    return Encoded(names, contents, [clean.get(name) for name in names])
+
+
+def stem(name: str) -> str:
+    """A path without its extension."""
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _below(folder: Path, written: Path | None) -> Iterator[tuple[str, Path]]:
+    """Every file at any depth that is not hidden, by its path below the folder; links are followed."""
+    return ((path.relative_to(folder).as_posix(), path) for path in _files(folder, written and written.resolve(), []))
+
+
+def _files(folder: Path, written: Path | None, above: list[Path]) -> Iterator[Path]:
+    here = folder.resolve()
+    if here in above:
+        return  # a link back to where it is
+    if here == written:
+        log.warning("%s is where this stage writes: left out", folder)
+        return
+    try:
+        entries = [(path, path.is_dir()) for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    except PermissionError:
+        log.warning("folder %s may not be read: left out", folder)
+        return
+    for path, is_folder in entries:
+        if is_folder:
+            yield from _files(path, written, [*above, here])
+        elif path.is_file():
+            yield path
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return format_of(file.read(12)) is not None
+    except OSError as error:
+        raise InputError(f"restore.input: {path} cannot be read ({error.strerror}): make it readable") from error
+
+
+def _by_name(names: list[str], folder: Path, written: Path | None) -> dict[str, Path]:
+    """The file that has a name, or else one that has it with another extension."""
+    files = [(_printable(name), path) for name, path in _below(folder, written)]
+    known = {stem(name): path for name, path in files} | dict(files)
+    found = {name: path for name in names if (path := known.get(name) or known.get(stem(name)))}
+    if not found:
+        raise InputError(
+            f"restore.clean: none of the {len(files)} files in {folder} has the name of a given image, such as "
+            f"{names[0]}: name them alike, or leave it out"
+        )
+    return found
+
+
+def _parquet(path: Path, column: str, limit: int | None) -> tuple[list[str], Iterator[bytes]]:
+    """The names of its rows, and the content of each."""
+    with _readable(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+        if schema.names.count(column) != 1:
+            there = ", ".join(schema.names)
+            raise InputError(f"restore.input: {path} has the columns {there}, no {column}: give restore.image_column")
+        type_ = schema.field(column).type
+        leaf = encoded_leaf(column, type_)
+        if leaf is None:
+            raise InputError(
+                f"restore.input: column {column} of {path} is {type_}, expected binary, or a struct with bytes: give "
+                "restore.image_column"
+            )
+        names = [f"{_printable(path.stem)}/{row:05d}" for row in range(min(limit or rows, rows))]
+        if pa.types.is_struct(type_) and _is_text(type_, "path"):
+            given = _values(file, column, f"{column}.path", "path")
+            names = [text if PurePosixPath(text or "").name else name for name, text in zip(names, given, strict=False)]
+    return names, islice(_contents(path, column, leaf), len(names))
+
+
+def _is_text(struct: pa.DataType, field: str) -> bool:
+    type_ = struct.field(field).type if struct.get_field_index(field) >= 0 else pa.null()
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+
+
+def _contents(path: Path, column: str, leaf: str) -> Iterator[bytes]:
+    with _readable(path) as file:
+        for content in _values(file, column, leaf, "bytes"):
+            yield content or b""
+
+
+def _values(file: pq.ParquetFile, column: str, leaf: str, field: str) -> Iterator[Any]:
+    """Of a column, or of a field of its structs; a struct may be missing."""
+    for batch in file.iter_batches(ROWS, columns=[leaf]):
+        for value in batch.column(column).to_pylist():
+            yield value.get(field) if isinstance(value, dict) else value
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"restore.input: {path} is neither an image nor readable as parquet: {error}") from error
+
+
+def _printable(name: str) -> str:
+    """Bytes that are no text are escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

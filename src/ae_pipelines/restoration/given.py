@@ -1,0 +1,137 @@
+"""The images to be restored: files, rows of a parquet file, or test samples."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ae_pipelines.corruptions import CorruptionChoice, one_after_another
+from ae_pipelines.errors import InputError, Unusable
+from ae_pipelines.images import Still, at_own_size
+from ae_pipelines.restoration.encoded import Encoded, encoded_images, stem
+from ae_pipelines.restoration.options import TEST_SAMPLES, RestoreOptions
+from ae_pipelines.samples import Samples
+from ae_pipelines.trained import TrainedModel
+
+log = logging.getLogger(__name__)
+
+ROWS = 64
+"""Read at once."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One image to be restored; images are (channels, height, width), float32, in [0, 1] unless a corruption leaves
+    that."""
+
+    name: str
+    """What its file is to be called, without extension; others may have the same."""
+    corrupted: np.ndarray
+    clean: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+    """uint8 (height, width) of the given image."""
+    profile: bytes | None = None
+    """ICC profile of the given image."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What cannot be restored, and why."""
+
+    name: str
+    reason: str
+
+
+Source = Iterator[Given | LeftOut]
+Corrupt = Callable[[np.ndarray, str], np.ndarray]
+"""(image, its name) → the image as the model was given it in training; by its name, so that it does not depend on which
+others there are."""
+
+
+def given(options: RestoreOptions, trained: TrainedModel, samples: Samples, written: Path) -> tuple[int, Source]:
+    """How many there are, and each in turn; none from the folder `written`."""
+    if options.input is None:
+        rows = samples.rows("test")
+        count = min(options.limit or TEST_SAMPLES, len(rows))
+        rows = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+        return count, _test_samples(samples, rows, corruption(trained, options.seed))
+    encoded = encoded_images(options.input, options, written)
+    return len(encoded.names), _decoded(encoded, trained, options)
+
+
+def corruption(trained: TrainedModel, seed: int) -> Corrupt:
+    """What corrupts as in training."""
+    corrupt = one_after_another([CorruptionChoice(**choice).build() for choice in trained.contract.corruptions])
+    if corrupt is None:
+        raise InputError(f"the model (recipe {trained.contract.recipe}) was trained without corruptions")
+
+    def corrupted(image: np.ndarray, name: str) -> np.ndarray:
+        x = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None]
+        own = int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:8])
+        return corrupt(x, torch.Generator().manual_seed(own))[0].contiguous().numpy()
+
+    return corrupted
+
+
+def _test_samples(samples: Samples, rows: np.ndarray, corrupt: Corrupt) -> Source:
+    names = samples.index["sample_id"].to_numpy()
+    for some in np.array_split(rows, -(-len(rows) // ROWS)):
+        for row, values in zip(some, samples.take(some), strict=True):
+            clean, name = values * np.float32(samples.spec.scale), str(names[row])
+            yield Given(name, corrupt(clean, name), clean)
+
+
+def _decoded(encoded: Encoded, trained: TrainedModel, options: RestoreOptions) -> Source:
+    task = trained.contract.task
+    corrupt = corruption(trained, options.seed) if options.corrupt else None
+    channels = task.input_shape[0] if corrupt is None else task.samples.shape[0]
+    for name, content, clean_file in zip(encoded.names, encoded.contents, encoded.clean, strict=True):
+        try:
+            image = _read(content, channels)
+            if image.first_of_several:
+                log.warning("%s: the first of several frames or pages is restored, others are not", name)
+            values, alpha = _scaled(image), image.alpha
+            if corrupt is None:
+                clean = _clean(clean_file, task.samples.shape[0])
+            else:
+                height, width = _whole_cells(values, task.enlargement)
+                clean, alpha = values[:, :height, :width], alpha if alpha is None else alpha[:height, :width]
+                values = corrupt(clean, name)
+            yield Given(stem(name), values, clean, alpha, image.profile)
+        except Unusable as fault:
+            yield LeftOut(name, str(fault))
+
+
+def _whole_cells(image: np.ndarray, times: int) -> tuple[int, int]:
+    """Height and width, cut to multiples of what the image is made smaller by."""
+    height, width = (side - side % times for side in image.shape[1:])
+    if not height or not width:
+        raise Unusable(f"fewer than {times} pixels high or wide")
+    return height, width
+
+
+def _clean(path: Path | None, channels: int) -> np.ndarray | None:
+    """None, with a warning, for a file that cannot be read: what it belongs to can be restored all the same."""
+    if path is None:
+        return None
+    try:
+        return _scaled(_read(path, channels))
+    except Unusable as fault:
+        log.warning("%s, a clean image, is not compared with: %s", path, fault)
+        return None
+
+
+def _read(content: bytes | Path, channels: int) -> Still:
+    try:
+        content = content if isinstance(content, bytes) else content.read_bytes()
+    except OSError as error:
+        raise Unusable(f"cannot be read: {error.strerror}") from error
+    return at_own_size(content, "rgb" if channels == 3 else "grey")
+
+
+def _scaled(image: Still) -> np.ndarray:
+    return image.values / np.float32(255)
