@@ -1,0 +1,63 @@
+"""New samples on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from ae_pipelines import atomic
+from ae_pipelines.errors import InputError
+from ae_pipelines.generation.generator import Generator
+
+SAMPLES, TABLE = "samples.npy", "generated.parquet"
+COLOURS = (1, 3)
+"""Images with so many channels are written as PNG files."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """New samples, the latents they were decoded from, and the classes that were asked for."""
+
+    samples: np.ndarray
+    """(n, *shape): images uint8, others float32, as in a sample store."""
+    latents: np.ndarray
+    """(n, d), float32."""
+    classes: list[str | None]
+
+    def table(self) -> pd.DataFrame:
+        """A row a sample: `file` (None where there is none), `class` (None where none was asked for), `latent`."""
+        files: list[str] | list[None] = self._files() or [None] * len(self.samples)
+        return pd.DataFrame({"file": files, "class": self.classes, "latent": list(self.latents)})
+
+    def into(self, folder: Path) -> None:
+        """Replace the folder by these, whole."""
+        from PIL import Image
+
+        with atomic.replacing_folder(folder) as temporary:
+            np.save(temporary / SAMPLES, self.samples)
+            self.table().to_parquet(temporary / TABLE, index=False)
+            for name, sample in zip(self._files(), self.samples, strict=False):
+                Image.fromarray(sample[0] if len(sample) == 1 else sample.transpose(1, 2, 0)).save(temporary / name)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `into` wrote; `InputError` if there is nothing."""
+        if not (folder / TABLE).exists():
+            raise InputError(f"no new samples in {folder}: run `kedro run --pipelines=generate` first")
+        table = pd.read_parquet(folder / TABLE)
+        classes = [None if pd.isna(name) else str(name) for name in table["class"]]
+        return cls(np.load(folder / SAMPLES, allow_pickle=False), np.stack(list(table["latent"])), classes)
+
+    def _files(self) -> list[str]:
+        """Names of the PNG files; none where samples are no images."""
+        images = self.samples.dtype == np.uint8 and self.samples.ndim == 4 and self.samples.shape[1] in COLOURS
+        digits = max(4, len(str(len(self.samples) - 1)))
+        return [f"{number:0{digits}}.png" for number in range(len(self.samples))] if images else []
+
+
+def generated(generator: Generator) -> Generated:
+    """As many as are asked for."""
+    z, classes = generator.draw(generator.options.count)
+    return Generated(np.concatenate(list(generator.made(z, classes))), z, classes)

@@ -1,0 +1,180 @@
+"""A trained model that makes samples, with what is known of its latents."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+
+from ae_pipelines.errors import InputError
+from ae_pipelines.generation import prior
+from ae_pipelines.generation.options import MODEL, GenerateOptions
+from ae_pipelines.generation.prior import Prior, StandardNormal
+from ae_pipelines.samples import Samples
+from ae_pipelines.trained import TrainedModel
+
+ENCODED_ROWS = {"train": 15_000, "test": 5_000}
+"""Of each split, at random; more would cost time and tell the same."""
+ROWS_PER_PASS = 1000
+
+
+class CannotShow(InputError):  # noqa: N818
+    """This model, or these samples, do not have what a picture shows."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Real samples and where they lie; at most `ENCODED_ROWS`."""
+
+    rows: np.ndarray
+    """Positions in the store, (n,)."""
+    vectors: np.ndarray
+    """(n, d), float32."""
+    test: np.ndarray
+    """A bool each: of the test split, which the model has not learned from."""
+    labels: np.ndarray
+    """(n,), text, empty where unknown."""
+
+    @property
+    def train_vectors(self) -> np.ndarray:
+        """(some, d)"""
+        return self.vectors[~self.test]
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Latents to samples, and real samples to latents where there is an encoder."""
+
+    trained: TrainedModel
+    samples: Samples
+    options: GenerateOptions
+    prior: Prior
+    encoded: Encoded | None
+    """None without an encoder."""
+
+    @property
+    def name(self) -> str:
+        """Of the recipe."""
+        return self.trained.contract.recipe
+
+    @property
+    def size(self) -> int:
+        """Of a latent: d."""
+        return self.trained.contract.latent_size
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """That new samples are asked to have, in turn; none unless the method is conditional."""
+        if not self.trained.module.conditional:
+            return ()
+        return self.options.classes or self.trained.contract.task.classes
+
+    @property
+    def told(self) -> str | None:
+        """The class that the decoder is told where a picture is not about classes. Latents of real samples are made
+        without labels, and decoded so; a generator without an encoder has never made a sample without a label."""
+        return self.classes[0] if self.classes and self.encoded is None else None
+
+    def random(self) -> np.random.Generator:
+        """The same numbers for each who asks."""
+        return np.random.default_rng(self.options.seed)
+
+    def draw(self, count: int) -> tuple[np.ndarray, list[str | None]]:
+        """New latents (count, d), and the class that each is to be decoded with. The first ones are the same for any
+        count."""
+        random = self.random()
+        parts = [self.prior.draw(ROWS_PER_PASS, random) for _ in range(0, count, ROWS_PER_PASS)]
+        classes: tuple[str | None, ...] = self.classes or (None,)
+        return np.concatenate(parts)[:count], [classes[place % len(classes)] for place in range(count)]
+
+    def decode(self, z: np.ndarray, labels: list[str | None] | None = None) -> np.ndarray:
+        """Samples (n, *shape), float32 (images in [0, 1]), of latents (n, d); of no class, or of these."""
+        labels = [self.told] * len(z) if labels is None else labels
+        conditional = self.trained.module.conditional
+        return np.concatenate(
+            [
+                self.trained.decode(z[start : start + ROWS_PER_PASS], labels[start : start + ROWS_PER_PASS])
+                if conditional
+                else self.trained.decode(z[start : start + ROWS_PER_PASS])
+                for start in range(0, len(z), ROWS_PER_PASS)
+            ]
+        )
+
+    def made(self, z: np.ndarray, labels: list[str | None]) -> Iterator[np.ndarray]:
+        """Samples of latents (n, d), of these classes, as a store keeps them, some at a time."""
+        for start, end in pairwise([*range(0, len(z), ROWS_PER_PASS), len(z)]):
+            yield self.as_stored(self.decode(z[start:end], labels[start:end]))
+
+    def as_stored(self, made: np.ndarray) -> np.ndarray:
+        """Made samples (n, *shape) as a store keeps them: images as uint8."""
+        if self.samples.spec.dtype != "uint8":
+            return made
+        return np.rint(made * 255).clip(0, 255).astype(np.uint8)
+
+    def real(self, rows: np.ndarray) -> np.ndarray:
+        """Real samples at these positions of the store, (n, *shape), float32 as a model sees them."""
+        return self.samples.take(rows) * np.float32(self.samples.spec.scale)
+
+    def real_latents(self, rows: np.ndarray) -> np.ndarray:
+        """(n, d) of the samples at these positions; `CannotShow` without an encoder."""
+        self.need_encoder()
+        return self.trained.encode(self.samples.take(rows))
+
+    def need_encoder(self) -> Encoded:
+        """`CannotShow` unless there is one."""
+        if self.encoded is None:
+            kind = self.trained.contract.model["kind"]
+            raise CannotShow(f"{kind} has no encoder, so real samples have no place among its latents")
+        return self.encoded
+
+    def quantiles(self, shares: np.ndarray) -> np.ndarray:
+        """(len(shares), d) of the latents of train samples; without an encoder of the standard normal."""
+        if self.encoded is not None:
+            return np.quantile(self.encoded.train_vectors, shares, axis=0).astype(np.float32)
+        column = [NormalDist().inv_cdf(float(share)) for share in shares]
+        return np.repeat(np.array(column, np.float32)[:, None], self.size, axis=1)
+
+
+def prepared(trained: TrainedModel, samples: Samples, options: GenerateOptions) -> Generator:
+    """Everything that is needed to make samples. Raises `InputError` if the model has no decoder, was trained on
+    samples of another shape or type, or cannot make what is asked for."""
+    encoded, contract = _checked(trained, samples, options), trained.contract
+    if trained.module.generates:
+        return Generator(trained, samples, options, StandardNormal(contract.latent_size), encoded)
+    if encoded is None or not len(encoded.train_vectors):
+        raise InputError(f"recipe {contract.recipe} has neither a prior nor an encoder, so nothing can be drawn")
+    return Generator(trained, samples, options, prior.fitted(encoded.train_vectors, options.seed), encoded)
+
+
+def prepared_beside(folder: Path, samples: Samples, options: GenerateOptions) -> Generator:
+    """That of another run's data folder, which draws nothing; `InputError` if there is none, or it was trained on
+    samples of another shape or type."""
+    other = TrainedModel.load(folder / MODEL)
+    plain = GenerateOptions(seed=options.seed, grid=options.grid)
+    if not hasattr(other.module, "encode"):
+        kind = other.contract.model["kind"]
+        raise InputError(f"generate.beside: the {kind} in {folder} has no encoder: give another run")
+    encoded = _checked(other, samples, plain)
+    return Generator(other, samples, plain, StandardNormal(other.contract.latent_size), encoded)
+
+
+def _checked(trained: TrainedModel, samples: Samples, options: GenerateOptions) -> Encoded | None:
+    """Where real samples lie, if the model has an encoder and can make what is asked for."""
+    encodes, decodes = (hasattr(trained.module, name) for name in ("encode", "decode"))
+    options.check_trained(trained.contract, encodes, decodes)
+    trained.contract.samples.refuse_other(samples.spec, trained.contract.part)
+    options.check_samples(samples)
+    return _encoded(trained, samples, options.seed) if encodes else None
+
+
+def _encoded(trained: TrainedModel, samples: Samples, seed: int) -> Encoded:
+    random = np.random.default_rng(seed)
+    parts = {split: np.sort(random.permutation(samples.rows(split))[:most]) for split, most in ENCODED_ROWS.items()}
+    rows = np.concatenate(list(parts.values()))
+    labels = samples.index["label"].fillna("").to_numpy(dtype=str)
+    test = np.arange(len(rows)) >= len(parts["train"])
+    parts_of_rows = np.split(rows, range(ROWS_PER_PASS, len(rows), ROWS_PER_PASS))
+    vectors = np.concatenate([trained.encode(samples.take(part)) for part in parts_of_rows])
+    return Encoded(rows, vectors, test, labels[rows])

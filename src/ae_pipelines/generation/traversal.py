@@ -1,0 +1,54 @@
+"""What each latent does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ae_pipelines.generation.generator import Generator
+
+STEPS = 9
+SHOWN = 12
+"""Latents, those that change a sample most."""
+OUTERMOST = 0.01
+"""A latent goes from this quantile to one minus it."""
+
+
+@dataclass(frozen=True)
+class Traversal:
+    """A sample with one latent at a time moved from low to high; the one that changes it most comes first."""
+
+    latents: np.ndarray
+    """Which ones, (n,)."""
+    pictures: np.ndarray
+    """(n, STEPS, *shape)"""
+    changes: np.ndarray
+    """Of all latents, how far the ends are apart: root mean square over features, (d,), descending."""
+
+
+def traversal(generator: Generator) -> Traversal:
+    """Of a random test sample; of a draw without an encoder."""
+    start = _start(generator)
+    values = generator.quantiles(np.linspace(OUTERMOST, 1 - OUTERMOST, STEPS))
+    changes = np.array([_change(generator, start, latent, values[[0, -1], latent]) for latent in range(generator.size)])
+    order = np.argsort(-changes, kind="stable")
+    pictures = [generator.decode(_with(start, latent, values[:, latent])) for latent in order[:SHOWN]]
+    return Traversal(order[:SHOWN], np.stack(pictures), changes[order])
+
+
+def _start(generator: Generator) -> np.ndarray:
+    if generator.encoded is None:
+        return generator.draw(1)[0][0]
+    test = np.flatnonzero(generator.encoded.test)
+    return generator.encoded.vectors[generator.random().permutation(test)[0]]
+
+
+def _change(generator: Generator, start: np.ndarray, latent: int, ends: np.ndarray) -> float:
+    low, high = generator.decode(_with(start, latent, ends))
+    return float(np.sqrt(np.square(high - low).mean()))
+
+
+def _with(start: np.ndarray, latent: int, values: np.ndarray) -> np.ndarray:
+    """`start` (d,) with these values of one latent, (len(values), d)."""
+    z = np.repeat(start[None], len(values), axis=0)
+    z[:, latent] = values
+    return z

@@ -1,0 +1,176 @@
+"""What a decoder makes."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ae_pipelines.plots.figure import new_figure
+from ae_pipelines.plots.latent_map import scatter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ae_pipelines.generation.arithmetic import Arithmetic
+    from ae_pipelines.generation.gaps import Gaps
+    from ae_pipelines.generation.interpolation import Interpolation
+    from ae_pipelines.generation.manifold import Manifold
+    from ae_pipelines.generation.traversal import Traversal
+
+ACROSS = 10
+"""Samples in a row of the grid, where classes do not say."""
+MOST_CLASSES = 16
+"""Up to so many, each has a column."""
+MOST_ROWS = 10
+GAP = 1
+"""Pixels between pictures."""
+FRAME_PIXELS = 112
+"""The shorter side of a moving picture has about so many."""
+FAR_TINT = np.array([0.77, 0.31, 0.32])
+
+
+def said(text: str) -> "Figure":
+    """Why there is no picture."""
+    figure, axes = new_figure(7.0, 1.2)
+    axes[0, 0].axis("off")
+    axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", wrap=True, fontsize=9)
+    return figure
+
+
+def new_samples(samples: np.ndarray, classes: tuple[str, ...], title: str) -> "Figure":
+    """A grid of samples (n, *shape), whose classes, if any, come in turn."""
+    across = len(classes) if 1 < len(classes) <= MOST_CLASSES else ACROSS
+    across = min(across, len(samples))
+    down = min(MOST_ROWS, len(samples) // across)
+    figure, axes = new_figure(0.55 * across + 0.4, 0.55 * down + 0.6)
+    axis = axes[0, 0]
+    centres, _ = _show(axis, samples[: across * down].reshape(down, across, *samples.shape[1:]))
+    if len(classes) == across and len(centres) == across:
+        axis.set_xticks(centres, classes, fontsize=8)
+        axis.xaxis.tick_top()
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def manifold(found: "Manifold", title: str) -> "Figure":
+    """The decoded plane, and beside it where real samples lie in it, by label."""
+    panels = 2 if len(found.points) else 1
+    figure, axes = new_figure(6.0 * panels, 6.3, 1, panels)
+    _show(axes[0, 0], found.pictures)
+    axes[0, 0].set_title("decoded, equal steps between quantiles", fontsize=10)
+    if panels > 1:
+        scatter(axes[0, 1], found.points, found.labels)
+        axes[0, 1].set_title("where samples lie, by label" if (found.labels != "").any() else "where samples lie",
+                             fontsize=10)  # fmt: skip
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def interpolation(found: "Interpolation", title: str) -> "Figure":
+    """A row for each path, between the real samples where these are the ends."""
+    made = np.stack(list(found.rows.values()))
+    real = found.ends.pictures
+    if real is not None:
+        ends = np.stack([real] * len(made))
+        made = np.concatenate([ends[:, :1], made, ends[:, 1:]], axis=1)
+    figure, axes = new_figure(0.75 * made.shape[1] + 0.9, 0.75 * len(made) + 0.9)
+    across, down = _show(axes[0, 0], made)
+    _name_rows(axes[0, 0], down, list(found.rows))
+    if len(across):
+        axes[0, 0].set_xticks(across[[0, -1]], found.ends.names, fontsize=7)
+        axes[0, 0].get_xticklabels()[0].set_ha("left")
+        axes[0, 0].get_xticklabels()[1].set_ha("right")
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def frames(found: "Interpolation") -> np.ndarray:
+    """Of a moving picture, (n, height, width, 3), uint8, enlarged by whole numbers."""
+    pictures = _in_colour(_unit(found.frames))
+    times = max(1, round(FRAME_PIXELS / min(pictures.shape[1:3])))
+    large = pictures.repeat(times, axis=1).repeat(times, axis=2)
+    return np.rint(large * 255).astype(np.uint8)
+
+
+def arithmetic(found: "Arithmetic", title: str) -> "Figure":
+    """Before, after, and the nearest real sample to what came out, over its label."""
+    pictures = np.stack([found.before, found.after, found.nearest])
+    figure, axes = new_figure(0.8 * pictures.shape[1] + 2.2, 0.8 * 3 + 0.8)
+    across, down = _show(axes[0, 0], pictures)
+    _name_rows(axes[0, 0], down, ["z", found.said, "nearest real"])
+    if len(across):
+        axes[0, 0].set_xticks(across, found.labels, fontsize=8)
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def traversal(found: "Traversal", title: str) -> "Figure":
+    """A row for each latent, from low to high."""
+    down, across = found.pictures.shape[:2]
+    figure, axes = new_figure(0.6 * across + 1.2, 0.6 * down + 0.6)
+    _, places = _show(axes[0, 0], found.pictures)
+    changes = zip(found.latents, found.changes, strict=False)
+    _name_rows(axes[0, 0], places, [f"z{latent}: {change:.3f}" for latent, change in changes])
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def gaps(found: "list[Gaps]") -> "Figure":
+    """A panel for each latent space: what its points decode into, red where that is far from any real sample."""
+    figure, axes = new_figure(6.0 * len(found), 6.4, 1, len(found))
+    for axis, one in zip(axes[0], found, strict=True):
+        far = one.distances > one.far_from
+        if one.pictures.ndim == 5:
+            _show(axis, one.pictures, far)
+        else:
+            axis.imshow(far, cmap="Reds", vmin=0, vmax=1.5)
+            axis.set_xticks([])
+            axis.set_yticks([])
+        axis.set_title(f"{one.name}: {one.share:.0%} of the points are far from any real sample (red)", fontsize=10)
+    return figure
+
+
+def _show(axis: "Axes", pictures: np.ndarray, tinted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Images (rows, columns, channels, height, width) side by side, or vectors (rows, columns, features) as a heat map,
+    a line each; gives the places of columns (none of vectors) and rows on the axis."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    down, across = pictures.shape[:2]
+    if pictures.ndim != 5:
+        values = pictures.reshape(down * across, -1)
+        most = float(np.quantile(np.abs(values), 0.99)) or 1.0
+        axis.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
+        axis.set_xlabel("feature", fontsize=8)
+        return np.empty(0), (np.arange(down) + 0.5) * across - 0.5
+    colours = _in_colour(_unit(pictures.reshape(-1, *pictures.shape[2:])))
+    if tinted is not None:
+        colours[tinted.ravel()] = 0.55 * colours[tinted.ravel()] + 0.45 * FAR_TINT
+    height, width = colours.shape[1] + GAP, colours.shape[2] + GAP
+    sheet = np.ones((down, across, height, width, 3), np.float32)
+    sheet[:, :, : height - GAP, : width - GAP] = colours.reshape(down, across, height - GAP, width - GAP, 3)
+    axis.imshow(sheet.transpose(0, 2, 1, 3, 4).reshape(down * height, across * width, 3)[:-GAP, :-GAP])
+    axis.spines[:].set_visible(False)
+    return (np.arange(across) + 0.5) * width - 1, (np.arange(down) + 0.5) * height - 1
+
+
+def _unit(pictures: np.ndarray) -> np.ndarray:
+    """In [0, 1]: as they are, or, where some are not, stretched."""
+    low, high = float(pictures.min()), float(pictures.max())
+    if low < 0 or high > 1:
+        low, high = np.quantile(pictures, [0.01, 0.99])
+        pictures = (pictures - low) / max(high - low, 1e-9)
+    return pictures.clip(0, 1)
+
+
+def _in_colour(pictures: np.ndarray) -> np.ndarray:
+    """(n, height, width, 3) of images (n, channels, height, width), of which with neither one nor three channels the
+    first is shown, or of vectors (n, features) as stripes."""
+    if pictures.ndim == 2:
+        pictures = pictures[:, None, None, :].repeat(max(1, pictures.shape[1] // 4), axis=2)
+    channels = pictures if pictures.shape[1] in (1, 3) else pictures[:, :1]
+    return np.broadcast_to(channels.transpose(0, 2, 3, 1), (*channels[:, 0].shape, 3)).copy()
+
+
+def _name_rows(axis: "Axes", places: np.ndarray, names: list[str]) -> None:
+    axis.set_yticks(places, names, fontsize=8)
+    axis.tick_params(length=0)
