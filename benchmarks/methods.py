@@ -5,15 +5,12 @@ in --folder and is not run again. Made samples are judged by the encoder and cla
 """
 
 import argparse
-import json
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from kedro_runs import PROJECT, metrics, once
 from paired import write_table
 from PIL import Image
 from scipy.linalg import sqrtm
@@ -21,39 +18,29 @@ from scipy.linalg import sqrtm
 from ae_pipelines.io.skops_model import SkopsDataset
 from ae_pipelines.trained import TrainedModel
 
-PROJECT = Path(__file__).parents[1]
 PICTURES = PROJECT / "docs/images/methods"
 RECIPES = [path.stem for path in (PROJECT / "conf/base/parameters/recipes").glob("*.yml")]
-WITHOUT_EMBEDDING = ("gan", "dcgan", "cgan", "super_resolution", "colourise", "watermark_removal", "inpainting")
-COLOUR = ("colourise",)
+RESTORERS = ("denoise_photos", "enlarge_photos", "colour_photos", "unmark_photos", "fill_photos")
+AUTOENCODERS_THAT_RESTORE = ("super_resolution", "colourise", "watermark_removal", "inpainting")
+WITHOUT_EMBEDDING = ("gan", "dcgan", "cgan", *AUTOENCODERS_THAT_RESTORE, *RESTORERS)
+COLOUR = ("colourise", *RESTORERS)
 ALSO = {"one_class": ",recipe.loader.normal_labels=[3]"}
 MADE = 10_000
 
 
-def run(recipe: str, folder: Path, raw: Path) -> None:
-    """One recipe, with its log and its cost beside what it writes."""
-    data = folder / recipe
-    if (data / "seconds").exists():
-        return
+def run(recipe: str, folder: Path, raw: Path) -> float:
+    """One recipe; what it cost."""
     pipelines = "ingest,fit" if recipe in WITHOUT_EMBEDDING else "train"
     source = "" if recipe in COLOUR else "source=mnist,"
-    params = f"--params=recipe={recipe},{source}raw_dir={raw},data_dir={data},recipe.training.threads=1"
-    params += ALSO.get(recipe, "")
-    data.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    with (data / "log").open("w") as log:
-        command = [sys.executable, "-m", "kedro", "run", f"--pipelines={pipelines}", params]
-        environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
-        subprocess.run(command, cwd=PROJECT, env=environment, stdout=log, stderr=log, check=True)
-    (data / "seconds").write_text(f"{time.monotonic() - started:.0f}")
+    return once(folder / recipe, pipelines, f"recipe={recipe},{source}raw_dir={raw}" + ALSO.get(recipe, ""))
 
 
-def metrics(data: Path) -> dict[str, float]:
+def measured(data: Path) -> dict[str, float]:
     """Everything that the run measured."""
     found: dict[str, float] = {}
     for path in sorted((data / "08_reporting").glob("*_metrics.json")):
         stage = path.stem.removesuffix("_metrics")
-        found |= {f"{stage}/{name}": value for name, value in json.loads(path.read_text()).items()}
+        found |= {f"{stage}/{name}": value for name, value in metrics(data, stage).items()}
     return found
 
 
@@ -97,7 +84,7 @@ def frechet(first: np.ndarray, second: np.ndarray) -> float:
 
 def scores(folder: Path, recipe: str) -> str:
     """The figures that matter for this recipe, in words."""
-    found = metrics(folder / recipe)
+    found = measured(folder / recipe)
     if TrainedModel.load(folder / recipe / "06_models/autoencoder").module.generates:
         found |= made_samples(folder, recipe)
     shown = {
@@ -125,13 +112,13 @@ def main(recipes: list[str], folder: Path) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     rows = []
     for recipe in sorted(recipes, key=lambda name: (name != "dense", name)):
-        run(recipe, folder, raw)
+        seconds = run(recipe, folder, raw)
         picture = Image.open(folder / recipe / "08_reporting/examples.png").convert("RGB")
         small = picture if recipe in COLOUR else picture.quantize(64)  # a palette would change the colours
         small.save(PICTURES / f"{recipe}.png", optimize=True)
-        rows.append([recipe, scores(folder, recipe), (folder / recipe / "seconds").read_text() + " s"])
+        rows.append([recipe, scores(folder, recipe), f"{seconds:.0f} s"])
         print(*rows[-1], flush=True)
-    found = metrics(folder / "dense")
+    found = measured(folder / "dense")
     shown = {"probe {:.3f}": "classify/pca_accuracy", "5-NN {:.3f}": "classify/pca_knn_accuracy"}
     shown |= {"KMeans {:.3f}": "cluster/pca_accuracy", "mse {:.4f}": "embed/pca_reconstruction_error"}
     control = ", ".join(text.format(found[name]) for text, name in shown.items())
