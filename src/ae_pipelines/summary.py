@@ -26,8 +26,13 @@ PLACES = (
     *("rejects", "rejects_summary", "latents", "clusters", "cluster_report", "cluster_examples", "predictions"),
     *("anomalies", "oddest", "neighbours", "similar", "familiarity", "familiarity_histogram", "verdict"),
     *("to_label", "contrast_curve", "contrast_maps", "scoreboard_picture", "scoreboard_json"),
+    *("restored_folder", "restored", "restored_picture"),
+    *("generated", "new_samples_grid", "interpolation", "interpolation_gif"),
+    *("manifold", "arithmetic", "traversal", "gaps"),
     *("examples", "latent_map", "confusion_matrix", "few_labels_curve", "reliability", "learning_curves"),
 )
+FILLED = {"restored_folder"}
+"""Folders that a node is given, and writes into itself."""
 
 
 def summary(pipeline: Pipeline, catalog: CatalogProtocol) -> str:
@@ -35,8 +40,8 @@ def summary(pipeline: Pipeline, catalog: CatalogProtocol) -> str:
     scored and has drifted, as far as this pipeline made them."""
     made = pipeline.all_outputs()
     lines = _taken_in(made, catalog) + _of_the_method(made, catalog) + _measured(made, catalog)
-    lines += _scored(made, catalog) + _said(made, catalog)
-    places = [name for name in PLACES if name in made]
+    lines += _restored(made, catalog) + _generated(made, catalog) + _scored(made, catalog) + _said(made, catalog)
+    places = [name for name in PLACES if name in made | FILLED & pipeline.inputs()]
     if not lines + places:
         return ""
     lines += ["", "Look at:"]
@@ -58,6 +63,39 @@ def _taken_in(made: set[str], catalog: CatalogProtocol) -> list[str]:
     if counts.get("removed"):
         text += f"; {counts['removed']:,} gone from the source since the last ingest"
     return ["", text]
+
+
+def _restored(made: set[str], catalog: CatalogProtocol) -> list[str]:
+    """Quality of restored images beside what needs no training, where the clean ones are known."""
+    if "restore_metrics" not in made:
+        return []
+    metrics = catalog.load("restore_metrics")
+    text = f"{int(metrics['images']):,} images restored, {int(metrics['left_out']):,} left out"
+    if "psnr" not in metrics:
+        return ["", text]
+    names = [name.removesuffix("psnr") for name in metrics if name.endswith("psnr") and "chroma" not in name]
+    rows = [
+        (name.strip("_").replace("_", " ") or "restored", *(metrics[name + key] for key in ("psnr", "ssim")))
+        for name in names
+    ]
+    return [
+        "",
+        f"{text:38}{'PSNR (dB)':>12}{'SSIM':>12}",
+        *(f"{what:38}{psnr:12.2f}{ssim:12.3f}" for what, psnr, ssim in rows),
+    ]
+
+
+def _generated(made: set[str], catalog: CatalogProtocol) -> list[str]:
+    """Quality of new samples, beside that of real train samples where these have one."""
+    if "generate_metrics" not in made:
+        return []
+    metrics = catalog.load("generate_metrics")
+    lines = ["", f"{'':38}{'new':>12}{'train':>12}"]
+    for name, value in metrics.items():
+        if not name.startswith("train_"):
+            ceiling = metrics.get(f"train_{name}")
+            lines.append(f"{name.replace('_', ' '):38}{value:12.4g}" + (f"{ceiling:12.4g}" if ceiling else ""))
+    return lines
 
 
 def _scored(made: set[str], catalog: CatalogProtocol) -> list[str]:
