@@ -22,7 +22,7 @@ run: $(INSTALLED)  ## set up, then the main job on the embedded digits
 	@$(BIN)/kedro run --pipeline=train
 
 test: $(INSTALLED)  ## set up, then all tests (MNIST ones if AE_TEST_DATA is set)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)  ## style, types, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

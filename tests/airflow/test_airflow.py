@@ -24,7 +24,7 @@ from mlflow import MlflowClient
 
 from ae_pipelines.airflow.local import end_all
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 EPOCHS = 30
 EVERY_MINUTE = "* * * * *"

@@ -55,8 +55,9 @@ def refused(tmp_path, monkeypatch, run, mlflow_runs):
         ),
         (
             "recpie=conv",
-            "no parameter called 'recpie'; known: classify, cluster, contrast, data_dir, detect, drift, embed, ingest, "
-            "model_name, promote, raw_dir, recipe, recognise, score, scoreboard, search, source.",
+            "no parameter called 'recpie'; known: classify, cluster, contrast, data_dir, detect, drift, embed, "
+            "generate, ingest, model_name, promote, raw_dir, recipe, recognise, restore, score, scoreboard, "
+            "search, source.",
         ),
         ("cluster.clusters=1", "cluster: clusters: given 1, but input should be greater than 1"),
         (
