@@ -28,8 +28,9 @@ if sys.argv[1] == "api-server":
     (home / "listening").touch()
 if sys.argv[1] == "scheduler":
     (home / "scheduled").write_text("after" if (home / "listening").exists() else "before")
-    # Its task: in a session of its own, and deaf to SIGTERM.
-    task = subprocess.Popen(["sh", "-c", "trap '' TERM; while true; do sleep 0.1; done"], start_new_session=True)
+    # Its task: in a session of its own, and deaf to SIGTERM; it ends after a minute or two, should nobody find it.
+    deaf = "trap '' TERM; for i in $(seq 900); do sleep 0.1; done"
+    task = subprocess.Popen(["sh", "-c", deaf], start_new_session=True)
     (home / "task").write_text(str(task.pid))
 while not (home / f"end {{sys.argv[1]}}").exists():
     time.sleep(0.05)
