@@ -11,6 +11,9 @@ from pydantic import Field
 from ae_pipelines.errors import InputError
 from ae_pipelines.options import Options
 
+VISIBLE = 0.5 / 255
+"""Differences of images with values in [0, 1]: less than this is lost when they are stored."""
+
 
 def canonical_sha256(content: Any) -> str:
     """sha256 of `content` as canonical JSON (sorted keys, no spaces)."""

@@ -5,13 +5,13 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from ae_pipelines.batches import Loader
 from ae_pipelines.loaders import batches_of_test_split
 from ae_pipelines.models import Player
 from ae_pipelines.models.method import Method, restored, restores
+from ae_pipelines.nets.resampling import without_learning
 from ae_pipelines.recipe import Recipe
 from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
@@ -62,7 +62,9 @@ def _restoration(model: Method, test: Loader) -> dict[str, float]:
         return {}
     before, after, count = 0.0, 0.0, 0
     for batch in test.epoch(0):
-        before += float(F.mse_loss(_as_large(batch.input, batch.target), batch.target)) * len(batch.rows)
+        before += float(F.mse_loss(without_learning(batch.input, batch.target.shape[1:]), batch.target)) * len(
+            batch.rows
+        )
         after += float(F.mse_loss(restored(model, batch.input), batch.target)) * len(batch.rows)
         count += len(batch.rows)
     return {
@@ -70,10 +72,3 @@ def _restoration(model: Method, test: Loader) -> dict[str, float]:
         "restored_error": after / count,
         "times_lower": before / after,
     }
-
-
-def _as_large(x: Tensor, target: Tensor) -> Tensor:
-    """x in the target's shape, without learning: by bicubic interpolation."""
-    if x.shape[2:] != target.shape[2:]:
-        x = F.interpolate(x, target.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
-    return x.expand_as(target)

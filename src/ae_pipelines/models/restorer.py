@@ -7,14 +7,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ae_pipelines.batches import Batch
-from ae_pipelines.contract import Task
+from ae_pipelines.contract import VISIBLE, Task
 from ae_pipelines.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
 from ae_pipelines.models.method import Method
+from ae_pipelines.nets.resampling import without_learning
 from ae_pipelines.nets.unet import UNet
 
-VISIBLE = 0.5 / 255
-"""Less than this is lost when an image is stored."""
 PLACES_WEIGHT = 0.01
 """Of the cross-entropy of places (nats) beside the squared error, which for marks and holes is as small."""
 
@@ -71,9 +70,7 @@ class Restorer(Method):
 
     def unchanged(self, x: Tensor) -> Tensor:
         """x in the shape of clean images, without learning."""
-        if self._enlarge != 1:
-            x = F.interpolate(x, scale_factor=self._enlarge, mode="bicubic", align_corners=False).clamp(0, 1)
-        return x.expand(-1, self._channels, -1, -1)
+        return without_learning(x, (self._channels, *(self._enlarge * side for side in x.shape[2:])))
 
     def phases(self) -> list[Phase]:
         return [Phase("fit", [Player("restorer", list(self.parameters()), self.terms)])]

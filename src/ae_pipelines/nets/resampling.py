@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 Size = tuple[int, int]
 """(height, width)"""
@@ -18,6 +19,14 @@ Upsample = Literal["transposed", "nearest", "bilinear", "pixel_shuffle", "max_un
 def convolution(inputs: int, outputs: int, *, bias: bool = True, stride: int = 1) -> nn.Conv2d:
     """3 × 3, and of the same height and width unless `stride` is 2."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=bias)
+
+
+def without_learning(x: Tensor, shape: tuple[int, ...], mode: str = "bicubic") -> Tensor:
+    """Samples x (batch, ...) in another shape (without batch): images are interpolated, in [0, 1] then, where height or
+    width differ, and one channel is repeated."""
+    if x.shape[2:] != shape[1:]:
+        x = F.interpolate(x, shape[1:], mode=mode, align_corners=False).clamp(0, 1)
+    return x.expand(-1, *shape)
 
 
 def _stride(inputs: int, outputs: int, bias: bool) -> list[nn.Module]:

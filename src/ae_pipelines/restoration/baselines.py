@@ -8,9 +8,10 @@ from math import inf
 import numpy as np
 import torch
 from scipy import ndimage
-from torch.nn import functional as F
 
+from ae_pipelines.contract import VISIBLE
 from ae_pipelines.corruptions.greyscale import LUMA
+from ae_pipelines.nets.resampling import without_learning
 from ae_pipelines.samples import Samples
 from ae_pipelines.trained import TrainedModel
 
@@ -31,8 +32,6 @@ class Baseline:
 
 BLUR = np.array([[1, 2, 1], [2, 6, 2], [1, 2, 1]], np.float32) / 18
 BIHARMONIC_PIXELS = 64 * 64
-VISIBLE = 0.5 / 255
-"""Less than this is lost when an image is stored."""
 ROWS_FOR_MEAN = 2000
 
 
@@ -108,9 +107,8 @@ def biharmonic(x: np.ndarray, clean: np.ndarray | None, fill: float) -> np.ndarr
 def _shaped(x: np.ndarray, mode: str, times: int, channels: int) -> np.ndarray:
     """Enlarged, the one channel repeated, in [0, 1]."""
     image = torch.from_numpy(np.ascontiguousarray(x, np.float32))[None]
-    if times > 1:
-        image = F.interpolate(image, scale_factor=times, mode=mode, align_corners=False)
-    return image[0].expand(channels, -1, -1).clamp(0, 1).numpy()
+    shape = (channels, *(times * side for side in x.shape[1:]))
+    return without_learning(image, shape, mode)[0].clamp(0, 1).numpy()
 
 
 def _mean_tint(samples: Samples) -> np.ndarray:

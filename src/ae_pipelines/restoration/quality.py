@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import ndimage
 
+from ae_pipelines.contract import VISIBLE
+
 CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 """Cb and Cr of red, green and blue (ITU-T T.871, section 7, without the offset)."""
-CHANGED = 0.5 / 255
-"""Less than this is lost when an image is written."""
 
 WINDOW = 11
 """Pixels, of SSIM; its weights are a Gaussian of standard deviation 1.5."""
@@ -47,7 +47,7 @@ def chroma_error(image: np.ndarray, clean: np.ndarray) -> float:
 def by_place(image: np.ndarray, clean: np.ndarray, corrupted: np.ndarray) -> dict[str, float]:
     """Squared error inside, where `corrupted` differs from `clean`, and outside; each a sum divided by the number of
     all values, so that both together are the mean squared error."""
-    changed = (np.abs(corrupted - clean) > CHANGED).any(axis=0)
+    changed = (np.abs(corrupted - clean) > VISIBLE).any(axis=0)
     squared = (image - clean) ** 2
     return {
         "inside_error": float(np.sum(squared * changed) / squared.size),
