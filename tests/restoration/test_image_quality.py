@@ -1,5 +1,3 @@
-from time import process_time
-
 import numpy as np
 import pytest
 import torch
@@ -27,24 +25,11 @@ def test_psnr_and_ssim_equal_scikit_images():
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 9), (3, 8, 8), (1, 10, 11), (3, 12, 11), (3, 40, 33)])
-def test_ssim_is_that_of_the_losses_in_strips_or_not(shape, monkeypatch):
+def test_ssim_is_that_of_the_losses(shape):
     x = random.random(shape, np.float32)
     y = np.clip(x + 0.2 * random.standard_normal(shape).astype(np.float32), 0, 1)
     expected = structural_similarity_of_losses(*(torch.from_numpy(values)[None] for values in (x, y))).mean().item()
-    for strip in (1, 7, 256):
-        monkeypatch.setattr(quality, "STRIP", strip)
-        assert quality.ssim(x, y) == pytest.approx(expected, abs=1e-5)
-
-
-def test_ssim_of_large_images_does_not_take_the_cube_of_their_side():
-    x = random.random((1, 2000, 2000), np.float32)
-    whole = torch.from_numpy(x)[None]
-    seconds = []
-    for measured in (lambda: quality.ssim(x, x), lambda: structural_similarity_of_losses(whole, whole).mean().item()):
-        start = process_time()
-        assert measured() == pytest.approx(1)
-        seconds.append(process_time() - start)
-    assert seconds[0] < seconds[1] / 2, "of the product with banded matrices"
+    assert quality.ssim(x, y) == pytest.approx(expected, abs=1e-5)
 
 
 def test_grey_has_no_chroma_so_a_wrong_brightness_is_no_error_of_colour():
