@@ -4,12 +4,11 @@ Each recipe is one `kedro run`, trained on one thread; all are judged by the sam
 in --folder and is not run again.
 """
 
-import argparse
 import os
 import shutil
 from pathlib import Path
 
-from kedro_runs import metrics, once
+from kedro_runs import metrics, once, recipes_and_folder
 from paired import write_table
 
 RECIPES = ("cvae", "cgan", "dcgan", "gan", "vae", "dense")
@@ -46,8 +45,4 @@ def main(recipes: list[str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="where runs are kept")
-    parser.add_argument("--recipes", nargs="*", default=RECIPES)
-    arguments = parser.parse_args()
-    main(arguments.recipes, arguments.folder.resolve())
+    main(*recipes_and_folder(__doc__, RECIPES))

@@ -1,13 +1,24 @@
 """What users run, in folders of its own, once."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
+
+
+def recipes_and_folder(what: str, recipes: Sequence[str]) -> tuple[list[str], Path]:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=what.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True, help="where runs are kept")
+    parser.add_argument("--recipes", nargs="*", default=recipes)
+    arguments = parser.parse_args()
+    return list(arguments.recipes), arguments.folder.resolve()
 
 
 def once(data: Path, pipelines: str, params: str) -> float:

@@ -4,13 +4,12 @@ Each recipe is one `kedro run`, trained on one thread; the one for colours takes
 in --folder and is not run again. Made samples are judged by the encoder and classifier of the recipe `dense`.
 """
 
-import argparse
 import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from kedro_runs import PROJECT, metrics, once
+from kedro_runs import PROJECT, metrics, once, recipes_and_folder
 from paired import write_table
 from PIL import Image
 from scipy.linalg import sqrtm
@@ -130,8 +129,4 @@ def main(recipes: list[str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="where runs are kept")
-    parser.add_argument("--recipes", nargs="*", default=RECIPES)
-    arguments = parser.parse_args()
-    main(arguments.recipes, arguments.folder.resolve())
+    main(*recipes_and_folder(__doc__, RECIPES))

@@ -5,13 +5,12 @@ bfloat16, and measured on 2,000 test images beside what needs no training. What 
 not run again.
 """
 
-import argparse
 import os
 import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from kedro_runs import metrics, once
+from kedro_runs import metrics, once, recipes_and_folder
 from paired import write_table
 
 RECIPES = ("denoise_photos", "enlarge_photos", "colour_photos", "unmark_photos", "fill_photos")
@@ -56,8 +55,4 @@ def main(recipes: list[str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="where runs are kept")
-    parser.add_argument("--recipes", nargs="*", default=RECIPES)
-    arguments = parser.parse_args()
-    main(arguments.recipes, arguments.folder.resolve())
+    main(*recipes_and_folder(__doc__, RECIPES))
