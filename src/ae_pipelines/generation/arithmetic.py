@@ -68,13 +68,12 @@ def _one_label_made_another(
     if len(labels) < 2:
         raise CannotShow("latent arithmetic needs ids: give generate.add, generate.subtract and generate.to")
     shown = encoded.rows[encoded.test & (encoded.labels == labels[1])][:SHOWN]
-    ids = generator.samples.index["sample_id"].to_numpy()[shown]
-    return (labels[0],), (labels[1],), tuple(ids) or (labels[1],)
+    return (labels[0],), (labels[1],), tuple(generator.ids[shown]) or (labels[1],)
 
 
 def _latents(generator: Generator, encoded: Encoded, name: str, mean: bool) -> np.ndarray:
     """(n, d) of a sample's id, or of all encoded train samples with a label, or the mean of these."""
-    row = pd.Index(generator.samples.index["sample_id"]).get_indexer([name])
+    row = generator.ids.get_indexer(pd.Index([name]))
     if row[0] >= 0:
         return generator.real_latents(row)
     found = encoded.vectors[~encoded.test & (encoded.labels == name)]

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 
 from ae_pipelines.errors import InputError
 from ae_pipelines.generation import prior
@@ -77,6 +78,11 @@ class Generator:
         without labels, and decoded so; a generator without an encoder has never made a sample without a label."""
         return self.classes[0] if self.classes and self.encoded is None else None
 
+    @cached_property
+    def ids(self) -> pd.Index:
+        """`sample_id` of each sample of the store, to find positions by."""
+        return pd.Index(self.samples.index["sample_id"])
+
     def random(self) -> np.random.Generator:
         """The same numbers for each who asks."""
         return np.random.default_rng(self.options.seed)
@@ -92,20 +98,13 @@ class Generator:
     def decode(self, z: np.ndarray, labels: list[str | None] | None = None) -> np.ndarray:
         """Samples (n, *shape), float32 (images in [0, 1]), of latents (n, d); of no class, or of these."""
         labels = [self.told] * len(z) if labels is None else labels
-        conditional = self.trained.module.conditional
-        return np.concatenate(
-            [
-                self.trained.decode(z[start : start + ROWS_PER_PASS], labels[start : start + ROWS_PER_PASS])
-                if conditional
-                else self.trained.decode(z[start : start + ROWS_PER_PASS])
-                for start in range(0, len(z), ROWS_PER_PASS)
-            ]
-        )
+        told = self.trained.module.conditional
+        return np.concatenate([self.trained.decode(z[part], labels[part] if told else None) for part in _passes(z)])
 
     def made(self, z: np.ndarray, labels: list[str | None]) -> Iterator[np.ndarray]:
         """Samples of latents (n, d), of these classes, as a store keeps them, some at a time."""
-        for start, end in pairwise([*range(0, len(z), ROWS_PER_PASS), len(z)]):
-            yield self.as_stored(self.decode(z[start:end], labels[start:end]))
+        for part in _passes(z):
+            yield self.as_stored(self.decode(z[part], labels[part]))
 
     def as_stored(self, made: np.ndarray) -> np.ndarray:
         """Made samples (n, *shape) as a store keeps them: images as uint8."""
@@ -175,6 +174,10 @@ def _encoded(trained: TrainedModel, samples: Samples, seed: int) -> Encoded:
     rows = np.concatenate(list(parts.values()))
     labels = samples.index["label"].fillna("").to_numpy(dtype=str)
     test = np.arange(len(rows)) >= len(parts["train"])
-    parts_of_rows = np.split(rows, range(ROWS_PER_PASS, len(rows), ROWS_PER_PASS))
-    vectors = np.concatenate([trained.encode(samples.take(part)) for part in parts_of_rows])
+    vectors = np.concatenate([trained.encode(samples.take(rows[part])) for part in _passes(rows)])
     return Encoded(rows, vectors, test, labels[rows])
+
+
+def _passes(rows: np.ndarray) -> list[slice]:
+    """Some at a time."""
+    return [slice(start, start + ROWS_PER_PASS) for start in range(0, len(rows), ROWS_PER_PASS)]

@@ -71,12 +71,12 @@ def _ends(generator: Generator) -> Ends:
     if generator.encoded is None:
         told = f" of class {generator.told}" if generator.told else ""
         return Ends(generator.draw(2)[0], (f"a draw{told}", f"another draw{told}"), None)
-    index = generator.samples.index
-    ids = pd.Index(index["sample_id"])
-    rows = ids.get_indexer(list(generator.options.between)) if generator.options.between else _random_pair(generator)
-    labels = index["label"].fillna("").to_numpy(dtype=str)[rows]
+    ids, labels = generator.ids, generator.samples.index["label"].fillna("").to_numpy(dtype=str)
+    rows = (
+        ids.get_indexer(pd.Index(generator.options.between)) if generator.options.between else _random_pair(generator)
+    )
     first, second = (
-        f"{ids[row]} ({label})" if label else str(ids[row]) for row, label in zip(rows, labels, strict=True)
+        f"{ids[row]} ({label})" if label else str(ids[row]) for row, label in zip(rows, labels[rows], strict=True)
     )
     return Ends(generator.real_latents(rows), (first, second), generator.real(rows))
 
