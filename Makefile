@@ -48,8 +48,8 @@ serve: $(INSTALLED)  ## answer raw samples over HTTP by the registered models (S
 		--env-manager=local --host=127.0.0.1 --port=$(SERVE_PORT)
 
 airflow: $(INSTALLED) $(AIRFLOW)/venv/.installed  ## run the DAGs of conf/airflow/airflow.yml in a local Airflow
-	@$(BIN)/python -m ae_pipelines.airflow --dags=$(AIRFLOW)/dags
-	@$(BIN)/python -m ae_pipelines.airflow.local --home=$(AIRFLOW) --port=$(AIRFLOW_PORT)
+	@$(BIN)/python -m ae_pipelines.project.airflow --dags=$(AIRFLOW)/dags
+	@$(BIN)/python -m ae_pipelines.project.airflow.local --home=$(AIRFLOW) --port=$(AIRFLOW_PORT)
 
 lock: $(INSTALLED)  ## write requirements.lock from what is installed
 	@{ head -n 1 requirements.lock; $(BIN)/python -m pip list --disable-pip-version-check --format=freeze --exclude=pip --exclude-editable 2>/dev/null | sed 's/+cpu//'; } > requirements.new

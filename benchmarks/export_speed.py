@@ -13,13 +13,14 @@ from pathlib import Path
 import torch
 from paired import mnist_like, ratios, write_table
 
-from ae_pipelines import export, latents
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.ingest import write_store
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
-from ae_pipelines.source import Block
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.latents import file as latents
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training import embedding as export
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 SPEC = SampleSpec(shape=(1, 28, 28), dtype="uint8")
 NETS = {

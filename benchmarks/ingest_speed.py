@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from paired import write_table
 from PIL import Image
 
-from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.digits import Digits
 from ae_pipelines.io.sources.image_parquet import ImageParquet, ImageParquetOptions
+from ae_pipelines.samples.ingest import write_store
 
 PROJECT = Path(__file__).parents[1]
 LEAST = 5000

@@ -9,12 +9,12 @@ import torch
 from paired import mnist_like, write_table
 from training_speed import MODELS, SPEC, plain, step
 
-from ae_pipelines import progress
-from ae_pipelines.batches import Batches, Finish
-from ae_pipelines.contract import Task
+from ae_pipelines.base import progress
 from ae_pipelines.models import ModelChoice
-from ae_pipelines.recipe import TrainOptions
-from ae_pipelines.training import fit
+from ae_pipelines.models.contract import Task
+from ae_pipelines.training.batches import Batches, Finish
+from ae_pipelines.training.loop import fit
+from ae_pipelines.training.recipe import TrainOptions
 
 EPOCHS = 4
 

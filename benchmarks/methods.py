@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.linalg import sqrtm
 
 from ae_pipelines.io.skops_model import SkopsDataset
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.training.trained import TrainedModel
 
 PICTURES = PROJECT / "docs/images/methods"
 RECIPES = [path.stem for path in (PROJECT / "conf/base/parameters/recipes").glob("*.yml")]

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ae_pipelines import latents
 from ae_pipelines.downstream import classification, clustering
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.downstream.nearest import Index
-from ae_pipelines.latents import LatentBlock, LatentsFile, LatentStream
+from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentStream
 
 GROUPS, SIZE, QUERIES = 10, 32, 1000
 MOST_BYTES = 1.5e9

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from paired import write_table
 
-from ae_pipelines.fetch import public_set
 from ae_pipelines.io.sources.idx import IdxFolder
+from ae_pipelines.samples.fetch import public_set
 
 PROJECT = Path(__file__).parents[1]
 KEPT_BACK = 10_000

@@ -18,15 +18,16 @@ import numpy as np
 import torch
 from paired import ratios, write_table
 
-from ae_pipelines.batches import Batch, Batches, Finish, Loader, StreamedBatches
-from ae_pipelines.contract import Task
-from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.array import ArrayFile, ArrayOptions
 from ae_pipelines.io.sources.digits import Digits
 from ae_pipelines.models import ModelChoice
-from ae_pipelines.recipe import TrainOptions
-from ae_pipelines.samples import Samples
-from ae_pipelines.training import fit
+from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.contract import Task
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.batches import Batches, Finish, StreamedBatches
+from ae_pipelines.training.loop import fit
+from ae_pipelines.training.recipe import TrainOptions
 
 PROJECT = Path(__file__).parents[1]
 NET = {"kind": "dense", "widths": [512, 128]}
@@ -53,10 +54,11 @@ def write_array(path: Path, rows: int) -> None:
 EXPORT = f"""
 import sys
 from pathlib import Path
-from ae_pipelines import export, latents
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.latents import file as latents
+from ae_pipelines.training import embedding as export
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.trained import TrainedModel
 
 samples = Samples(Path(sys.argv[1]))
 recipe = Recipe.model_validate({{"model": {{"kind": "autoencoder", "net": {NET}}}}})

@@ -19,12 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from ae_pipelines.checkpoints import CheckpointFile
-from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.digits import Digits
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
-from ae_pipelines.training import train
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
 
 RECIPE = {
     "model": {"kind": "autoencoder", "latent_size": 8, "net": {"kind": "conv", "channels": [8, 16], "norm": "batch"}},

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from paired import write_table
 
-from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.idx import IdxFolder
 from ae_pipelines.models.siamese import one_shot, verification
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
-from ae_pipelines.source import Block
-from ae_pipelines.trained import TrainedModel
-from ae_pipelines.training import train
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 NET, LATENT_SIZE, UNSEEN = {"kind": "conv", "channels": [32, 64]}, 16, 3
 FEW = 300

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from paired import mnist_like, write_table
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.evaluation import evaluate
-from ae_pipelines.ingest import write_store
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
-from ae_pipelines.source import Block
-from ae_pipelines.training import train
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.evaluation import evaluate
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
 
 EPOCHS = 10
 NETS = {

@@ -1,7 +1,7 @@
 """Our training loop against the floor and against a tutorial's loop.
 
 FLOOR is forward, backward and fused Adam, eager and float32, on one batch that is already in memory. Ours
-is `ae_pipelines.training.fit` as pipelines call it: gather, cast, schedule, checks and history included.
+is `ae_pipelines.training.loop.fit` as pipelines call it: gather, cast, schedule, checks and history included.
 Denormal numbers are switched off for every arm, so what ours gains by dropping them in later epochs is not
 in these ratios; `late_epochs.py` shows it.
 """
@@ -15,12 +15,13 @@ from paired import mnist_like, ratios, write_table
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from ae_pipelines.batches import Batches, Finish
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.corruptions import one_after_another
 from ae_pipelines.models import ModelChoice
-from ae_pipelines.recipe import Recipe, TrainOptions
-from ae_pipelines.training import fit
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.corruptions import one_after_another
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.batches import Batches, Finish
+from ae_pipelines.training.loop import fit
+from ae_pipelines.training.recipe import Recipe, TrainOptions
 
 MODELS = {
     # name: net, latent size, batch size, steps in a turn, gates: ours ÷ floor, tutorial ÷ ours

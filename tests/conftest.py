@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from ae_pipelines import export, latents
-from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.digits import Digits
-from ae_pipelines.latents import Latents
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
-from ae_pipelines.training import train
+from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training import embedding as export
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

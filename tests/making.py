@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import Unusable
+from ae_pipelines.base.errors import Unusable
 from ae_pipelines.io.sources.idx import IdxFolder
-from ae_pipelines.source import Block, Encoded
+from ae_pipelines.samples.source import Block, Encoded
+from ae_pipelines.samples.spec import SampleSpec
 
 PROJECT = Path(__file__).parents[1]
 
@@ -38,7 +38,7 @@ def batch_of(x, layout=None):
     """A batch whose samples are x (batch, ...), uncorrupted."""
     import torch
 
-    from ae_pipelines.batches import Batch
+    from ae_pipelines.models.batch import Batch
 
     return Batch(x, x.detach(), torch.arange(len(x)), layout=layout)
 

@@ -8,7 +8,8 @@ from making import PROJECT
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_notebook_runs_and_defines_nothing(path, digits, trained, tmp_path, monkeypatch):
-    from ae_pipelines import export, latents
+    from ae_pipelines.latents import file as latents
+    from ae_pipelines.training import embedding as export
 
     data = tmp_path / "data"
     (tmp_path / "notebooks").mkdir()

@@ -2,8 +2,8 @@
 
 import warnings
 
-from ae_pipelines.configuration import ConfigLoader, Context
-from ae_pipelines.hooks import CheckHook, LockHook, TrackingHook
+from ae_pipelines.project.configuration import ConfigLoader, Context
+from ae_pipelines.project.hooks import CheckHook, LockHook, TrackingHook
 
 # Kedro 1.7 calls this deprecated function of omegaconf; nothing a user can do about it.
 warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.classifiers import CLASSIFIERS
-from ae_pipelines.errors import InputError
 from ae_pipelines.io.skops_model import SkopsDataset
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 POINTS, CLASSES = make_blobs(240, 5, centers=4, cluster_std=0.5, random_state=3)
 VECTORS, UNSEEN = POINTS[:180].astype(np.float32), POINTS[180:].astype(np.float32)

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clusterers import CLUSTERERS
 from ae_pipelines.downstream.clustering import ClusterOptions
-from ae_pipelines.errors import InputError
 from ae_pipelines.io.skops_model import SkopsDataset
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 POINTS, BLOBS = make_blobs(360, 5, centers=4, cluster_std=0.4, center_box=(-20, 20), random_state=1)
 FINDERS = [kind for kind in CLUSTERERS.kinds() if CLUSTERERS.maker(kind).finds_number]

@@ -5,9 +5,9 @@ import re
 import pytest
 import torch
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.corruptions import CORRUPTIONS, CorruptionChoice, corrupted_spec, one_after_another
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models.corruptions import CORRUPTIONS, CorruptionChoice, corrupted_spec, one_after_another
+from ae_pipelines.samples.spec import SampleSpec
 
 NOTHING = {
     "gaussian_noise": {"noise_level": 0},

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import detection
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.downstream.detectors import DETECTORS
-from ae_pipelines.errors import InputError
 from ae_pipelines.io.skops_model import SkopsDataset
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 ROWS = 900
 ODD = np.arange(ROWS) % 9 == 0

@@ -7,17 +7,19 @@ import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
 
-from ae_pipelines.batches import Batch, Batches, Finish
-from ae_pipelines.checkpoints import CheckpointFile
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.corruptions import CORRUPTIONS, CorruptionChoice
-from ae_pipelines.losses import LOSSES
 from ae_pipelines.models import MODELS, ModelChoice, moving
-from ae_pipelines.nets import NETS
-from ae_pipelines.penalties import PENALTIES
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.trained import TrainedModel
-from ae_pipelines.training import train
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.corruptions import CORRUPTIONS, CorruptionChoice
+from ae_pipelines.models.losses import LOSSES
+from ae_pipelines.models.nets import NETS
+from ae_pipelines.models.penalties import PENALTIES
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.batches import Batches, Finish
+from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 SPEC = SampleSpec(shape=(1, 9, 7), dtype="uint8")
 TASK = Task.plain(SPEC, classes=("a", "b", "c"))

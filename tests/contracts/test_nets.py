@@ -5,11 +5,11 @@ from typing import get_args
 import pytest
 import torch
 
-from ae_pipelines.errors import InputError
-from ae_pipelines.nets import NETS, NetChoice
-from ae_pipelines.nets.activations import Activation
-from ae_pipelines.nets.norms import Norm
-from ae_pipelines.nets.resampling import Downsample, Upsample
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models.nets import NETS, NetChoice
+from ae_pipelines.models.nets.activations import Activation
+from ae_pipelines.models.nets.norms import Norm
+from ae_pipelines.models.nets.resampling import Downsample, Upsample
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (1, 8, 8), (1, 7, 5), (4, 13, 1), (2, 1, 1), (3, 30, 17)]
 

@@ -5,7 +5,7 @@ import torch
 from making import batch_of
 from torch import nn
 
-from ae_pipelines.penalties import PENALTIES, PenaltyChoice
+from ae_pipelines.models.penalties import PENALTIES, PenaltyChoice
 
 X = torch.rand(12, 2, 8, 6, generator=torch.Generator().manual_seed(0))
 

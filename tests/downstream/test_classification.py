@@ -8,15 +8,15 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ae_pipelines import latents as latents_file
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import calibration, classification, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.classifiers.knn import NearestNeighbours
 from ae_pipelines.downstream.classifiers.label_spreading import LabelSpreading
 from ae_pipelines.downstream.classifiers.references import References
 from ae_pipelines.downstream.graph import affinity
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import LatentBlock, Latents, LatentStream
+from ae_pipelines.latents import file as latents_file
+from ae_pipelines.latents.file import LatentBlock, Latents, LatentStream
 
 POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)
 SPLITS = np.array(["train", "train", "test"] * 100)

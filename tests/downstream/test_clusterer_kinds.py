@@ -5,11 +5,11 @@ from sklearn import datasets
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.clusterers import CLUSTERERS, gaussian_mixture, kmeans, spectral_knn
 from ae_pipelines.downstream.clusterers.by_neighbours import ByNeighbours, grouping
 from ae_pipelines.downstream.clustering import matched_accuracy
 from ae_pipelines.downstream.graph import affinity
-from ae_pipelines.errors import InputError
 
 MOONS, HALVES = datasets.make_moons(600, noise=0.04, random_state=0)
 MOONS = MOONS.astype(np.float32)

@@ -6,11 +6,11 @@ import pytest
 from making import ArraySource, images
 from sklearn.datasets import make_blobs
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clustering import ClusterOptions
-from ae_pipelines.errors import InputError
-from ae_pipelines.ingest import write_store
-from ae_pipelines.latents import LatentBlock, Latents, LatentsFile, LatentStream, write
+from ae_pipelines.latents.file import LatentBlock, Latents, LatentsFile, LatentStream, write
+from ae_pipelines.samples.ingest import write_store
 
 POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)
 

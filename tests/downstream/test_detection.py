@@ -6,12 +6,12 @@ import pytest
 from making import ArraySource, images
 from sklearn.metrics import roc_auc_score
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import detection
 from ae_pipelines.downstream.detection import DetectOptions
-from ae_pipelines.errors import InputError
-from ae_pipelines.ingest import write_store
-from ae_pipelines.latents import Latents
-from ae_pipelines.recipe import Recipe
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.training.recipe import Recipe
 
 
 def latents(vectors, seen=None, splits=None, labels=None, normal=(), **columns):

@@ -10,11 +10,11 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions, compare, drift_metrics, refuse_drift
 from ae_pipelines.downstream.on_latents import EncodedBy
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 OPTIONS = DriftOptions()
 WITHOUT_FLOOR = DriftOptions(smallest_effect=0)

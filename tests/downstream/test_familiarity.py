@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import familiarity
 from ae_pipelines.downstream.familiarity import ErrorRange, RecogniseOptions
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 
 def latents(errors=None, seen=None, splits=None):

@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_classification
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification, few_labels
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.few_labels import balanced_draw
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 POINTS, CLASSES = make_classification(
     1200, 5, n_informative=3, n_redundant=0, n_classes=3, class_sep=0.8, n_clusters_per_class=1, random_state=1

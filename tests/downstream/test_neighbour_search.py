@@ -6,14 +6,14 @@ from PIL import Image
 from sklearn.datasets import make_blobs
 from sklearn.neighbors import NearestNeighbors
 
-from ae_pipelines import new_image
-from ae_pipelines.contract import SampleSpec
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import search
 from ae_pipelines.downstream.search import SearchOptions
-from ae_pipelines.errors import InputError
-from ae_pipelines.images import ImageDecoder, ImageOptions
-from ae_pipelines.ingest import write_store
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples import new_image
+from ae_pipelines.samples.images import ImageDecoder, ImageOptions
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.spec import SampleSpec
 
 POINTS, GROUPS = make_blobs(600, 6, centers=3, cluster_std=0.5, random_state=0)
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from making import ArraySource, images
 
-from ae_pipelines.checkpoints import CheckpointFile
-from ae_pipelines.contract import Task
 from ae_pipelines.generation import judge as judges
 from ae_pipelines.generation.generator import CannotShow, Generator, prepared
 from ae_pipelines.generation.options import GenerateOptions
-from ae_pipelines.ingest import write_store
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.models.contract import Task
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 OPTIONS = GenerateOptions.model_validate(
     {"judged": 300, "judge": {"steps": 100, "channels": [8, 16], "threads": 1, "learning_rate": 1e-2}}

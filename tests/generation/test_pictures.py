@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.generation import generator as generators
 from ae_pipelines.generation.arithmetic import arithmetic, changed
 from ae_pipelines.generation.gaps import gaps
@@ -13,8 +13,8 @@ from ae_pipelines.generation.interpolation import interpolation
 from ae_pipelines.generation.manifold import manifold
 from ae_pipelines.generation.options import GenerateOptions
 from ae_pipelines.generation.traversal import traversal
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.training import train
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
 
 NET = {"kind": "dense", "widths": [32]}
 MODELS = {
@@ -27,7 +27,7 @@ MODELS = {
 @pytest.fixture(scope="module")
 def made_by(digits, tmp_path_factory):
     """A prepared generator of one of the models above, with options."""
-    from ae_pipelines.checkpoints import CheckpointFile
+    from ae_pipelines.training.checkpoints import CheckpointFile
 
     trained = {}
 

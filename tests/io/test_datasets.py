@@ -20,14 +20,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ae_pipelines.ingest import Ingest, IngestOptions
 from ae_pipelines.io.atomic_datasets import JSONDataset, MatplotlibDataset, ParquetDataset
 from ae_pipelines.io.latents import LatentsDataset
 from ae_pipelines.io.sample_store import SampleStoreDataset
 from ae_pipelines.io.skops_model import SkopsDataset
 from ae_pipelines.io.trained_model import TrainedModelDataset
-from ae_pipelines.latents import LatentBlock, LatentStream
-from ae_pipelines.training import train
+from ae_pipelines.latents.file import LatentBlock, LatentStream
+from ae_pipelines.samples.ingest import Ingest, IngestOptions
+from ae_pipelines.training.loop import train
 
 
 def figure(value):

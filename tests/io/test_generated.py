@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.generation.generated import Generated
 from ae_pipelines.io.generated import FRAME_MILLISECONDS, AnimationDataset, GeneratedDataset
 

@@ -3,9 +3,10 @@ import torch
 from making import batch_of
 from torch.nn import functional as F
 
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
+from ae_pipelines.models.contract import Task
+from ae_pipelines.samples.spec import SampleSpec
 
 IMAGES = Task.plain(SampleSpec(shape=(1, 8, 8), dtype="uint8"))
 

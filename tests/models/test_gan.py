@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from ae_pipelines.batches import Batch
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
+from ae_pipelines.samples.spec import SampleSpec
 
 SPEC = SampleSpec(shape=(1, 8, 8), dtype="uint8")
 TASK = Task.plain(SPEC, classes=("a", "b", "c"))

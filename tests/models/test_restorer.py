@@ -5,14 +5,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ae_pipelines.batches import Batch
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.corruptions import CorruptionChoice
-from ae_pipelines.errors import InputError
-from ae_pipelines.evaluation import evaluate
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.training import train
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.corruptions import CorruptionChoice
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.evaluation import evaluate
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
 
 COLOUR = SampleSpec(shape=(3, 12, 8), dtype="uint8")
 

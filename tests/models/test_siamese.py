@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from ae_pipelines.batches import Batch, Batches, Finish
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
 from ae_pipelines.models.siamese import contrastive_loss, one_shot, triplet_loss, verification
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.batches import Batches, Finish
 
 SPEC = SampleSpec(shape=(1, 4, 4), dtype="uint8")
 TASK = Task.plain(SPEC, classes=("a", "b", "c", "d"))

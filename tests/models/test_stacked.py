@@ -3,13 +3,14 @@ import itertools
 import pytest
 import torch
 
-from ae_pipelines.batches import Batch
-from ae_pipelines.checkpoints import CheckpointFile
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.training import train
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
 
 SPEC = SampleSpec(shape=(1, 8, 8), dtype="uint8")
 

@@ -5,13 +5,15 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from ae_pipelines.batches import Batch, Batches, Finish
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
 from ae_pipelines.models.vae import kl_to_standard_normal
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.training import train
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.batches import Batches, Finish
+from ae_pipelines.training.loop import train
+from ae_pipelines.training.recipe import Recipe
 
 IMAGES = Task.plain(SampleSpec(shape=(1, 4, 4), dtype="uint8"), classes=("a", "b", "c"))
 VECTORS = Task.plain(SampleSpec(shape=(3,), dtype="float32"))

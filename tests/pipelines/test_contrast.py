@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 
 STAGES = ("ingest", "fit", "embed", "classify")
 SMALL = {"draws": 1, "steps": 60, "channels": [8, 16], "threads": 1}

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from making import ArraySource
 
-from ae_pipelines import latents
-from ae_pipelines.errors import InputError
-from ae_pipelines.ingest import write_store
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.io.skops_model import SkopsDataset
+from ae_pipelines.latents import file as latents
+from ae_pipelines.samples.ingest import write_store
 
 ONE_CLASS = {
     "name": "dense",

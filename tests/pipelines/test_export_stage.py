@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from making import PROJECT
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.io.onnx_models import OnnxModelsDataset
-from ae_pipelines.samples import Samples
+from ae_pipelines.samples.store import Samples
 
 SMALL = {"name": "dense", "training": {"epochs": 3, "threads": 1}}
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from ae_pipelines.errors import InputError
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.training.trained import TrainedModel
 
 OTHER = {"training": {"epochs": 1, "threads": 1, "seed": 1}}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 
 PICTURES = ("new_samples", "interpolation", "manifold", "arithmetic", "traversal", "gaps")
 JUDGE = {"steps": 60, "channels": [8, 16], "threads": 1, "learning_rate": 1e-2}

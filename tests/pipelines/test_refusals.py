@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 from making import PROJECT, mnist_folder
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 
 
 def fingerprint(data):

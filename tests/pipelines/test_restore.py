@@ -11,8 +11,8 @@ from kedro.framework.startup import bootstrap_project
 from making import PROJECT
 from PIL import Image
 
-from ae_pipelines.errors import InputError
-from ae_pipelines.samples import Samples
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.samples.store import Samples
 
 QUICK = {
     "name": "denoise_photos",
@@ -145,7 +145,6 @@ def test_a_restorer_has_nothing_to_embed(run):
         run("ingest", "fit", "embed", recipe=QUICK)
 
 
-# to be appended to tests/pipelines/test_restore.py once restore_hooks.patch is in
 def test_images_that_are_not_enlarged_by_a_whole_number_are_refused_before_training(run, tmp_path):
     recipe = {
         "name": "dense",

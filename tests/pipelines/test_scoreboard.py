@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 
 QUICK = {"training": {"epochs": 1, "threads": 1}}
 ONLY = {
@@ -45,7 +45,7 @@ def test_after_a_failure_the_board_goes_on_where_it_was(run, mlflow_runs, monkey
         with pytest.raises(RuntimeError, match="no neighbours today"):
             run("scoreboard", scoreboard=only)
     assert [record.info.status for record in mlflow_runs()] == ["FAILED", "FAILED"]
-    monkeypatch.setattr("ae_pipelines.training.train", broken)
+    monkeypatch.setattr("ae_pipelines.training.loop.train", broken)
     data = run("scoreboard", scoreboard=only)
     table = pd.read_parquet(data / "08_reporting/scoreboard.parquet")
     assert set(table["task"]) == {"kmeans", "neighbours"}

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ae_pipelines import latents
-from ae_pipelines.errors import InputError
-from ae_pipelines.samples import Samples
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.latents import file as latents
+from ae_pipelines.samples.store import Samples
 
 SMALL = {"name": "dense", "loader": {"batch_size": 64}, "training": {"epochs": 20, "threads": 1}}
 

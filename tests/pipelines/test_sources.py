@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
-from ae_pipelines import latents
-from ae_pipelines.errors import InputError
-from ae_pipelines.samples import Samples
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.latents import file as latents
+from ae_pipelines.samples.store import Samples
 
 DIGITS = load_digits(n_class=3)
 IMAGES = (DIGITS.images * 15).astype(np.uint8)

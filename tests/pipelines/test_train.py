@@ -9,10 +9,10 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from making import PROJECT
 
-from ae_pipelines import latents
-from ae_pipelines.errors import InputError
-from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.latents import file as latents
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.trained import TrainedModel
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import pytest
 import torch
 from making import ArraySource, images
 
-from ae_pipelines.ingest import write_store
-from ae_pipelines.recipe import Recipe
 from ae_pipelines.restoration import restoring
 from ae_pipelines.restoration.options import RestoreOptions
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ import torch
 from making import ArraySource, images
 from torch.nn import functional as F
 
-from ae_pipelines.contract import Task
-from ae_pipelines.ingest import write_store
 from ae_pipelines.models import ModelChoice
-from ae_pipelines.recipe import Recipe
+from ae_pipelines.models.contract import Task
 from ae_pipelines.restoration import quality
 from ae_pipelines.restoration.baselines import baselines, blur, median
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 random = np.random.default_rng(0)
 

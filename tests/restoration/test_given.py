@@ -8,9 +8,9 @@ from making import ArraySource, images
 from PIL import Image, ImageCms
 from scenes import NOISE, SCENE, encoded, folder_of, parquet
 
-from ae_pipelines.errors import InputError
-from ae_pipelines.ingest import write_store
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.restoration.options import RestoreOptions
+from ae_pipelines.samples.ingest import write_store
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ae_pipelines.losses import structural_similarity as structural_similarity_of_losses
+from ae_pipelines.models.losses import structural_similarity as structural_similarity_of_losses
 from ae_pipelines.restoration import quality
 
 random = np.random.default_rng(0)

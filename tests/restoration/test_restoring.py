@@ -8,17 +8,18 @@ import pytest
 from making import ArraySource, images
 from scenes import NOISE, SCENE, folder_of
 
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.corruptions import CorruptionChoice
-from ae_pipelines.errors import InputError
-from ae_pipelines.ingest import write_store
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.corruptions import CorruptionChoice
 from ae_pipelines.pipelines.restore import nodes
 from ae_pipelines.plots import restored as plots
-from ae_pipelines.recipe import Recipe
 from ae_pipelines.restoration import restoring
 from ae_pipelines.restoration.baselines import Baseline
 from ae_pipelines.restoration.options import RestoreOptions
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 PATCHES = {"kind": "patches", "size": 0.3}
 LARGE = np.kron(SCENE, np.ones((10, 10, 1), np.uint8))

@@ -10,7 +10,7 @@ from kedro.io import DatasetError
 from mlflow import MlflowClient
 from scoring.places import IMAGES, KEPT_BACK, LABELS
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.promotion import PromoteOptions, objections
 from ae_pipelines.tracking.registry import ModelRegistry

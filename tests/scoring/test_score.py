@@ -8,9 +8,9 @@ import pytest
 from kedro.io import DatasetError
 from scoring.places import IMAGES, KEPT_BACK
 
-from ae_pipelines import latents
-from ae_pipelines.errors import InputError
-from ae_pipelines.samples import Samples
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.latents import file as latents
+from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.version import RegisteredModel
 
@@ -133,7 +133,7 @@ def test_rows_that_were_scored_by_a_run_that_ended_before_drift_are_judged_by_th
 def test_a_stage_that_is_tried_again_after_its_file_is_there_does_not_say_that_there_is_nothing_to_do(
     images, monkeypatch
 ):
-    from ae_pipelines import progress
+    from ae_pipelines.base import progress
 
     monkeypatch.setenv("AE_RUN", "ae_score/tonight")
     source = {"name": "array", "path": str(images.file("new", NEW)), "layout": "NHW"}
@@ -159,7 +159,7 @@ def test_a_single_row_that_is_far_off_is_scored_as_an_anomaly_not_refused(rows):
 
 
 def test_an_empty_file_in_a_folder_of_tables_hides_nothing(rows, tmp_path):
-    from ae_pipelines.errors import NothingThere
+    from ae_pipelines.base.errors import NothingThere
     from ae_pipelines.io.sources.table import Table, TableOptions
 
     folder = tmp_path / "tables"

@@ -29,22 +29,23 @@ from making import PROJECT
 from PIL import Image
 from sklearn.datasets import load_wine
 
-from ae_pipelines import export, latents
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification, clustering, detection
 from ae_pipelines.downstream.on_latents import learned_sha256
-from ae_pipelines.errors import InputError
-from ae_pipelines.ingest import write_store
 from ae_pipelines.io.sources.table import Table, TableOptions
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents import file as latents
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.standardise import Standardisation
+from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring import model, raw
 from ae_pipelines.scoring.batch import NewRows
 from ae_pipelines.scoring.scores import Batch
 from ae_pipelines.scoring.version import Fetched, RegisteredModel, Version
-from ae_pipelines.standardise import Standardisation
 from ae_pipelines.tracking import serving
 from ae_pipelines.tracking.registry import ModelRegistry
 from ae_pipelines.tracking.serving import Refusal, Served
-from ae_pipelines.training import train
+from ae_pipelines.training import embedding as export
+from ae_pipelines.training.loop import train
 
 NUMBERS = ("distance", "probability", "reconstruction_error", "anomaly_score")
 SAME = ("cluster", "predicted", "anomaly")

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.registry import Choice, Registry
 from ae_pipelines.downstream import calibration
 from ae_pipelines.downstream.calibration import Calibration, Method
 from ae_pipelines.downstream.classifiers import CLASSIFIERS, Fitted, Places, Prepared
 from ae_pipelines.downstream.on_latents import EncodedBy
-from ae_pipelines.errors import InputError, first_of
-from ae_pipelines.latents import Latents
-from ae_pipelines.registry import Choice, Registry
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
 

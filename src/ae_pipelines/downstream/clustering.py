@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from ae_pipelines.base.errors import InputError, suggestion
+from ae_pipelines.base.options import Options
+from ae_pipelines.base.registry import Choice
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Assigner, Clusterer, Grouping
 from ae_pipelines.downstream.on_latents import EncodedBy
-from ae_pipelines.errors import InputError, suggestion
-from ae_pipelines.latents import Latents
-from ae_pipelines.options import Options
-from ae_pipelines.registry import Choice
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
 

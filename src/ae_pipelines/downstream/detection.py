@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.registry import Choice
 from ae_pipelines.downstream.detectors import DETECTORS, Scorer
 from ae_pipelines.downstream.on_latents import EncodedBy
-from ae_pipelines.errors import InputError, first_of
-from ae_pipelines.latents import Latents
-from ae_pipelines.registry import Choice
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 PREFERRED = ("blurred_residual", "reconstruction_mse", "mahalanobis")
 """The first of these that the latents can serve is taken, unless told otherwise."""

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.detection import normal_rows
 from ae_pipelines.downstream.on_latents import EncodedBy
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents, column_of, vectors_of
+from ae_pipelines.latents.file import Latents, column_of, vectors_of
 
 REFERENCE_ROWS = 10_000
 HELD_OUT_ROWS = 1_000

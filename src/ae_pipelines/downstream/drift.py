@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.options import Options
 from ae_pipelines.downstream.distribution import Distribution
-from ae_pipelines.errors import InputError
-from ae_pipelines.options import Options
 
 BATCH_ROWS = 20_000
 """Of a larger batch a random sample is looked at: differences above about 0.03 are beyond chance with it."""

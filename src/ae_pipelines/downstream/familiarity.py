@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.options import Options
 from ae_pipelines.downstream.detection import calibration_rows, normal_rows
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
-from ae_pipelines.options import Options
+from ae_pipelines.latents.file import Latents
 
 LOW, HIGH = 0.001, 0.999
 """Quantiles of the errors of held-out rows that bound the training range."""

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification
 from ae_pipelines.downstream.classification import ClassifyOptions, Pool
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 
 def balanced_draw(classes: np.ndarray, count: int, seed: int) -> np.ndarray:

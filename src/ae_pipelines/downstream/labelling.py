@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.downstream.classification import Classifier, ClassifyOptions
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 CANDIDATES = 10
 """Times as many rows as are wanted are looked at, the least certain ones."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ae_pipelines.content import content_sha256
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
+from ae_pipelines.base.content import content_sha256
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.latents.file import Latents
 
 
 @dataclass(frozen=True)

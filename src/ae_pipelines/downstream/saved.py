@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from ae_pipelines import atomic
-from ae_pipelines.errors import InputError
+from ae_pipelines.base import atomic
+from ae_pipelines.base.errors import InputError
 
 TRUSTED: list[str] = [
     "ae_pipelines.downstream.detectors.gaussian.Gaussian",

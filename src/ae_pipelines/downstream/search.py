@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.options import Options
 from ae_pipelines.downstream.nearest import EXACT_ROWS, Index
-from ae_pipelines.errors import InputError, first_of
-from ae_pipelines.latents import Latents
-from ae_pipelines.options import Options
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 JUDGED_ROWS = (1_000, 10_000)
 """Neighbours are judged for at most so many test rows, the fewer the more train rows they are compared with."""
@@ -50,7 +50,7 @@ class SearchOptions(Options):
         if self.ids:
             _refuse_unknown(self.ids, pd.Index(samples.index["sample_id"]))
         if self.image is not None:
-            from ae_pipelines import new_image  # imports Pillow
+            from ae_pipelines.samples import new_image  # imports Pillow
 
             new_image.as_stored(self.image, samples.spec)
 
@@ -131,7 +131,7 @@ def _stored(name: str, row: int, samples: Samples) -> np.ndarray:
     """A query as it is stored: a sample, or an image file."""
     if row >= 0:
         return samples.take(np.array([row]))[0]
-    from ae_pipelines import new_image
+    from ae_pipelines.samples import new_image
 
     return new_image.as_stored(Path(name), samples.spec)
 

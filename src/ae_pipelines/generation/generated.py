@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from ae_pipelines import atomic
-from ae_pipelines.errors import InputError
+from ae_pipelines.base import atomic
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.generation.generator import Generator
 
 SAMPLES, TABLE = "samples.npy", "generated.parquet"

@@ -9,12 +9,12 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.generation import prior
 from ae_pipelines.generation.options import MODEL, GenerateOptions
 from ae_pipelines.generation.prior import Prior, StandardNormal
-from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.trained import TrainedModel
 
 ENCODED_ROWS = {"train": 15_000, "test": 5_000}
 """Of each split, at random; more would cost time and tell the same."""

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 import ae_pipelines
-from ae_pipelines import supervised
-from ae_pipelines.checkpoints import CheckpointFile
-from ae_pipelines.contract import canonical_sha256
-from ae_pipelines.errors import first_of
+from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.base.errors import first_of
+from ae_pipelines.comparison import supervised
+from ae_pipelines.comparison.supervised import Classifier, Supervised
 from ae_pipelines.generation.generator import CannotShow, Generator
 from ae_pipelines.generation.options import GenerateOptions
 from ae_pipelines.generation.quality import quality
-from ae_pipelines.samples import Samples
-from ae_pipelines.supervised import Classifier, Supervised
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.checkpoints import CheckpointFile
 
 log = logging.getLogger(__name__)
 

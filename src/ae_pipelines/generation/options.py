@@ -6,14 +6,14 @@ from typing import Annotated, Literal, NoReturn
 
 from pydantic import BeforeValidator, Field
 
-from ae_pipelines.contract import Contract
-from ae_pipelines.contrast import ContrastOptions
-from ae_pipelines.corruptions import corrupted_spec
-from ae_pipelines.errors import InputError, first_of
+from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.options import Options
+from ae_pipelines.comparison.contrast import ContrastOptions
 from ae_pipelines.models import MODELS
-from ae_pipelines.options import Options
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
+from ae_pipelines.models.contract import Contract
+from ae_pipelines.models.corruptions import corrupted_spec
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
 
 MODEL = Path("06_models/autoencoder")
 """Where it is in a run's data folder."""

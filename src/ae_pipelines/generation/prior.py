@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ae_pipelines import progress
+from ae_pipelines.base import progress
 from ae_pipelines.downstream.clusterers.gaussian_mixture import fitted_mixture
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from kedro_datasets.json import JSONDataset as _JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset as _MatplotlibDataset
 from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 
-from ae_pipelines import atomic
+from ae_pipelines.base import atomic
 
 
 class Atomic:

@@ -7,14 +7,14 @@ from kedro.io import DatasetError
 from ae_pipelines.io.local import LocalDataset
 
 if TYPE_CHECKING:
-    from ae_pipelines.checkpoints import CheckpointFile
+    from ae_pipelines.training.checkpoints import CheckpointFile
 
 
 class CheckpointDataset(LocalDataset):
     """One file that the training loop replaces as it goes."""
 
     def load(self) -> "CheckpointFile":
-        from ae_pipelines.checkpoints import CheckpointFile
+        from ae_pipelines.training.checkpoints import CheckpointFile
 
         return CheckpointFile(self._filepath)
 

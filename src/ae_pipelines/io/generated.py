@@ -7,7 +7,7 @@ import numpy as np
 from kedro.io import DatasetError
 from kedro_datasets._typing import ImagePreview, TablePreview
 
-from ae_pipelines import atomic
+from ae_pipelines.base import atomic
 from ae_pipelines.io.local import LocalDataset
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from kedro_datasets._typing import TablePreview
 
-from ae_pipelines import latents
 from ae_pipelines.io.local import LocalDataset
-from ae_pipelines.latents import Latents, LatentsFile, LatentStream
+from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream
 
 
 class LatentsDataset(LocalDataset):

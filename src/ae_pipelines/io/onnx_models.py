@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 from kedro_datasets._typing import JSONPreview
 
 from ae_pipelines.io.local import LocalDataset
-from ae_pipelines.onnx_export.contract import CONTRACT
+from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT
 
 if TYPE_CHECKING:
-    from ae_pipelines.onnx_export.saved import OnnxExport, OnnxModels
+    from ae_pipelines.scoring.onnx.saved import OnnxExport, OnnxModels
 
 
 class OnnxModelsDataset(LocalDataset):
     """A folder with `encoder.onnx`, `decoder.onnx`, `scorer.onnx`, as far as there are such, and `contract.json`."""
 
     def load(self) -> "OnnxModels":
-        from ae_pipelines.onnx_export.saved import OnnxModels
+        from ae_pipelines.scoring.onnx.saved import OnnxModels
 
         return OnnxModels.load(self._filepath)
 

@@ -2,9 +2,9 @@
 
 from kedro_datasets._typing import JSONPreview
 
-from ae_pipelines.ingest import Ingest
 from ae_pipelines.io.local import LocalDataset
-from ae_pipelines.samples import Samples
+from ae_pipelines.samples.ingest import Ingest
+from ae_pipelines.samples.store import Samples
 
 
 class SampleStoreDataset(LocalDataset):

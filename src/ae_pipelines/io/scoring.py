@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview, TablePreview
 
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.io.local import LocalDataset
 
 if TYPE_CHECKING:

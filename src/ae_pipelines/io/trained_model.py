@@ -7,14 +7,14 @@ from kedro_datasets._typing import JSONPreview
 from ae_pipelines.io.local import LocalDataset
 
 if TYPE_CHECKING:
-    from ae_pipelines.trained import TrainedModel
+    from ae_pipelines.training.trained import TrainedModel
 
 
 class TrainedModelDataset(LocalDataset):
     """A folder with `weights.safetensors` and `contract.json`."""
 
     def load(self) -> "TrainedModel":
-        from ae_pipelines.trained import TrainedModel
+        from ae_pipelines.training.trained import TrainedModel
 
         return TrainedModel.load(self._filepath)
 

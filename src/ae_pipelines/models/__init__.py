@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ae_pipelines.registry import Choice, Registry
+from ae_pipelines.base.registry import Choice, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ae_pipelines.batches import Batch
+    from ae_pipelines.models.batch import Batch
 
 MODELS = Registry("model", __name__)
 """Makers take a `Task` and give a `Method` (`models/method.py`)."""

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ae_pipelines.batches import Batch
-from ae_pipelines.contract import Task
-from ae_pipelines.errors import InputError
-from ae_pipelines.losses import LossChoice
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.losses import LossChoice
 from ae_pipelines.models.method import Method
-from ae_pipelines.nets import NetChoice
-from ae_pipelines.penalties import Penalty, PenaltyChoice
+from ae_pipelines.models.nets import NetChoice
+from ae_pipelines.models.penalties import Penalty, PenaltyChoice
 
 LatentActivation = Literal["none", "sigmoid", "tanh", "relu"]
 Output = Literal["sigmoid", "linear"]

@@ -5,9 +5,9 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from ae_pipelines.contract import Task
-from ae_pipelines.errors import InputError
-from ae_pipelines.nets import Net
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.nets import Net
 
 
 def refuse_without_labels(task: Task, kind: str) -> None:

@@ -7,12 +7,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ae_pipelines.batches import Batch
-from ae_pipelines.contract import Task
 from ae_pipelines.models import MODELS, Phase, Player
+from ae_pipelines.models.batch import Batch
 from ae_pipelines.models.conditions import joined, refuse_without_labels
+from ae_pipelines.models.contract import Task
 from ae_pipelines.models.method import Method, of_vectors
-from ae_pipelines.nets import NetChoice
+from ae_pipelines.models.nets import NetChoice
 
 
 @MODELS.register("gan")

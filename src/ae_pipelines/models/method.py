@@ -6,11 +6,11 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from ae_pipelines.batches import Loader
-from ae_pipelines.errors import InputError
-from ae_pipelines.layouts import LayoutOptions
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.downstream.layout import LayoutOptions
 from ae_pipelines.models import Phase
-from ae_pipelines.nets import Net, NetChoice
+from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.nets import Net, NetChoice
 
 
 class Method(nn.Module):

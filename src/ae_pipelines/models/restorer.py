@@ -6,13 +6,14 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ae_pipelines.batches import Batch
-from ae_pipelines.contract import VISIBLE, Task
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
 from ae_pipelines.models.method import Method
-from ae_pipelines.nets.resampling import without_learning
-from ae_pipelines.nets.unet import UNet
+from ae_pipelines.models.nets.resampling import without_learning
+from ae_pipelines.models.nets.unet import UNet
+from ae_pipelines.samples.spec import VISIBLE
 
 PLACES_WEIGHT = 0.01
 """Of the cross-entropy of places (nats) beside the squared error, which for marks and holes is as small."""

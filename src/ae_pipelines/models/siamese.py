@@ -8,13 +8,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ae_pipelines.batches import Batch, Loader
-from ae_pipelines.contract import Task
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
+from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.conditions import refuse_without_labels
+from ae_pipelines.models.contract import Task
 from ae_pipelines.models.method import Method, of_vectors
-from ae_pipelines.nets import NetChoice
+from ae_pipelines.models.nets import NetChoice
 
 PAIRS = 10_000
 """Of each kind (alike, different), on which verification is measured."""

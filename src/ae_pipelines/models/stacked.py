@@ -8,15 +8,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ae_pipelines.batches import Batch, Corrupt, global_generator
-from ae_pipelines.contract import SampleSpec, Task
-from ae_pipelines.corruptions import Corruption, CorruptionChoice, corrupted_spec, one_after_another
-from ae_pipelines.errors import InputError
-from ae_pipelines.losses import LossChoice
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
 from ae_pipelines.models.autoencoder import Autoencoder, LatentActivation, Output
-from ae_pipelines.nets import NetChoice
-from ae_pipelines.penalties import PenaltyChoice
+from ae_pipelines.models.batch import Batch, Corrupt, global_generator
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.corruptions import Corruption, CorruptionChoice, corrupted_spec, one_after_another
+from ae_pipelines.models.losses import LossChoice
+from ae_pipelines.models.nets import NetChoice
+from ae_pipelines.models.penalties import PenaltyChoice
+from ae_pipelines.samples.spec import SampleSpec
 
 
 @MODELS.register("stacked")

@@ -10,7 +10,7 @@ from ae_pipelines.plots.figure import new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ae_pipelines.samples import Manifest
+    from ae_pipelines.samples.store import Manifest
 
 
 def rejects_summary(manifest: "Manifest", reasons: pd.Series) -> "Figure":

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ae_pipelines.contract import VISIBLE
-from ae_pipelines.corruptions.greyscale import LUMA
-from ae_pipelines.nets.resampling import without_learning
-from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.models.corruptions.greyscale import LUMA
+from ae_pipelines.models.nets.resampling import without_learning
+from ae_pipelines.samples.spec import VISIBLE
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.trained import TrainedModel
 
 
 @dataclass(frozen=True)

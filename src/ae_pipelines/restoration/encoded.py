@@ -12,9 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ae_pipelines.errors import InputError
-from ae_pipelines.images import encoded_leaf, format_of
-from ae_pipelines.restoration.options import RestoreOptions
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.samples.images import encoded_leaf, format_of
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +33,21 @@ class Encoded:
     """What each should become, where that is given."""
 
 
-def encoded_images(place: Path, options: RestoreOptions, written: Path | None = None) -> Encoded:
-    """The images at `place`, but for those in the folder `written`; `InputError` if there are none, or if none of the
-    clean images belongs to one of them."""
+def encoded_images(
+    place: Path, *, image_column: str, clean: Path | None, limit: int | None, written: Path | None
+) -> Encoded:
+    """The first `limit` images at `place`, but for those in the folder `written`, and those in the folder `clean` that
+    belong to them; `InputError` if there are none, or if none of the clean images belongs to one of them."""
     contents: Iterator[bytes | Path]
     if place.is_dir() or _is_image(place):
-        files = list(islice(_below(place, written) if place.is_dir() else [(place.name, place)], options.limit))
+        files = list(islice(_below(place, written) if place.is_dir() else [(place.name, place)], limit))
         names, contents = [_printable(name) for name, _ in files], (path for _, path in files)
     else:
-        names, contents = _parquet(place, options.image_column, options.limit)
+        names, contents = _parquet(place, image_column, limit)
     if not names:
         raise InputError(f"restore.input: no images in {place}: give a folder, or a parquet file, with some")
-    clean = {} if options.clean is None else _by_name(names, options.clean, written)
-    return Encoded(names, contents, [clean.get(name) for name in names])
+    by_name = {} if clean is None else _by_name(names, clean, written)
+    return Encoded(names, contents, [by_name.get(name) for name in names])
 
 
 def stem(name: str) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ae_pipelines.corruptions import CorruptionChoice, one_after_another
-from ae_pipelines.errors import InputError, Unusable
-from ae_pipelines.images import Still, at_own_size
-from ae_pipelines.restoration.encoded import Encoded, encoded_images, stem
+from ae_pipelines.base.errors import InputError, Unusable
+from ae_pipelines.models.corruptions import CorruptionChoice, one_after_another
+from ae_pipelines.restoration.encoded import Encoded, stem
 from ae_pipelines.restoration.options import TEST_SAMPLES, RestoreOptions
-from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.samples.images import Still, at_own_size
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.trained import TrainedModel
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def given(options: RestoreOptions, trained: TrainedModel, samples: Samples, writ
         count = min(options.limit or TEST_SAMPLES, len(rows))
         rows = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
         return count, _test_samples(samples, rows, corruption(trained, options.seed))
-    encoded = encoded_images(options.input, options, written)
+    encoded = options.encoded_images(options.input, written)
     return len(encoded.names), _decoded(encoded, trained, options)
 
 

@@ -1,16 +1,19 @@
 """What the stage `restore` may be told; cheap to import."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ae_pipelines.contract import Task
-from ae_pipelines.errors import InputError
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.options import Options
 from ae_pipelines.models import MODELS
-from ae_pipelines.options import Options
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
+from ae_pipelines.models.contract import Task
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from ae_pipelines.restoration.encoded import Encoded
 
 TEST_SAMPLES = 1000
 """So many are restored where no images are given."""
@@ -48,9 +51,15 @@ class RestoreOptions(Options):
         if self.clean is not None and not self.clean.is_dir():
             raise InputError(f"restore.clean: no folder {self.clean}: give the one with the clean images, or leave it")
         if self.input is not None:
-            from ae_pipelines.restoration.encoded import encoded_images
+            self.encoded_images(self.input)
 
-            encoded_images(self.input, self)
+    def encoded_images(self, place: Path, written: Path | None = None) -> "Encoded":
+        """The images at `place`, but for those in the folder `written`; `InputError` if there are none."""
+        from ae_pipelines.restoration.encoded import encoded_images
+
+        return encoded_images(
+            place, image_column=self.image_column, clean=self.clean, limit=self.limit, written=written
+        )
 
     def check_recipe(self, recipe: Recipe) -> None:
         """`InputError` if a model of this recipe cannot restore anything."""

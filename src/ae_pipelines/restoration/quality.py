@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from ae_pipelines.contract import VISIBLE
-from ae_pipelines.losses import structural_similarity
+from ae_pipelines.models.losses import structural_similarity
+from ae_pipelines.samples.spec import VISIBLE
 
 CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 """Cb and Cr of red, green and blue (ITU-T T.871, section 7, without the offset)."""

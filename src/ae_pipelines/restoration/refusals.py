@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ae_pipelines.corruptions import CorruptionChoice
-from ae_pipelines.errors import InputError
-from ae_pipelines.recipe import Recipe
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models.corruptions import CorruptionChoice
 from ae_pipelines.restoration.options import RestoreOptions
-from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 
 def refuse_other_task(trained: TrainedModel, recipe: Recipe, samples: Samples) -> None:

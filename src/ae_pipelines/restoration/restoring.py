@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ae_pipelines import atomic, progress
-from ae_pipelines.errors import InputError, first_of
-from ae_pipelines.recipe import Recipe
+from ae_pipelines.base import atomic, progress
+from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.restoration import quality
 from ae_pipelines.restoration.baselines import baselines
 from ae_pipelines.restoration.given import Given, LeftOut, Source, given
@@ -21,8 +20,9 @@ from ae_pipelines.restoration.options import RestoreOptions
 from ae_pipelines.restoration.refusals import refuse_other_task, refuse_own_output
 from ae_pipelines.restoration.shown import Middle, Shown
 from ae_pipelines.restoration.written import as_written, save
-from ae_pipelines.samples import Samples
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ae_pipelines import atomic, export, progress
-from ae_pipelines.devices import in_parallel
-from ae_pipelines.latents import LatentBlock, column_of, parquet_options, regrouped
-from ae_pipelines.samples import Samples
+from ae_pipelines.base import atomic, progress
+from ae_pipelines.latents.file import LatentBlock, column_of, parquet_options, regrouped
+from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import ABOUT, Scores, run_id
 from ae_pipelines.scoring.version import RegisteredModel
+from ae_pipelines.training import embedding as export
+from ae_pipelines.training.devices import in_parallel
 
 log = logging.getLogger(__name__)
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ae_pipelines import progress
-from ae_pipelines.errors import NothingThere
-from ae_pipelines.ingest import Ingest, IngestOptions
-from ae_pipelines.samples import Samples
-from ae_pipelines.scoring.contract import BLOCK_ROWS, ScoreOptions, magnitudes
+from ae_pipelines.base import progress
+from ae_pipelines.base.errors import NothingThere
+from ae_pipelines.samples.ingest import Ingest, IngestOptions
+from ae_pipelines.samples.source import EncodedSource, Scaled, Source
+from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import Scores
+from ae_pipelines.scoring.scoring_contract import BLOCK_ROWS, ScoreOptions, magnitudes
 from ae_pipelines.scoring.version import RegisteredModel
-from ae_pipelines.source import EncodedSource, Scaled, Source
 
 
 def new_samples(

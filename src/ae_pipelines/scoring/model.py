@@ -14,19 +14,20 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import ae_pipelines
-from ae_pipelines import atomic, progress, provenance
+from ae_pipelines.base import atomic, progress
+from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.downstream import classification, clustering, detection, saved
 from ae_pipelines.downstream.classification import Classifier
 from ae_pipelines.downstream.clustering import Groups
 from ae_pipelines.downstream.detection import AnomalyModel
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.on_latents import learned_sha256
-from ae_pipelines.errors import InputError, first_of
-from ae_pipelines.latents import LatentBlock, Latents
-from ae_pipelines.onnx_export.saved import OnnxModels
-from ae_pipelines.samples import Samples
-from ae_pipelines.scoring.contract import ScoringContract, value_range
-from ae_pipelines.trained import TrainedModel
+from ae_pipelines.latents import provenance
+from ae_pipelines.latents.file import LatentBlock, Latents
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.scoring.onnx.saved import OnnxModels
+from ae_pipelines.scoring.scoring_contract import ScoringContract, value_range
+from ae_pipelines.training.trained import TrainedModel
 
 CONTRACT = "contract.json"
 AUTOENCODER, GROUPS, CLASSIFIER, DETECTOR = "autoencoder", "groups.skops", "classifier.skops", "detector.skops"

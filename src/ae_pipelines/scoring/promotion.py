@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import suggestion
-from ae_pipelines.options import Options
-from ae_pipelines.scoring.contract import ScoringContract
-from ae_pipelines.standardise import STATISTICS
+from ae_pipelines.base.errors import suggestion
+from ae_pipelines.base.options import Options
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.standardise import STATISTICS
+from ae_pipelines.scoring.scoring_contract import ScoringContract
 
 Better = Literal["higher", "lower"]
 SIGN: dict[Better, int] = {"higher": 1, "lower": -1}

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ae_pipelines import export
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, first_of
-from ae_pipelines.scoring.contract import magnitudes
+from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.standardise import TOO_LARGE, stored_of
 from ae_pipelines.scoring.model import ScoringModel
-from ae_pipelines.standardise import TOO_LARGE, stored_of
+from ae_pipelines.scoring.scoring_contract import magnitudes
+from ae_pipelines.training import embedding as export
 
 LARGEST = 255
 DECODING = Lock()
@@ -162,7 +162,7 @@ def _whole(values: np.ndarray) -> np.ndarray:
 
 
 def _decoded(text: str, row: int, spec: SampleSpec) -> np.ndarray:
-    from ae_pipelines import new_image
+    from ae_pipelines.samples import new_image
 
     try:
         content = base64.b64decode(text, validate=True)

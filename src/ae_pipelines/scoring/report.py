@@ -8,7 +8,7 @@ import pandas as pd
 from ae_pipelines.downstream import drift
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions
-from ae_pipelines.latents import Latents, vectors_of
+from ae_pipelines.latents.file import Latents, vectors_of
 from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.version import RegisteredModel
 

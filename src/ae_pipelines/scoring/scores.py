@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ae_pipelines import atomic, progress
-from ae_pipelines.contract import canonical_sha256
-from ae_pipelines.errors import InputError
-from ae_pipelines.samples import Samples
+from ae_pipelines.base import atomic, progress
+from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.version import Version
 
 ABOUT = "ae_pipelines.batch"

@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ae_pipelines import atomic
-from ae_pipelines.errors import InputError
+from ae_pipelines.base import atomic
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
 
 MODELS, VERSION = "models", "version.json"

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from ae_pipelines.errors import InputError
-from ae_pipelines.recipe import RUN
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.tracking.store import client_of
+from ae_pipelines.training.recipe import RUN
 
 
 def folder_of(project: Path, address: str) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ae_pipelines import progress
-from ae_pipelines.errors import InputError
+from ae_pipelines.base import progress
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel, files_of
 from ae_pipelines.scoring.promotion import PromoteOptions, objections
 from ae_pipelines.scoring.version import Fetched, Version

@@ -16,9 +16,9 @@ from typing import Any
 
 import psutil
 
-from ae_pipelines import progress
-from ae_pipelines.contract import canonical_sha256
-from ae_pipelines.errors import InputError
+from ae_pipelines.base import progress
+from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.tracking.store import alone, client_of, experiment_of
 
 SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)

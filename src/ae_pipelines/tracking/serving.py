@@ -13,8 +13,8 @@ import torch
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from threadpoolctl import threadpool_limits
 
-from ae_pipelines.errors import InputError
-from ae_pipelines.executors import cpus
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.executors import cpus
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.raw import scored_raw
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ae_pipelines.registry import Registry
+from ae_pipelines.base.registry import Registry
 
 CLASSIFIERS = Registry("classifier", __name__)
 """Makers of a `Kind`."""

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 import numpy as np
 from pydantic import Field
 
-from ae_pipelines.registry import Registry
+from ae_pipelines.base.registry import Registry
 
 CLUSTERERS = Registry("clusterer", __name__)
 """Makers of a `Clusterer`."""

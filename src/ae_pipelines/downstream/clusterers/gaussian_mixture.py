@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Grouping, Restarts
-from ae_pipelines.errors import InputError
 
 Covariance = Literal["full", "diag", "tied"]
 """Of a group: any, without correlations, or one for all groups."""

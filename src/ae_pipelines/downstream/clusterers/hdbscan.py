@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Grouping
 from ae_pipelines.downstream.clusterers.by_neighbours import grouping
-from ae_pipelines.errors import InputError
 
 
 @CLUSTERERS.register("hdbscan")

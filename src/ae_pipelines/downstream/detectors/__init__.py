@@ -4,8 +4,8 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ae_pipelines.latents import Latents
-from ae_pipelines.registry import Registry
+from ae_pipelines.base.registry import Registry
+from ae_pipelines.latents.file import Latents
 
 DETECTORS = Registry("detector", __name__)
 """Makers of a `Detector`."""

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.detectors import DETECTORS
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.detectors import DETECTORS, ROWS_AT_ONCE
-from ae_pipelines.errors import InputError
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from ae_pipelines.options import Options
-from ae_pipelines.source import EncodedSource, Source
+from ae_pipelines.base.options import Options
+from ae_pipelines.samples.source import EncodedSource, Source
 
 
 def printable_stem(path: Path) -> str:

@@ -11,14 +11,14 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import field_validator
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, NothingThere, suggestion
+from ae_pipelines.base.errors import InputError, NothingThere, suggestion
+from ae_pipelines.base.options import Options
 from ae_pipelines.io.sources import SourceDataset, printable_stem
-from ae_pipelines.npy import Npy, members
-from ae_pipelines.options import Options
-from ae_pipelines.source import Block, Reject
-from ae_pipelines.splits import split_by_content
-from ae_pipelines.standardise import TOO_LARGE, Standardisation, fit
+from ae_pipelines.samples.npy import Npy, members
+from ae_pipelines.samples.source import Block, Reject
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.splits import split_by_content
+from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
 
 BLOCK_BYTES = 4 * 2**20
 BLOCK_ROWS = 16_384

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError
-from ae_pipelines.fetch import PublicSet, public_set
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.io.sources import SourceDataset
-from ae_pipelines.source import Block
+from ae_pipelines.samples.fetch import PublicSet, public_set
+from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.spec import SampleSpec
 
 CLASSES = np.array(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
 SHAPE = (3, 32, 32)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ae_pipelines.contract import SampleSpec
 from ae_pipelines.io.sources import SourceDataset
-from ae_pipelines.source import Block
+from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.spec import SampleSpec
 
 
 class Digits:

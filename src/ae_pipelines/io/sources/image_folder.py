@@ -16,11 +16,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, NothingThere, first_of
-from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
+from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.io.sources import PathDataset, printable_stem
-from ae_pipelines.source import Encoded, Reject
+from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
+from ae_pipelines.samples.source import Encoded, Reject
+from ae_pipelines.samples.spec import SampleSpec
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, NothingThere, first_of
-from ae_pipelines.images import ImageDecoder, ImageOptions, Size, common_size, encoded_leaf, header_size
+from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.io.sources import PathDataset, printable_stem
-from ae_pipelines.source import Encoded, Reject
+from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, encoded_leaf, header_size
+from ae_pipelines.samples.source import Encoded, Reject
+from ae_pipelines.samples.spec import SampleSpec
 
 ROWS_PER_BLOCK = 256
 BLOCK_BYTES = 16 * 2**20

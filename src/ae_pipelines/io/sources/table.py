@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from ae_pipelines.contract import SampleSpec
-from ae_pipelines.errors import InputError, NothingThere, first_of, suggestion
+from ae_pipelines.base.errors import InputError, NothingThere, first_of, suggestion
+from ae_pipelines.base.options import Options
 from ae_pipelines.io.sources import SourceDataset, printable_stem
-from ae_pipelines.options import Options
-from ae_pipelines.source import Block, Reject
-from ae_pipelines.splits import split_by_content
-from ae_pipelines.standardise import TOO_LARGE, Standardisation, fit
-from ae_pipelines.tables import READERS, CsvFile, Reader
+from ae_pipelines.samples.source import Block, Reject
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.splits import split_by_content
+from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
+from ae_pipelines.samples.tables import READERS, CsvFile, Reader
 
 log = logging.getLogger(__name__)
 

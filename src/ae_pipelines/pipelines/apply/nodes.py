@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ae_pipelines.samples import Samples
+from ae_pipelines.samples.store import Samples
 
 
 def apply(registered_model: Any, new_samples: Samples, scored: Any, collect_metrics: dict[str, float]) -> Any:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ae_pipelines.downstream import classification, few_labels, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
-from ae_pipelines.latents import Latents
+from ae_pipelines.latents.file import Latents
 
 
 def fit(latents: Latents, options: ClassifyOptions) -> Any:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines import provenance
 from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clustering import ClusterOptions
-from ae_pipelines.latents import Latents
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents import provenance
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 
 def fit(latents: Latents, options: ClusterOptions) -> Any:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ae_pipelines.ingest import Ingest, IngestOptions
-from ae_pipelines.samples import Samples
-from ae_pipelines.scoring.contract import ScoreOptions
-from ae_pipelines.source import Source
+from ae_pipelines.samples.ingest import Ingest, IngestOptions
+from ae_pipelines.samples.source import Source
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.scoring.scoring_contract import ScoreOptions
 
 
 def fetch(model_registry: Any, options: ScoreOptions) -> Any:

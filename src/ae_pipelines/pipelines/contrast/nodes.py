@@ -4,17 +4,17 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines import contrast
-from ae_pipelines.contrast import ContrastOptions
-from ae_pipelines.latents import Latents
-from ae_pipelines.samples import Samples
+from ae_pipelines.comparison import contrast
+from ae_pipelines.comparison.contrast import ContrastOptions
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 
 def compare(
     samples: Samples, latents: Latents, few_labels: dict[str, Any], options: ContrastOptions
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The error by number of labels, and where some test samples lie in each space."""
-    from ae_pipelines import supervised
+    from ae_pipelines.comparison import supervised
 
     return supervised.contrast(samples, latents, few_labels, options)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines import provenance
 from ae_pipelines.downstream import detection
 from ae_pipelines.downstream.detection import DetectOptions
-from ae_pipelines.latents import Latents
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents import provenance
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def fit(latents: Latents, options: DetectOptions, samples: Samples, autoencoder: Any) -> Any:
     """The detector with its threshold."""
     provenance.refuse_other_samples(latents, samples)
-    provenance.refuse_other_encoder(latents, autoencoder.contract)
+    provenance.refuse_other_encoder(latents, autoencoder.contract.sha256)
     return detection.fit_detector(latents, options)
 
 
@@ -53,8 +53,8 @@ def draw_oddest(
     latents: Latents, anomaly_model: Any, anomalies: pd.DataFrame, samples: Samples, autoencoder: Any
 ) -> Any:
     """The oddest samples, and how scores are spread."""
-    from ae_pipelines import examples
     from ae_pipelines.plots import anomalies as plots
+    from ae_pipelines.training import examples
 
     scores = anomalies["score"].to_numpy()
     rows = detection.oddest(scores, examples.SHOWN)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ae_pipelines.latents import Latents, LatentStream
-from ae_pipelines.recipe import EmbedOptions
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents.file import Latents, LatentStream
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import EmbedOptions
 
 
 def take_apart(autoencoder: Any) -> tuple[Any, Any]:
@@ -14,14 +14,14 @@ def take_apart(autoencoder: Any) -> tuple[Any, Any]:
 
 def embed(autoencoder: Any, samples: Samples, options: EmbedOptions) -> LatentStream:
     """A latent vector and reconstruction errors for every sample."""
-    from ae_pipelines import export
+    from ae_pipelines.training import embedding as export
 
     return export.latent_stream(autoencoder, samples, options.errors)
 
 
 def embed_by_pca(samples: Samples, autoencoder: Any) -> LatentStream:
     """The control: as many principal components as the autoencoder has latents."""
-    from ae_pipelines import controls
+    from ae_pipelines.latents import pca as controls
 
     contract = autoencoder.contract
     return controls.pca_stream(samples, contract.latent_size, contract.learned_from)

@@ -2,28 +2,28 @@
 
 from typing import Any
 
-from ae_pipelines.recipe import Recipe
-from ae_pipelines.samples import Samples
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
 
 
 def train(samples: Samples, recipe: Recipe, checkpoint: Any) -> tuple[Any, list[dict[str, Any]]]:
     """The autoencoder with its best weights, and a row an epoch."""
-    from ae_pipelines import training
+    from ae_pipelines.training import loop as training
 
     return training.train(samples, recipe, checkpoint)
 
 
 def measure(autoencoder: Any, samples: Samples, recipe: Recipe) -> dict[str, float]:
     """Loss terms and the method's own measures on the test split."""
-    from ae_pipelines import evaluation
+    from ae_pipelines.training import evaluation
 
     return evaluation.evaluate(autoencoder, samples, recipe)
 
 
 def draw_examples(autoencoder: Any, samples: Samples) -> Any:
     """What the model makes of some test samples, or of noise."""
-    from ae_pipelines import examples
     from ae_pipelines.plots import rows
+    from ae_pipelines.training import examples
 
     made = examples.examples(autoencoder, samples)
     shown = "samples of the test split" if "sample" in made else "drawn from noise"

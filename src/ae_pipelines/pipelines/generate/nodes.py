@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ae_pipelines.generation.options import GenerateOptions
-from ae_pipelines.samples import Samples
+from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
 

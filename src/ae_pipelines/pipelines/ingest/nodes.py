@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines.ingest import Ingest, IngestOptions
-from ae_pipelines.samples import Samples
-from ae_pipelines.source import Source
+from ae_pipelines.samples.ingest import Ingest, IngestOptions
+from ae_pipelines.samples.source import Source
+from ae_pipelines.samples.store import Samples
 
 
 def store(source: Source, options: IngestOptions) -> Ingest:

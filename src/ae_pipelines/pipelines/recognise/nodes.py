@@ -5,20 +5,20 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines import provenance
 from ae_pipelines.downstream import familiarity
 from ae_pipelines.downstream.familiarity import RecogniseOptions
-from ae_pipelines.latents import Latents
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents import provenance
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
 
 
 def compare(samples: Samples, trained_autoencoder: Any, trained_latents: Latents, options: RecogniseOptions) -> Any:
     """Each sample's reconstruction error, and whether it lies outside the training range."""
-    from ae_pipelines import other_data
+    from ae_pipelines.training import other_data
 
-    provenance.refuse_other_encoder(trained_latents, trained_autoencoder.contract)
+    provenance.refuse_other_encoder(trained_latents, trained_autoencoder.contract.sha256)
     known = familiarity.ErrorRange.of(trained_latents)
     errors = other_data.reconstruction_errors(trained_autoencoder, samples)
     return familiarity.familiarity(samples.index["sample_id"], errors, known)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ae_pipelines.latents import Latents
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.promotion import PromoteOptions
 
 

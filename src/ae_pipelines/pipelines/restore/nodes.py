@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines.recipe import Recipe
 from ae_pipelines.restoration.options import RestoreOptions
-from ae_pipelines.samples import Samples
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
 
 
 def restore(

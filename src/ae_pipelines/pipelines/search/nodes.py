@@ -4,19 +4,19 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines import provenance
 from ae_pipelines.downstream import search
 from ae_pipelines.downstream.search import SearchOptions
-from ae_pipelines.latents import Latents
-from ae_pipelines.samples import Samples
+from ae_pipelines.latents import provenance
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 
 def find(latents: Latents, autoencoder: Any, options: SearchOptions, samples: Samples) -> pd.DataFrame:
     """The nearest samples of each that is looked for."""
-    from ae_pipelines import new_image
+    from ae_pipelines.samples import new_image
 
     provenance.refuse_other_samples(latents, samples)
-    provenance.refuse_other_encoder(latents, autoencoder.contract)
+    provenance.refuse_other_encoder(latents, autoencoder.contract.sha256)
     wanted = search.queries(latents, options, new_image.encoding(autoencoder))
     return search.neighbours(latents, wanted, options)
 

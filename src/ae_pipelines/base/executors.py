@@ -1,0 +1,103 @@
+"""One function over many items, by several workers, in order and with only a few items ahead."""
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from typing import Any, TypeVar
+
+from ae_pipelines.base.errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def cpus() -> int:
+    """How many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_order(pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int) -> Iterator[Result]:
+    """`function` of each item by the workers of `pool`; items are taken when at most `ahead` results are waiting."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def in_processes(
+    function: Callable[[Any, Item], Result], common: Any, items: Iterable[Item], workers: int | None = None
+) -> Iterator[Result]:
+    """`function(common, item)` for each item, by `workers` processes (None: one a CPU).
+
+    `common` is sent to each process once; it and `function` must not be defined in `__main__`, which the
+    processes do not import. They end with this one, however it ends.
+    """
+    workers = workers or cpus()
+    pool = _Pool(workers, get_context("spawn"), initializer=_start, initargs=(function, common))
+    done = False
+    try:
+        yield from in_order(pool, _call, items, ahead=2 * workers)
+        done = True
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker process ended in the middle of its work, perhaps killed for want of memory: run again, with "
+            "fewer --params=ingest.workers=... if it happens again; what was done is kept"
+        ) from error
+    finally:
+        if not done:
+            pool.end_workers()
+        pool.shutdown(cancel_futures=True)
+
+
+class _Pool(ProcessPoolExecutor):
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:  # it is here that processes are started
+        with _main_hidden():
+            return super().submit(*args, **kwargs)
+
+    def end_workers(self) -> None:
+        """Without waiting for what they are doing (Python 3.14: terminate_workers)."""
+        for process in list((self._processes or {}).values()):
+            process.terminate()
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Processes started within import no `__main__`: it may be all of Kedro, or a script that would run again."""
+    main = sys.modules["__main__"].__dict__
+    hidden = {name: main.pop(name, None) for name in ("__file__", "__spec__")}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main |= {name: value for name, value in hidden.items() if value is not None}
+
+
+_given: list[Any] = []
+
+
+def _start(function: Callable[[Any, Any], Any], common: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the pool
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _given[:] = [function, common]
+
+
+def _call(item: Any) -> Any:
+    function, common = _given
+    return function(common, item)
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed leaves the pool's queues open, and its workers would wait for ever."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)

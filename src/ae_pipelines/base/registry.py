@@ -1,0 +1,109 @@
+"""Parts picked by key: `{kind: conv, channels: [32, 64]}` becomes a conv net.
+
+A room (a package such as `ae_pipelines.models.nets`) owns one `Registry`; every module in it is discovered, so
+a new part is one new file. A maker's keyword-only signature is the schema of its options.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from ae_pipelines.base.errors import InputError, suggestion
+from ae_pipelines.base.options import Options, explain
+
+Maker = TypeVar("Maker", bound=Callable[..., Any])
+
+
+class Registry:
+    """The parts of one room, by kind."""
+
+    def __init__(self, noun: str, room: str) -> None:
+        self.noun, self._room = noun, room
+        self._makers: dict[str, Callable[..., Any]] = {}
+
+    def register(self, kind: str) -> Callable[[Maker], Maker]:
+        """Decorate the maker (a class or a function) of `kind`."""
+
+        def keep(maker: Maker) -> Maker:
+            if kind in self._makers:
+                raise ValueError(f"two {self.noun}s are called {kind!r}")
+            self._makers[kind] = maker
+            return maker
+
+        return keep
+
+    def kinds(self) -> list[str]:
+        """Every registered kind, sorted; imports the room's modules."""
+        room = importlib.import_module(self._room)
+        for module in pkgutil.iter_modules(getattr(room, "__path__", [])):
+            importlib.import_module(f"{self._room}.{module.name}")
+        return sorted(self._makers)
+
+    def maker(self, kind: str) -> Callable[..., Any]:
+        """The maker of `kind`; `InputError` names what is known."""
+        known = self.kinds()
+        if kind not in known:
+            raise InputError(f"no {self.noun} called {kind!r}; {suggestion(kind, known)}")
+        return self._makers[kind]
+
+    def options(self, kind: str) -> type[BaseModel]:
+        """The schema of a kind: the keyword-only arguments of its maker."""
+        maker = self.maker(kind)
+        function = getattr(maker, "__init__") if inspect.isclass(maker) else maker  # noqa: B009
+        hints = get_type_hints(function, include_extras=True)
+        fields: dict[str, Any] = {
+            name: (hints[name], ... if argument.default is argument.empty else argument.default)
+            for name, argument in inspect.signature(maker).parameters.items()
+            if argument.kind is argument.KEYWORD_ONLY
+        }
+        return create_model(f"{kind}_options", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+class Choice(Options):
+    """`{kind: name, option: value, ...}`: a part chosen from a registry.
+
+    Creating one is cheap; `check` imports the room and holds the options against the maker's signature.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    registry: ClassVar[Registry]
+    kind: str
+
+    def check(self) -> dict[str, Any]:
+        """Every option of the chosen part, defaults included; `InputError` if they do not fit."""
+        schema = self.registry.options(self.kind)
+        try:
+            checked = schema(**(self.model_extra or {}))
+        except ValidationError as error:
+            raise InputError(f"{self.registry.noun} {self.kind!r}: {explain(error, schema)}") from error
+        options = {name: getattr(checked, name) for name in schema.model_fields}
+        for value in options.values():
+            for choice in _choices(value):
+                choice.check()
+        return options
+
+    def build(self, *given: Any) -> Any:
+        """The part itself; `given` are the maker's positional arguments."""
+        return self.registry.maker(self.kind)(*given, **self.check())
+
+    def described(self) -> dict[str, Any]:
+        """Plain data that rebuilds the same part: the kind and every option, nested ones too."""
+        return {"kind": self.kind, **{name: _plain(value) for name, value in self.check().items()}}
+
+
+def _choices(value: Any) -> list[Choice]:
+    """The choices that an option's value is or holds."""
+    return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, Choice)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value.described() if isinstance(value, Choice) else value

@@ -1,0 +1,5 @@
+"""What is typed: `kedro run`. Kedro looks for a project's commands here."""
+
+from ae_pipelines.cli.command import cli, run
+
+__all__ = ["cli", "run"]

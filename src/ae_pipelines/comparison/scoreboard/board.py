@@ -1,0 +1,263 @@
+"""The scoreboard itself: every recipe, seed and task once, kept on disk, so that it goes on where it was."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+import ae_pipelines
+from ae_pipelines.base import atomic, progress
+from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.base.errors import InputError, first_of, suggestion
+from ae_pipelines.base.options import Options
+from ae_pipelines.comparison.scoreboard.encoders import (
+    LATENTS,
+    Encoder,
+    PrincipalComponents,
+    RawValues,
+    Trained,
+    Untrained,
+    of_labels,
+    on_its_own,
+)
+from ae_pipelines.comparison.scoreboard.tasks import Task, TaskChoice, tasks
+from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+MEASURED_BY = ("encoder", "control", "latent_size", "task", "metric", "transductive")
+"""Columns of the table beside `mean`, `sd`, `seeds` and `seconds`."""
+
+
+DEFAULT_TASKS = {
+    "reconstruction": TaskChoice(kind="reconstruction"),
+    "groups": TaskChoice(kind="cluster"),
+    "classifier": TaskChoice(kind="classify"),
+    "five_nearest": TaskChoice(kind="classify", by={"kind": "knn"}),
+    "few_labels": TaskChoice(kind="few_labels"),
+    "neighbours": TaskChoice(kind="neighbours"),
+}
+
+
+class Entry(Options):
+    """A recipe on the board."""
+
+    recipe: Recipe
+    tasks: list[str] | None = None
+    """By name; None: all."""
+
+
+class ScoreboardOptions(Options):
+    """What is compared."""
+
+    recipes: dict[str, Entry]
+    """By the name on the board. In configuration a name, or a list of names, is enough."""
+    tasks: dict[str, TaskChoice] = DEFAULT_TASKS
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
+    controls: bool = True
+    """Whether raw values, PCA with as many components and the untrained encoder stand beside each recipe."""
+    control_seeds: list[Annotated[int, Field(ge=0)]] | None = None
+    """Of the controls, which vary less; None: the same."""
+
+    def check(self) -> None:
+        """`InputError` if a recipe or a task does not hold together."""
+        for choice in self.tasks.values():
+            choice.check()
+        for entry in self.recipes.values():
+            on_its_own(entry.recipe).check()
+            entry.recipe.check_ability("encode", "scoreboard")
+            for name in entry.tasks or ():
+                if name not in self.tasks:
+                    raise InputError(f"scoreboard: no task called {name!r}; {suggestion(name, sorted(self.tasks))}")
+        self._check_order()
+        self._check_seeds()
+
+    def _check_order(self) -> None:
+        """`InputError` if two names make one folder, or a recipe stands on one that does not come before it."""
+        folders: list[str] = []
+        for name, entry in self.recipes.items():
+            if (folder := _file_name(name)) in folders:
+                raise InputError(f"scoreboard: {name!r} and another recipe would share the folder {folder}: rename one")
+            for other in Trained(name, entry.recipe).stands_on():
+                if other not in folders:
+                    raise InputError(
+                        f"scoreboard: {name} stands on the latents of {other}, which does not come before it: list "
+                        f"{other} first; before {name} there are {first_of(folders) or 'none'}"
+                    )
+            folders.append(folder)
+
+    def _check_seeds(self) -> None:
+        if strange := sorted({*(self.control_seeds or ())} - {*self.seeds}):
+            raise InputError(f"scoreboard.control_seeds: {strange} are not among the seeds {self.seeds}: add them")
+
+    def check_samples(self, samples: Samples) -> None:
+        """`InputError` if the samples do not serve a task or a recipe."""
+        built = tasks(self.tasks)
+        for entry in self.recipes.values():
+            own = [built[name] for name in entry.tasks or built]
+            for task in own:
+                task.check_samples(samples)
+            recipe = on_its_own(entry.recipe)
+            recipe.check_samples(samples)
+            if any(task.teaches for task in own):
+                for name in samples.classes():
+                    of_labels(recipe, (name,)).check_samples(samples)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One encoder, trained with one seed, and what it is put to."""
+
+    encoder: Encoder
+    seed: int
+    tasks: dict[str, Task]
+    folder: Path
+
+    def key(self, samples: Samples, normal_labels: tuple[str, ...] = ()) -> str:
+        """Of everything that its latents depend on."""
+        described = self.encoder.description(self.folder.parent)
+        return canonical_sha256([samples.id, described, self.seed, normal_labels, ae_pipelines.__version__])
+
+
+def scores(samples: Samples, options: ScoreboardOptions, folder: Path) -> pd.DataFrame:
+    """A row for each encoder, task and metric, with `mean` and standard deviation `sd` over seeds (none of one), how
+    many `seeds`, and mean `seconds` of training (of recipes).
+
+    What is finished in `folder` is not done again, and a training that was killed goes on.
+    """
+    rows: list[dict[str, Any]] = []
+    cells = list(_cells(samples, options, folder))
+    with progress.Steps(len(cells), "scoreboard", "encoder") as steps:
+        for cell in cells:
+            about = {"encoder": cell.encoder.name, "seed": cell.seed}
+            with progress.part(f"{cell.encoder.name}, seed {cell.seed}", about):
+                found = list(_measured(samples, cell, options))
+                progress.report({f"{row['task']}/{row['metric']}": row["value"] for row in found}, 0)
+            rows += found
+            steps.advance(1)
+    return _summed_up(pd.DataFrame(rows))
+
+
+def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterator[Cell]:
+    """Each recipe before its controls; a control that serves several recipes comes once, with all their tasks."""
+    built = tasks(options.tasks)
+    for seed in options.seeds:
+        wanted: dict[str, tuple[Encoder, dict[str, Task]]] = {}
+        for name, entry in options.recipes.items():
+            own = {task: built[task] for task in entry.tasks or built}
+            for encoder in [Trained(name, entry.recipe), *_controls(name, entry, own, options, seed)]:
+                wanted.setdefault(encoder.name, (encoder, {}))[1].update(_served(encoder, own))
+        for encoder, put_to in wanted.values():
+            yield Cell(encoder, seed, put_to, folder / f"seed-{seed}" / _file_name(encoder.name))
+
+
+def _controls(name: str, entry: Entry, own: dict[str, Task], options: ScoreboardOptions, seed: int) -> list[Encoder]:
+    seeds = options.seeds if options.control_seeds is None else options.control_seeds
+    if not options.controls or seed not in seeds:
+        return []
+    size = int(entry.recipe.model.check()["latent_size"])
+    components = {size, *(task.components for task in own.values() if task.components)}
+    more: list[Encoder] = [PrincipalComponents(count) for count in sorted(components)]
+    return [RawValues(), *more, Untrained(f"{name}, untrained", entry.recipe)]
+
+
+def _served(encoder: Encoder, own: dict[str, Task]) -> dict[str, Task]:
+    """The tasks without those for which an encoder would have to learn, if this one learns nothing."""
+    return {name: task for name, task in own.items() if encoder.learns or not task.teaches}
+
+
+def _measured(samples: Samples, cell: Cell, options: ScoreboardOptions) -> Iterator[dict[str, Any]]:
+    encodings = _Encodings(samples, cell)
+    for name, task in cell.tasks.items():
+        key = canonical_sha256([cell.key(samples), options.tasks[name].described()])
+        result = _made_once(cell.folder / f"{name}.json", key, partial(_result, task, encodings, cell.seed))
+        about = {
+            "encoder": cell.encoder.name,
+            "control": cell.encoder.control,
+            "latent_size": result["latent_size"],
+            "task": name,
+            "transductive": task.transductive,
+            "seconds": result["training_seconds"],
+            "seed": cell.seed,
+        }
+        yield from ({**about, "metric": metric, "value": value} for metric, value in result["metrics"].items())
+
+
+class _Encodings:
+    """The latents of a cell, made or found where they were made before."""
+
+    def __init__(self, samples: Samples, cell: Cell) -> None:
+        self._samples, self._cell = samples, cell
+        self.classes = samples.classes()
+        self.used: dict[tuple[str, ...], LatentsFile] = {}
+        """Since it was last emptied, by normal labels."""
+
+    def latents(self, normal_labels: tuple[str, ...] = ()) -> Latents:
+        """By the encoder as it has learned from samples with these labels alone; from all, if there are none."""
+        if normal_labels not in self.used:
+            self.used[normal_labels] = self._file(normal_labels)
+        return self.used[normal_labels]
+
+    def _file(self, normal_labels: tuple[str, ...]) -> LatentsFile:
+        samples, cell = self._samples, self._cell
+        key = cell.key(samples, normal_labels)
+        folder = cell.folder / "-".join(["normal", *map(_file_name, normal_labels)]) if normal_labels else cell.folder
+        path = folder / LATENTS
+        if not (path.exists() and LatentsFile(path).metadata.get("scoreboard_key") == key):
+            about = f", normal: {first_of(normal_labels)}" if normal_labels else ""
+            log.info("scoreboard: %s, seed %d%s", cell.encoder.name, cell.seed, about)
+            stream = cell.encoder.stream(samples, cell.seed, normal_labels, folder)
+            latents.write(path, LatentStream(stream.ids, stream.blocks, stream.metadata | {"scoreboard_key": key}))
+        return LatentsFile(path)
+
+
+def _result(task: Task, encodings: _Encodings, seed: int) -> dict[str, Any]:
+    """What a task gives, and what the latents that it took are."""
+    encodings.used.clear()
+    metrics = task(encodings, seed)
+    files = encodings.used.values()
+    seconds = [float(file.metadata["training_seconds"]) for file in files if "training_seconds" in file.metadata]
+    size = next(iter(files)).size
+    return {"metrics": metrics, "latent_size": size, "training_seconds": sum(seconds) if seconds else None}
+
+
+def _made_once(path: Path, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    if path.exists():
+        kept: dict[str, Any] = json.loads(path.read_text())
+        if kept["key"] == key:
+            return kept
+    made = {"key": key, **make()}
+    atomic.write_text(path, json.dumps(made, indent=2))
+    return made
+
+
+def _summed_up(rows: pd.DataFrame) -> pd.DataFrame:
+    if not len(rows):
+        raise InputError("scoreboard: none of the tasks gave a number with these encoders: give other tasks")
+    groups = rows.groupby(list(MEASURED_BY), sort=False)
+    table = groups["value"].agg(mean="mean", sd="std", seeds="count")
+    table["seconds"] = groups["seconds"].agg(lambda seconds: seconds.astype(float).mean())
+    return table.reset_index()
+
+
+def _file_name(name: str) -> str:
+    """A name that any file system takes."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+
+
+def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table as rows of plain data; what is not a number there is None."""
+    return [
+        {str(name): None if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
+        for row in table.to_dict(orient="records")
+    ]

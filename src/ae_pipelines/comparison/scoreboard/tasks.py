@@ -1,0 +1,190 @@
+"""What latents are put to on the scoreboard; each task gives numbers by name, the first of which is shown."""
+
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.registry import Choice, Registry
+from ae_pipelines.downstream import classification, clustering, detection, few_labels, search
+from ae_pipelines.downstream.classification import ClassifyOptions
+from ae_pipelines.downstream.clustering import ClusterOptions
+from ae_pipelines.downstream.detection import DetectOptions
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
+
+TASKS = Registry("task", __name__)
+
+
+COMPONENTS_OF_UMAP_CONTROL = 50
+"""A UMAP loses little by starting from so many principal components: that is what an encoder has to beat."""
+
+
+class Encodings(Protocol):
+    """What one encoder makes of the samples."""
+
+    classes: tuple[str, ...]
+    """Of the train split."""
+
+    def latents(self, normal_labels: tuple[str, ...] = ()) -> Latents:
+        """By the encoder as it has learned from samples with these labels alone; from all, if there are none."""
+        ...
+
+
+class Task(Protocol):
+    """What a scoreboard measures."""
+
+    transductive: bool
+    """Whether test samples, without their labels, are learned from: results on the test split are then too good for
+    samples that come later."""
+    teaches: bool
+    """Whether encoders are made anew for it, from some samples only."""
+    components: int | None
+    """Of one more PCA control; None: the one with as many components as latents is enough."""
+
+    def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
+        """Numbers by name; none where the latents do not serve."""
+        ...
+
+    def check_samples(self, samples: Samples) -> None:
+        """`InputError` if the samples do not serve."""
+        ...
+
+
+class TaskChoice(Choice):
+    """A task by kind."""
+
+    registry = TASKS
+
+
+class _Task:
+    transductive = False
+    teaches = False
+    components: int | None = None
+
+    def check_samples(self, samples: Samples) -> None:
+        labels = samples.labels()
+        splits = labels.index.get_level_values("split")
+        train, test = ({*labels[splits == split].index.get_level_values("label")} for split in ("train", "test"))
+        if len(train & test) < 2:
+            raise InputError(
+                f"the scoreboard measures with labels, of at least two classes that are in both splits; found "
+                f"{len(train & test)} ({len(train)} in the train split, {len(test)} in the test split): leave this "
+                "task out, or give labels"
+            )
+
+
+@TASKS.register("reconstruction")
+class Reconstruction(_Task):
+    """Mean squared error per value, on the test split."""
+
+    def check_samples(self, samples: Samples) -> None:
+        samples.rows("test")
+
+    def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
+        errors = encodings.latents().errors("test")
+        return {"mse": errors["reconstruction_error"]} if errors else {}
+
+
+@TASKS.register("cluster")
+class Cluster(_Task):
+    """Groups, matched to the classes: of all samples or, fitted on the train split, of unseen ones."""
+
+    def __init__(self, *, by: ClusterOptions = ClusterOptions()) -> None:  # noqa: B008
+        self._options = by
+        self.transductive = by.fit_on == "all"
+        self.components = COMPONENTS_OF_UMAP_CONTROL if "umap" in by.kind else None
+
+    def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
+        latents = encodings.latents()
+        groups = clustering.fit_groups(latents, self._options.model_copy(update={"seed": seed}))
+        found = clustering.assign(groups, latents)["cluster"].to_numpy()
+        metrics = clustering.cluster_metrics(latents, groups, found)
+        wanted = ("accuracy", "nmi", "ari") if self.transductive else ("unseen_accuracy",)
+        return {name: metrics[name] for name in wanted}
+
+    def check_samples(self, samples: Samples) -> None:
+        super().check_samples(samples)
+        self._options.check_samples(samples)
+
+
+@TASKS.register("classify")
+class Classify(_Task):
+    """Test accuracy of a classifier that learned from all labels of the train split, without calibration."""
+
+    def __init__(self, *, by: ClassifyOptions = ClassifyOptions()) -> None:  # noqa: B008
+        self._options = by.model_copy(update={"calibration": "none"})
+        self.transductive = by.transductive
+        self.components = COMPONENTS_OF_UMAP_CONTROL if "umap" in by.kind else None
+
+    def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
+        latents, options = encodings.latents(), self._options.model_copy(update={"seed": seed})
+        predicted = classification.predict(classification.fit_classifier(latents, options), latents)
+        test = classification.test_rows(latents)
+        right = predicted["predicted"].to_numpy(str)[test] == latents.labels[test]
+        return {"accuracy": float(right.mean())}
+
+
+@TASKS.register("few_labels")
+class FewLabels(_Task):
+    """Test error (%) with `by.few_labels` labels over all classes, mean over `by.draws` balanced draws."""
+
+    def __init__(
+        self,
+        *,
+        by: ClassifyOptions = ClassifyOptions(kind="label_spreading", few_labels=[100, 1000]),  # noqa: B008
+    ) -> None:
+        self._options = by
+        self.transductive = by.transductive
+        self.components = COMPONENTS_OF_UMAP_CONTROL if "umap" in by.kind else None
+
+    def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
+        options = self._options.model_copy(update={"seed": seed})
+        return few_labels.errors(few_labels.curve(encodings.latents(), options))
+
+
+@TASKS.register("neighbours")
+class Neighbours(_Task):
+    """Share of a test sample's nearest train samples that are of its class."""
+
+    def __init__(self, *, k: Annotated[int, Field(gt=0)] = 9) -> None:
+        self._k = k
+
+    def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
+        return {"same_class": search.neighbour_agreement(encodings.latents(), self._k)}
+
+
+@TASKS.register("one_class")
+class OneClass(_Task):
+    """Each class in turn is normal and all the others are odd: areas under the ROC curve on the test split, their mean
+    first. The encoder is trained once for each class."""
+
+    teaches = True
+
+    def __init__(self, *, by: DetectOptions = DetectOptions()) -> None:  # noqa: B008
+        self._options = by
+
+    def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
+        found = {name: self._auroc(encodings.latents((name,))) for name in encodings.classes}
+        mean = {"auroc": float(np.mean(list(found.values())))}
+        return mean | {f"auroc_of_{name}": value for name, value in found.items()}
+
+    def _auroc(self, latents: Latents) -> float:
+        model = detection.fit_detector(latents, self._options)
+        return detection.detection_metrics(latents, model, detection.find_anomalies(model, latents))["auroc"]
+
+    def check_samples(self, samples: Samples) -> None:
+        super().check_samples(samples)
+        labels = samples.labels()
+        missing = [name for name in samples.classes() if ("test", name) not in labels.index]
+        if missing:
+            raise InputError(
+                f"one_class takes each class in turn for normal, but the test split has no sample of "
+                f"{first_of(missing)}: give some, or leave this task out"
+            )
+
+
+def tasks(choices: dict[str, TaskChoice]) -> dict[str, Any]:
+    """The tasks, built."""
+    return {name: choice.build() for name, choice in choices.items()}

@@ -1,0 +1,70 @@
+"""Where each sample lies among its neighbours: a UMAP of the samples that a model learns from."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from ae_pipelines.base.options import Options
+from ae_pipelines.downstream.manifold import umap_of
+from ae_pipelines.downstream.nearest import Index
+from ae_pipelines.latents.file import LatentsFile
+from ae_pipelines.latents.pca import pca_stream
+from ae_pipelines.latents.provenance import refuse_other_samples
+from ae_pipelines.samples.spec import LearnedFrom
+from ae_pipelines.samples.store import Samples
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 100_000
+"""UMAP lays out a random sample of at most so many rows; the others are placed by their neighbours."""
+PLACED_BY = 5
+"""Neighbours whose mean place a sample gets that is not laid out itself."""
+
+
+class LayoutOptions(Options):
+    """How samples are laid out."""
+
+    components: Annotated[int, Field(gt=0)]
+    neighbours: Annotated[int, Field(gt=1)]
+    principal_components: Annotated[int, Field(gt=0)]
+    latents: Path | None = None
+    """A latents file of the same samples, whose vectors are laid out instead of principal components."""
+
+    def key(self) -> list[Any]:
+        """Plain data on which a layout depends, besides samples and seed."""
+        encoder = None if self.latents is None else LatentsFile(self.latents).encoder
+        return [self.components, self.neighbours, self.principal_components, encoder]
+
+
+def layout(samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, seed: int) -> np.ndarray:
+    """Coordinates (n, components) of all samples, float32, with mean 0 and standard deviation 1 over all coordinates.
+
+    UMAP sees only samples that the model learns from; the others (held out, test) are placed at the mean of their
+    nearest ones, so that what a model makes of them can be judged.
+    """
+    vectors = _vectors(samples, learned_from, options, seed)
+    shown = np.flatnonzero(samples.seen(learned_from))
+    if len(shown) > MOST_ROWS:
+        shown = np.sort(np.random.default_rng(seed).choice(shown, MOST_ROWS, replace=False))
+    log.info("laying out %s samples by UMAP", f"{len(shown):,}")
+    places = umap_of(vectors[shown], components=options.components, neighbours=options.neighbours, seed=seed)
+    places -= places.mean(axis=0)
+    places /= places.std()
+    rest = np.setdiff1d(np.arange(len(vectors)), shown)
+    coordinates = np.empty((len(vectors), options.components), np.float32)
+    coordinates[shown] = places
+    _, nearest = Index(vectors[shown]).nearest(vectors[rest], PLACED_BY)
+    coordinates[rest] = places[nearest].mean(axis=1)
+    return coordinates
+
+
+def _vectors(samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, seed: int) -> np.ndarray:
+    if options.latents is not None:
+        latents = LatentsFile(options.latents)
+        refuse_other_samples(latents, samples)
+        return latents.vectors
+    blocks = pca_stream(samples, options.principal_components, learned_from, seed).blocks
+    return np.concatenate([block.vectors for block in blocks]).astype(np.float32)

@@ -1,0 +1,1 @@
+"""The half-product: the file of latents, PCA latents as a control, and whether files belong together."""

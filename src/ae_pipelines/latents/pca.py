@@ -1,0 +1,107 @@
+"""PCA as an encoder: what the autoencoder has to beat to be worth its training."""
+
+import json
+import logging
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.latents.file import LatentBlock, LatentStream
+from ae_pipelines.samples.spec import LearnedFrom
+from ae_pipelines.samples.store import Samples
+
+log = logging.getLogger(__name__)
+
+ROWS_PER_PASS = 4096
+FIT_ROWS = 200_000
+"""The fit looks at no more train rows than this, picked at random."""
+COVARIANCE_FEATURES = 4096
+"""Up to so many features components are those of the covariance matrix, which is added up block by block;
+above, they are found by a randomised solver on as many rows as `FIT_BYTES` hold."""
+FIT_BYTES = 128 * 2**20
+ALL = LearnedFrom()
+
+
+def pca_stream(
+    samples: Samples,
+    components: int,
+    learned_from: LearnedFrom = ALL,
+    seed: int = 0,
+) -> LatentStream:
+    """Latents by PCA fitted on the samples that the autoencoder learned from, with as many components as its latent
+    size (fewer where samples have fewer features, or the fit fewer rows), in the same form, with the same errors."""
+    about = {"encoder": "pca", "samples_id": samples.id, "components": components, "seed": seed}
+    about |= {"normal_labels": json.dumps(learned_from.normal_labels)}
+    metadata = {name: str(value) for name, value in about.items()} | {"encoder_sha256": canonical_sha256(about)}
+    return LatentStream(samples.identities(learned_from), _blocks(samples, components, learned_from, seed), metadata)
+
+
+def _blocks(samples: Samples, components: int, learned_from: LearnedFrom, seed: int) -> Iterator[LatentBlock]:
+    mean, directions = _fit(samples, components, learned_from, seed)
+    for values in samples.blocks(ROWS_PER_PASS):
+        x = _inputs(values, samples.spec.scale)
+        z = (x - mean) @ directions
+        residual = z @ directions.T + mean - x
+        blurred = _blurred_error(residual.reshape(values.shape), x) if values.ndim == 4 else None
+        yield LatentBlock(z, np.square(residual).mean(axis=1), blurred)
+
+
+def _blurred_error(residual: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """‖box₃ₓ₃(x̂ - x)‖² / ‖x‖², (batch,), as the autoencoder's; residual (batch, channels, height, width)."""
+    from scipy.ndimage import uniform_filter
+
+    box = uniform_filter(residual, size=(1, 1, 3, 3), mode="constant").reshape(len(x), -1)
+    return np.square(box).sum(axis=1) / np.maximum(np.square(x).sum(axis=1), np.finfo(np.float32).tiny)
+
+
+def _fit(samples: Samples, components: int, learned_from: LearnedFrom, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (features,) and the directions of largest variance (features, components) of what is learned from."""
+    features = prod(samples.spec.shape)
+    small = features <= COVARIANCE_FEATURES
+    rows = np.flatnonzero(samples.seen(learned_from))
+    most = FIT_ROWS if small else max(1, FIT_BYTES // (4 * features))
+    if len(rows) > most:
+        log.warning("the PCA control is fitted on %d of %d train rows", most, len(rows))
+        rows = np.random.default_rng(seed).choice(rows, most, replace=False)
+    components = min(components, features, len(rows))
+    if small:
+        return _of_covariance(_chosen(samples, rows), features, components)
+    from sklearn.decomposition import PCA
+
+    train = np.concatenate(list(_chosen(samples, rows)))
+    pca = PCA(components, svd_solver="randomized", random_state=seed, copy=False).fit(train)
+    return pca.mean_, pca.components_.T
+
+
+def _of_covariance(blocks: Iterator[np.ndarray], features: int, components: int) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.linalg import eigh
+
+    count, total, products = 0, np.zeros(features), np.zeros((features, features))
+    near = np.zeros(features, np.float32)  # a mean large against the deviation would cost the products their digits
+    for x in blocks:
+        near = x.mean(axis=0) if not count and len(x) else near
+        x = x - near
+        count += len(x)
+        total += x.sum(axis=0, dtype=np.float64)
+        products += x.T @ x
+    mean = total / count
+    covariance = products / count - np.outer(mean, mean)
+    _, directions = eigh(covariance, subset_by_index=(features - components, features - 1))
+    directions = directions[:, ::-1]  # the largest variance first
+    directions *= np.where(directions[np.abs(directions).argmax(axis=0), range(components)] < 0, -1, 1)
+    return (mean + near).astype(np.float32), directions.astype(np.float32)
+
+
+def _chosen(samples: Samples, rows: np.ndarray) -> Iterator[np.ndarray]:
+    chosen = np.zeros(len(samples), bool)
+    chosen[rows] = True
+    start = 0
+    for values in samples.blocks(ROWS_PER_PASS):
+        yield _inputs(values[chosen[start : start + len(values)]], samples.spec.scale)
+        start += len(values)
+
+
+def _inputs(values: np.ndarray, scale: float) -> np.ndarray:
+    return values.reshape(len(values), prod(values.shape[1:])).astype(np.float32) * np.float32(scale)

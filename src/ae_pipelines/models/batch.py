@@ -1,0 +1,49 @@
+"""What a batch is, and what gives batches: all that methods, nets and corruptions know of the data."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Corrupt = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step sees; images have shape (batch, *shape)."""
+
+    input: Tensor
+    """What the encoder is given."""
+    target: Tensor
+    """What the decoder should produce."""
+    rows: Tensor
+    """Which samples these are, (batch,): for parts that look something up per sample."""
+    label: Tensor | None = None
+    """Number of each sample's class, (batch,) int64, -1 where unknown; for methods that want labels."""
+    second: Tensor | None = None
+    """Another corruption of the same targets; for methods that want a second view."""
+    step: int | None = None
+    """Batches of this phase that came before; None outside training."""
+    layout: Tensor | None = None
+    """Where each sample lies among its neighbours, (batch, components); for methods that want it."""
+
+
+class Loader(Protocol):
+    """What the training loop takes batches from."""
+
+    batch_size: int
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from step `start` on; the same ones each time it is asked."""
+        ...
+
+
+def global_generator(device: torch.device) -> torch.Generator:
+    """torch's own on a device: the one that the training loop seeds and keeps in checkpoints."""
+    return torch.cuda.default_generators[device.index or 0] if device.type == "cuda" else torch.default_generator

@@ -1,0 +1,77 @@
+"""What is done to a target so that the encoder has to work: `input = corrupt(target)`."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.registry import Choice, Registry
+from ae_pipelines.samples.spec import SampleSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from torch import Tensor
+
+    from ae_pipelines.models.batch import Corrupt
+
+CORRUPTIONS = Registry("corruption", __name__)
+"""Makers of a `Corruption`."""
+
+
+class Corruption(Protocol):
+    """What makes inputs of targets, on whole batches on their device, seeded by the generator alone."""
+
+    def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
+        """What comes out for samples like these; `InputError` if it cannot take them."""
+        ...
+
+    def __call__(self, target: "Tensor", generator: "torch.Generator") -> "Tensor":
+        """The corrupted batch; `target` (batch, *shape) stays as it is."""
+        ...
+
+
+class CorruptionChoice(Choice):
+    """A corruption by kind."""
+
+    registry = CORRUPTIONS
+
+
+def one_after_another(corruptions: "Sequence[Corrupt]") -> "Corrupt | None":
+    """All of them in order, as one; None for none."""
+    if not corruptions:
+        return None
+
+    def corrupt(target: "Tensor", generator: "torch.Generator") -> "Tensor":
+        for corruption in corruptions:
+            target = corruption(target, generator)
+        return target
+
+    return corrupt
+
+
+def corrupted_spec(corruptions: Iterable[Corruption], clean: SampleSpec) -> SampleSpec:
+    """What comes out of all of them, in order; `InputError` from the first that cannot take what it is given."""
+    for corruption in corruptions:
+        clean = corruption.corrupted_spec(clean)
+    return clean
+
+
+def images_only(clean: SampleSpec, kind: str) -> SampleSpec:
+    """`clean` itself; `InputError` unless it is of images."""
+    if len(clean.shape) != 3:
+        raise InputError(
+            f"{kind} takes images (channels, height, width), given samples of shape {clean.shape}: "
+            "choose another corruption, such as masking"
+        )
+    return clean
+
+
+def bounded_only(clean: SampleSpec, kind: str) -> SampleSpec:
+    """`clean` itself; `InputError` unless its values lie in [0, 1]."""
+    if not clean.bounded:
+        raise InputError(
+            f"{kind} takes samples with values in [0, 1] (uint8 images), given {clean.dtype} samples without bounds: "
+            "choose another corruption, such as masking or gaussian_noise"
+        )
+    return clean

@@ -1,0 +1,70 @@
+"""Images that are moved, turned, resized and slanted a little."""
+
+from math import radians
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ae_pipelines.models.corruptions import CORRUPTIONS, images_only
+from ae_pipelines.samples.spec import SampleSpec
+
+Outside = Literal["zero", "border"]
+PADDING: dict[Outside, str] = {"zero": "zeros", "border": "border"}
+
+
+@CORRUPTIONS.register("affine")
+class Affine:
+    """Shifts, turns, scales and shears each image about its middle, with bilinear interpolation.
+
+    Each is uniform in ± its range: `shift` in pixels, along either side; `rotation` in degrees; `scaling` as a share
+    of the image's size; `shear` in pixels to the right for each pixel down. What comes in from `outside` is 0, or
+    repeats the image's border, for images whose background is not black. As the target stays where it is, an
+    autoencoder learns to undo all this, and its latents not to depend on it.
+    """
+
+    def __init__(
+        self,
+        *,
+        shift: Annotated[float, Field(ge=0)] = 2.0,
+        rotation: Annotated[float, Field(ge=0, le=180)] = 15.0,
+        scaling: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        shear: Annotated[float, Field(ge=0)] = 0.1,
+        outside: Outside = "zero",
+    ) -> None:
+        self._ranges = torch.tensor([shift, shift, radians(rotation), scaling, shear])[:, None]
+        self._outside: Outside = outside
+
+    def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
+        return images_only(clean, "affine")
+
+    def __call__(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        if not self._ranges.any():  # interpolation would round
+            return target
+        draws = torch.rand(len(self._ranges), len(target), generator=generator, device=target.device)
+        right, down, angle, scaling, shear = draws.mul_(2).sub_(1).mul_(self._ranges.to(target.device))
+        return moved(target, right, down, angle, 1 + scaling, shear, self._outside)
+
+
+def moved(
+    images: Tensor, right: Tensor, down: Tensor, angle: Tensor, scale: Tensor, shear: Tensor, outside: Outside
+) -> Tensor:
+    """Each image (batch, channels, height, width) sheared, scaled, turned counterclockwise by `angle` (radians), all
+    about its middle, and then shifted `right` and `down` (pixels), every one of them (batch,)."""
+    height, width = images.shape[2:]
+    x = (_from_the_middle(width, images.device) - right[:, None])[:, None, :]  # (batch, 1, width)
+    y = (_from_the_middle(height, images.device) - down[:, None])[:, :, None]  # (batch, height, 1)
+    cos, sin = (turn[:, None, None] for turn in (angle.cos() / scale, angle.sin() / scale))
+    slant = shear[:, None, None]
+    # the inverse: where each pixel comes from, in halves of the image's sides
+    grid = torch.empty(len(images), height, width, 2, device=images.device)
+    torch.add((cos - slant * sin) * (2 / width) * x, (-sin - slant * cos) * (2 / width) * y, out=grid[..., 0])
+    torch.add(sin * (2 / height) * x, cos * (2 / height) * y, out=grid[..., 1])
+    return F.grid_sample(images, grid, padding_mode=PADDING[outside], align_corners=False)
+
+
+def _from_the_middle(length: int, device: torch.device) -> Tensor:
+    """Of each pixel of a side, in pixels."""
+    return torch.arange(length, device=device) - (length - 1) / 2

@@ -1,0 +1,49 @@
+"""Latents that keep neighbours together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, cast
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ae_pipelines.downstream.layout import LayoutOptions
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.penalties import PENALTIES, Weight
+
+
+@PENALTIES.register("neighbourhood")
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhood:
+    """(z - u)², averaged over the first `components` latents and over the batch: u is where a UMAP of the train
+    samples puts the sample (of maps, the mean over positions counts).
+
+    So the encoder learns to place samples that UMAP has never seen. Sainburg, McInnes & Gentner 2021 train an
+    encoder on UMAP's own loss; departure: the distance to a finished layout, which needs far fewer steps.
+    """
+
+    weight: Weight
+    components: Annotated[int, Field(gt=0)] = 10
+    """Of the layout; the other latents are free for what reconstruction needs."""
+    neighbours: Annotated[int, Field(gt=1)] = 20
+    """That UMAP keeps near each sample."""
+    principal_components: Annotated[int, Field(gt=0)] = 50
+    """Of the samples, among which neighbours are sought."""
+    latents: Path | None = None
+    """Neighbours are sought among the vectors of this latents file instead, which another encoder made of the same
+    samples."""
+    needs_unit_latents = False
+
+    @property
+    def layout(self) -> LayoutOptions:
+        return LayoutOptions(
+            components=self.components,
+            neighbours=self.neighbours,
+            principal_components=self.principal_components,
+            latents=self.latents,
+        )
+
+    def __call__(self, encoder: nn.Module, batch: Batch, z: Tensor) -> Tensor:
+        z = z.flatten(2).mean(2) if z.ndim == 4 else z
+        return self.weight * F.mse_loss(z[:, : self.components].float(), cast(Tensor, batch.layout))

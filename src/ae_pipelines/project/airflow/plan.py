@@ -1,0 +1,71 @@
+"""What `conf/airflow/airflow.yml` may say: DAGs by name, each a pipeline and when to run it."""
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from yaml import YAMLError, safe_load  # type: ignore[import-untyped]
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.options import Options
+
+ENVIRONMENT = "airflow"
+"""The Kedro environment in which tasks run, and whose folder holds `airflow.yml`."""
+
+
+class DagPlan(Options):
+    """One DAG: a task for each stage of a pipeline."""
+
+    pipeline: str
+    schedule: str | None = None
+    """Cron expression in UTC, or a preset of Airflow such as @daily; None: only when started by hand."""
+    start_date: date = date(2026, 1, 1)
+    """Nothing is due before. What was due last is made up for when Airflow starts; what was due earlier is not."""
+    retries: Annotated[int, Field(ge=0)] = 2
+    """Of each task. A training that is retried goes on where its checkpoint was."""
+    retry_delay_seconds: Annotated[float, Field(ge=0)] = 300
+    execution_timeout_hours: Annotated[float, Field(gt=0)] = 12
+    """Of each task, each try; then its processes get SIGTERM."""
+    pool: str = "ae_pipelines"
+    """Airflow's pool for the stages. One slot: a data folder takes one writer at a time."""
+    params: dict[str, Any] = {}
+    """As after `--params`: {recipe: conv, recipe.training.epochs: 3}."""
+
+    @field_validator("params")
+    @classmethod
+    def _one_value_each(cls, params: dict[str, Any]) -> dict[str, Any]:
+        for name, value in params.items():
+            if isinstance(value, str) and re.search(r",|\{\{|\{%|\{#", value):
+                raise ValueError(f"given {name}: {value!r}, expected a value without commas and {{{{: use a list")
+        return params
+
+    def kedro_params(self) -> str:
+        """`params` as one text for `--params`."""
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in self.params.items()}
+        return ",".join(f"{name}={text}" for name, text in texts.items())
+
+
+def read_plans(project: Path) -> dict[str, DagPlan]:
+    """The DAGs of a project by name; `InputError` names the file and what is wrong with it."""
+    path = project / "conf" / ENVIRONMENT / "airflow.yml"
+    try:
+        entries = safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no {path}: --project-path takes the folder that holds conf/") from error
+    except YAMLError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not (isinstance(entries, dict) and entries):
+        raise InputError(f"{path}: given {entries!r}, expected DAGs by name, such as ae_train: {{pipeline: train}}")
+    return {name: _plan(path, name, entry) for name, entry in entries.items()}
+
+
+def _plan(path: Path, name: Any, entry: Any) -> DagPlan:
+    if not re.fullmatch(r"[\w.-]+", str(name), re.ASCII):
+        raise InputError(f"{path}: given a DAG called {name!r}, expected letters, digits and _ . - only")
+    try:
+        return DagPlan.model_validate(entry)
+    except InputError as error:
+        raise InputError(f"{path}, {name}: {error}") from error

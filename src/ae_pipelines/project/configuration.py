@@ -1,0 +1,130 @@
+"""Kedro's configuration, with a source and a recipe picked by name.
+
+`--params=source=mnist,recipe=conv` picks; `recipe.training.epochs=3` overrides one field of what is picked.
+"""
+
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
+from kedro.io import CatalogProtocol, DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.validation import ParameterValidationError
+
+from ae_pipelines.base.errors import InputError, suggestion
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """Puts the picked source into the catalog and the picked recipe into the parameters."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        if key == "parameters":
+            self._refuse_unknown()
+        config = super().__getitem__(key)
+        if key == "catalog" and "sources" in config:
+            _, config["source"] = self._picked("source", config.pop("sources"))
+        if key == "parameters" and "recipes" in config:
+            recipes = config.pop("recipes")
+            name, recipe = self._picked("recipe", recipes)
+            config["recipe"] = recipe | {"name": name}
+            if "scoreboard" in config:
+                config["scoreboard"] = _with_recipes(config["scoreboard"], recipes, config["recipe"])
+            config["source"] = self._name("source")
+        return config
+
+    def _picked(self, noun: str, known: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The name, and the entry of that name with the fields that the user overrides."""
+        name = self._name(noun)
+        if name not in known:
+            raise InputError(f"no {noun} called {name!r}; {suggestion(name, sorted(known))}")
+        overrides = self._given(noun)
+        overrides.pop("name", None)
+        return name, _overridden(known[name], overrides)
+
+    def _refuse_unknown(self) -> None:
+        """A mistyped parameter would be ignored, and the run would be another than was meant."""
+        given, self.runtime_params = self.runtime_params or {}, {}
+        try:
+            known = {*self["globals"], *super().__getitem__("parameters")} - {"recipes"}
+        finally:
+            self.runtime_params = given
+        for name in given:
+            if name not in known:
+                raise InputError(f"no parameter called {name!r}; {suggestion(name, sorted(known))}")
+
+    def _name(self, noun: str) -> str:
+        """What the user says; a recipe may say which source it is for; what `globals.yml` says."""
+        given = self._given(noun).get("name")
+        if given is None and noun == "source":
+            recipes = super().__getitem__("parameters")["recipes"]
+            given = self._picked("recipe", recipes)[1].get("source")
+        return str(given if given is not None else self["globals"][noun])
+
+    def _given(self, noun: str) -> dict[str, Any]:
+        """What the user said of it: `recipe=conv` is short for `recipe.name=conv`."""
+        given = (self.runtime_params or {}).get(noun, {})
+        return dict(given) if isinstance(given, dict) else {"name": given}
+
+
+def _with_recipes(scoreboard: Any, recipes: dict[str, Any], picked: dict[str, Any]) -> Any:
+    """The scoreboard's options, each recipe's name replaced by the recipe, with what the entry changes of it; where
+    they name none, the picked one."""
+    if not isinstance(scoreboard, dict):
+        return scoreboard
+    if "recipes" not in scoreboard:
+        return scoreboard | {"recipes": {picked["name"]: {"recipe": picked}}}
+    if not isinstance(entries := scoreboard["recipes"], list | dict):
+        return scoreboard
+    named = entries if isinstance(entries, dict) else {name: {} for name in entries}
+    return scoreboard | {"recipes": {name: _entry(name, entry or {}, recipes) for name, entry in named.items()}}
+
+
+def _entry(name: str, entry: Any, recipes: dict[str, Any]) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    given = entry.get("recipe", {})
+    change = dict(given) if isinstance(given, dict) else {"name": given}
+    base = str(change.pop("name", name))
+    if base not in recipes:
+        raise InputError(f"no recipe called {base!r}; {suggestion(base, sorted(recipes))}")
+    return entry | {"recipe": _overridden(recipes[base], change) | {"name": base}}
+
+
+def _overridden(base: Any, given: Any) -> Any:
+    """`base` with the given fields; where another `kind` is given, the options of the old one are dropped."""
+    if not (isinstance(base, dict) and isinstance(given, dict)):
+        return given
+    if "kind" in given and given["kind"] != base.get("kind"):
+        base = {}
+    return base | {key: _overridden(base.get(key), value) for key, value in given.items()}
+
+
+class Context(KedroContext):
+    """A Kedro context whose refusals reach the hooks, so that a run refused for its input is on record."""
+
+    def _get_catalog(
+        self,
+        catalog_class: type = DataCatalog,
+        save_version: str | None = None,
+        load_versions: dict[str, str] | None = None,
+    ) -> CatalogProtocol:
+        try:
+            return super()._get_catalog(catalog_class, save_version, load_versions)
+        except Exception as error:
+            refusal = _plain(error)
+            if save_version is not None:  # a run, not someone looking at the catalog
+                self._hook_manager.hook.on_pipeline_error(
+                    error=refusal,
+                    run_params={"run_id": save_version, "pipeline_names": self._pipelines_to_validate},
+                    pipeline=Pipeline([]),
+                    catalog=DataCatalog(),
+                )
+            raise refusal from error
+
+
+def _plain(error: Exception) -> Exception:
+    """Kedro's report of bad parameters without its bookkeeping: one line a parameter."""
+    if not isinstance(error, ParameterValidationError):
+        return error
+    faults = [line.removeprefix("- Parameter '") for line in str(error).splitlines()[1:]]
+    return InputError("; ".join(f"{fault.split(chr(39))[0]}: {fault.split(': ', 2)[-1]}" for fault in faults))

@@ -1,0 +1,325 @@
+"""A source becomes a sample store: written as a stream, decoded once, taken up after a kill."""
+
+import hashlib
+import json
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import filelock
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from ae_pipelines.base import atomic, progress
+from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.base.errors import InputError, NothingThere, first_of
+from ae_pipelines.base.options import Options
+from ae_pipelines.samples.decoding import DUPLICATE, Decoding, Digests
+from ae_pipelines.samples.shards import ShardWriter, known_name, shard_name
+from ae_pipelines.samples.source import Block, EncodedSource, Reject, Source
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.splits import split_by_content
+from ae_pipelines.samples.store import BATCH_ROWS, Manifest, Samples
+
+log = logging.getLogger(__name__)
+
+FIRST = 10
+"""So many reasons, or samples that are gone, are named."""
+INDEX = pa.schema(
+    [(name, pa.string()) for name in ("sample_id", "split", "label", "source", "sha256")]
+    + [("shard", pa.int32()), ("row", pa.int32())]
+)
+REJECTS = pa.schema([(name, pa.string()) for name in ("source", "sha256", "reason")])
+REFUSED = "rejects-of-a-refused-ingest.parquet"
+
+
+class IngestOptions(Options):
+    """How a source is taken in."""
+
+    max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Above this share of unusable samples (duplicates not counted) the run fails."""
+    workers: Annotated[int, Field(gt=0)] | None = None
+    """Processes that decode; None: one a CPU."""
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """What is to become a sample store."""
+
+    source: Source | EncodedSource
+    options: IngestOptions
+    empty: SampleSpec | None = None
+    """What the samples would be like where there are none; None: that there are none is a fault."""
+
+    def into(self, folder: Path) -> Samples:
+        """Write the store."""
+        try:
+            return write_store(folder, self.source, self.options)
+        except NothingThere as reason:
+            if self.empty is None:
+                raise
+            progress.skip(str(reason))
+            return write_empty_store(folder, self.empty, self.source.name)
+
+
+def write_store(
+    folder: Path,
+    source: Source | EncodedSource,
+    options: IngestOptions = IngestOptions(),  # noqa: B008
+) -> Samples:
+    """Write everything `source` gives into a store; the earlier store stands until the manifest is replaced.
+
+    Decoded samples of an earlier ingest, also of a killed one, are taken over by their content.
+    """
+    started = time.monotonic()
+    spec = source.spec()
+    with _alone(folder):
+        count = source.count()
+        decoding = Decoding(source, folder, spec) if isinstance(source, EncodedSource) else None
+        blocks = decoding.blocks(count, options.workers) if decoding else source.blocks()
+        with _Store(folder, spec, source.name, decoding.key if decoding else None) as store, closing(blocks):  # type: ignore[type-var]
+            for block in _watched(blocks, count):  # type: ignore[arg-type]
+                store.add(block)
+            report = {"seconds": round(time.monotonic() - started, 1), "decoded": store.accepted, "reused": 0}
+            if decoding:
+                report |= {"decoded": decoding.decoded, "reused": decoding.reused}
+                report |= _removed(folder, source.name, decoding.seen)
+            return store.finish(options.max_rejected_share, report)
+
+
+def write_empty_store(folder: Path, spec: SampleSpec, source: str) -> Samples:
+    """Write a store of no samples."""
+    with _alone(folder), _Store(folder, spec, source, None) as store:
+        return store.finish(None, {"seconds": 0.0, "decoded": 0, "reused": 0})
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Refuse a second ingest into the same folder at the same time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(folder / ".lock", timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise InputError(
+            f"another run is ingesting into {folder}: wait for it, or give another --params=data_dir=..."
+        ) from error
+
+
+def _watched(blocks: Iterable[Block], count: int | None) -> Iterator[Block]:
+    with progress.Steps(count, "ingest", "sample") as steps:
+        for block in blocks:
+            yield block
+            steps.advance(len(block.ids) + len(block.rejects))
+
+
+def _removed(folder: Path, source: str, seen: Digests) -> dict[str, Any]:
+    """Which samples of the earlier store are gone from the source."""
+    gone: list[str] = []
+    count = 0
+    with suppress(InputError):  # no store yet, or a damaged one, which is to be replaced
+        before = Samples(folder)
+        for batch in before.index_batches("sample_id", "sha256") if before.manifest.source == source else ():
+            missing = ~seen.has([bytes.fromhex(sha) for sha in batch.column("sha256").to_pylist()])
+            names = batch.column("sample_id").filter(pa.array(missing)).to_pylist()
+            gone += names[: FIRST - len(gone)]
+            count += len(names)
+    if count:
+        log.warning("%d samples are gone from the source since the last ingest, first: %s", count, ", ".join(gone))
+    return {"removed": count, "removed_first": gone}
+
+
+class _Store:
+    """A store being written; as a context, so that what does not become one is cleared away."""
+
+    def __init__(self, folder: Path, spec: SampleSpec, source: str, key: str | None) -> None:
+        self._folder, self._spec, self._source, self._key = folder, spec, source, key
+        self._open = ExitStack()
+        self._content: defaultdict[str, hashlib._Hash] = defaultdict(hashlib.sha256)
+        self._id_hashes: list[np.ndarray] = []
+        self._reasons: Counter[str] = Counter()
+        self.accepted = self.rejected = 0
+        self._whole = False
+
+    def __enter__(self) -> "_Store":
+        _clear(self._folder, unfinished=self._key)
+        self._shards = ShardWriter(self._folder, self._spec, self._key)
+        self._open.callback(self._shards.abandon)
+        self._index = self._open.enter_context(_table(self._folder / "index.parquet", INDEX))
+        self._rejects = self._open.enter_context(_table(self._folder / "rejects.parquet", REJECTS))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        _clear(self._folder, unfinished=None if self._whole else self._key, keep="" if self._whole else REFUSED)
+
+    def add(self, block: Block) -> None:
+        """Append a block."""
+        self._refuse_misfit(block)
+        values = np.ascontiguousarray(block.values)
+        sha256 = block.sha256 or [hashlib.sha256(sample).hexdigest() for sample in values]
+        shards, rows = self._shards.add(values, sha256)
+        columns: dict[str, Any] = {
+            "sample_id": block.ids,
+            "split": block.splits or [split_by_content(sha) for sha in sha256],
+            "label": block.labels or [None] * len(values),
+            "source": [self._source] * len(values),
+            "sha256": sha256,
+        }
+        self._note(columns)
+        self._index.add(columns | {"shard": shards, "row": rows})
+        self._id_hashes.append(pd.util.hash_array(np.array(block.ids, object)))
+        self._reject(block.rejects)
+        self.accepted += len(values)
+
+    def _reject(self, rejects: Iterable[Reject]) -> None:
+        found = [astuple(reject) for reject in rejects]
+        if found:
+            columns = dict(zip(REJECTS.names, zip(*found, strict=True), strict=True))
+            self._rejects.add(columns)
+            self._reasons.update(columns["reason"])
+            self._note({f"rejected {name}": values for name, values in columns.items()})
+            self.rejected += len(found)
+
+    def _note(self, columns: dict[str, Any]) -> None:
+        """For the id of the store, which does not depend on how samples come in blocks."""
+        for name, values in columns.items():
+            self._content[name].update("".join(f"{value!r}\n" for value in values).encode("utf-8", "replace"))
+
+    def finish(self, max_rejected_share: float | None, report: dict[str, Any]) -> Samples:
+        """Give the store its manifest; `InputError` if it must not become one. None: it may be empty."""
+        self._shards.finish()
+        self._index.close()
+        self._rejects.close()
+        if max_rejected_share is not None:
+            self._refuse_rejected(max_rejected_share)
+            self._refuse_repeated_ids()
+        store_id = self._id()
+        manifest = Manifest(
+            id=store_id,
+            source=self._source,
+            spec=self._spec,
+            read=self.accepted + self.rejected,
+            accepted=self.accepted,
+            rejected=self.rejected,
+            duplicates=self._reasons[DUPLICATE],
+            shards=self._shards.written,
+            index=f"index-{store_id}.parquet",
+            rejects=f"rejects-{store_id}.parquet",
+        )
+        atomic.publish(self._index.path, self._folder / manifest.index)
+        atomic.publish(self._rejects.path, self._folder / manifest.rejects)
+        atomic.write_text(self._folder / "last_ingest.json", json.dumps({"id": store_id, **report}, indent=2))
+        atomic.write_text(self._folder / "manifest.json", manifest.model_dump_json(indent=2))
+        self._whole = True
+        log.info(
+            "ingested %s: %d read, %d accepted, %d rejected (%d of them duplicates); %d decoded, %d taken over, %s s",
+            *(self._source, manifest.read, manifest.accepted, manifest.rejected, manifest.duplicates),
+            *(report["decoded"], report["reused"], report["seconds"]),
+        )
+        return Samples(self._folder)
+
+    def _id(self) -> str:
+        noted = {name: digest.hexdigest() for name, digest in self._content.items()}
+        shards = [shard["sha256"] for shard in self._shards.written]
+        return canonical_sha256([self._source, self._spec.model_dump(mode="json"), noted, shards])[:16]
+
+    def _refuse_misfit(self, block: Block) -> None:
+        if block.values.shape[1:] != self._spec.shape or block.values.dtype != self._spec.dtype:
+            raise InputError(
+                f"source {self._source!r} promised {self._spec.dtype} samples of shape {self._spec.shape}, "
+                f"gave {block.values.dtype} {block.values.shape[1:]}"
+            )
+
+    def _refuse_rejected(self, most: float) -> None:
+        read, unusable = self.accepted + self.rejected, self.rejected - self._reasons[DUPLICATE]
+        if self.accepted and unusable / read <= most:
+            return
+        reasons = "; ".join(f"{count} x {reason}" for reason, count in self._reasons.most_common(FIRST))
+        if not read:
+            raise NothingThere(f"source {self._source!r} gave no samples: nothing was read")
+        path = self._folder / REFUSED
+        atomic.publish(self._rejects.path, path)
+        raise InputError(
+            f"source {self._source!r}: {unusable} of {read} read cannot be used ({unusable / read:.1%}, at most "
+            f"{most:.1%} may be): {reasons}. All of them are in {path}. Mend or remove them"
+            + (", or give --params=ingest.max_rejected_share=..." if self.accepted else "")
+        )
+
+    def _refuse_repeated_ids(self) -> None:
+        """Compares 64-bit hashes of the ids, and the ids themselves only if two hashes are equal."""
+        hashes = np.sort(np.concatenate(self._id_hashes))
+        if not (hashes[1:] == hashes[:-1]).any():
+            return
+        names = pq.read_table(self._index.path, columns=["sample_id"]).column(0).to_pandas()
+        repeated = list(names[names.duplicated()].unique())
+        if len(repeated):
+            raise InputError(
+                f"source {self._source!r} gave {len(repeated)} sample ids more than once, first: "
+                f"{first_of(repeated)}. Ids must be unique."
+            )
+
+
+@dataclass
+class _Table:
+    """A parquet file that grows; rows are gathered into groups of some size."""
+
+    path: Path
+    schema: pa.Schema
+
+    def __post_init__(self) -> None:
+        self._writer = pq.ParquetWriter(self.path, self.schema, compression="zstd", write_page_checksum=True)
+        self._waiting: list[pa.Table] = []
+
+    def add(self, columns: dict[str, Any]) -> None:
+        self._waiting.append(pa.table(columns, schema=self.schema))
+        if sum(map(len, self._waiting)) >= BATCH_ROWS:
+            self._write()
+
+    def close(self) -> None:
+        self._write()
+        self._writer.close()
+
+    def _write(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
+            self._waiting = []
+
+
+@contextmanager
+def _table(path: Path, schema: pa.Schema) -> Iterator[_Table]:
+    with atomic.temporary_beside(path) as temporary:
+        table = _Table(temporary, schema)
+        try:
+            yield table
+        finally:
+            table.close()
+
+
+def _clear(folder: Path, unfinished: str | None, keep: str = "") -> None:
+    """Remove what neither the manifest names nor, by the key of an unfinished ingest, a next one can take up."""
+    shards, named = set[str](), {"manifest.json", "last_ingest.json", keep}
+    with suppress(InputError):
+        manifest = Manifest.of(folder / "manifest.json")
+        named |= {manifest.index, manifest.rejects}
+        shards = {shard.file for shard in manifest.shards}
+    for path in folder.glob(".*.tmp.*"):  # of writers that were killed: there is no other now
+        path.unlink()
+    for path in (path for path in folder.glob("*-*") if path.is_file()):
+        kind, _, rest = path.stem.partition("-")
+        key, _, sha256 = rest.rpartition("-")
+        if kind not in ("shard", "known", "index", "rejects") or path.name in named | shards:
+            continue
+        if kind == "known" and (key == unfinished or shard_name(sha256) in shards):
+            continue
+        if kind == "shard" and unfinished and (folder / known_name(unfinished, sha256)).exists():
+            continue
+        path.unlink()

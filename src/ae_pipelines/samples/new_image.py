@@ -1,0 +1,65 @@
+"""A new image as a sample of a store would be."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ae_pipelines.base.errors import InputError, Unusable
+from ae_pipelines.samples.images import ImageDecoder, ImageOptions
+from ae_pipelines.samples.spec import SampleSpec
+
+COLOURS = {1: "grey", 3: "rgb"}
+"""By channels."""
+
+
+def as_stored(path: Path, spec: SampleSpec) -> np.ndarray:
+    """An image file as `decoded` gives it; `InputError` also if there is none."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the image {path}: {error.strerror}; give the path of an image file") from error
+    return decoded(content, spec, str(path), instead="search.ids")
+
+
+def decoded(content: bytes, spec: SampleSpec, name: str, instead: str) -> np.ndarray:
+    """The image in a file's content, uint8 (channels, height, width), with everything done to it that was done to
+    samples like `spec`.
+
+    Samples that were not decoded from image files (arrays, IDX) say nothing of that: then the image must have their
+    size already. `InputError` if it cannot become such a sample: `name` says which image, `instead` what else could
+    be given.
+    """
+    decoder = _decoder(spec, instead)
+    try:
+        return decoder(content).copy()  # Pillow's memory is read only, which torch does not like
+    except Unusable as fault:
+        height, width = decoder.size
+        raise InputError(
+            f"{name} cannot be used: {fault}. These samples are {decoder.options.colour} images of {height} x {width} "
+            "pixels (height x width)" + ("; images are brought to that size" if decoder.options.resize else "")
+        ) from fault
+
+
+def encoding(trained: Any) -> Callable[[Path], np.ndarray]:
+    """What gives the latent (1, d) of an image file by a trained autoencoder or encoder."""
+    return lambda path: trained.encode(as_stored(path, trained.contract.samples)[None])
+
+
+def _decoder(spec: SampleSpec, instead: str) -> ImageDecoder:
+    if spec.dtype != "uint8" or len(spec.shape) != 3 or spec.shape[0] not in COLOURS:
+        raise InputError(
+            f"samples of shape {spec.shape} and dtype {spec.dtype} were not made of image files, so an image cannot "
+            f"be compared with them: give {instead} instead"
+        )
+    done = {name: value for name, value in spec.preprocessing.items() if name in ImageOptions.model_fields}
+    if not done:
+        done = {"colour": COLOURS[spec.shape[0]]}
+    decoder = ImageDecoder(ImageOptions(**{**done, "size": spec.shape[1:]}), (spec.shape[1], spec.shape[2]))
+    if len(done) > 1 and decoder.preprocessing != spec.preprocessing:
+        raise InputError(
+            "these samples were decoded by another version of ae_pipelines, so a new image would be another sample: "
+            f"ingest them again, or give {instead}"
+        )
+    return decoder

@@ -1,0 +1,108 @@
+"""What a source of samples is, and what it gives: samples, or content that has yet to be decoded."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ae_pipelines.samples.spec import SampleSpec
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One row of a source that could not be used."""
+
+    source: str
+    """Its id: a path below the source's folder, a row of a file."""
+    sha256: str
+    """Of its content as the source holds it."""
+    reason: str
+    """Worded alike for faults of one kind, so that they can be counted."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some samples of a source.
+
+    `values` has shape (n, *shape). `labels` and `splits` may be None: unlabelled, or a source without a
+    split of its own (then each sample's split follows from its content).
+    """
+
+    values: np.ndarray
+    ids: list[str]
+    labels: Sequence[str | None] | None = None
+    splits: Sequence[str] | None = None
+    sha256: Sequence[str] | None = None
+    """Of each sample as the source holds it, before anything was done to it; None: of `values`."""
+    rejects: Sequence[Reject] = ()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Some samples of a source that the source's `decode` has yet to decode: files, or their content."""
+
+    contents: Sequence[Path] | Sequence[bytes]
+    ids: list[str]
+    labels: Sequence[str | None] | None = None
+    splits: Sequence[str] | None = None
+    rejects: Sequence[Reject] = ()
+
+
+class Source(Protocol):
+    """Where samples come from."""
+
+    name: str
+
+    def spec(self) -> SampleSpec:
+        """What every sample looks like."""
+        ...
+
+    def count(self) -> int | None:
+        """How many samples `blocks` will give, rejects included; None if that is not known yet."""
+        ...
+
+    def blocks(self) -> Iterator[Block]:
+        """The samples, a block at a time; always in the same order."""
+        ...
+
+
+@runtime_checkable
+class EncodedSource(Protocol):
+    """A source whose samples are decoded by several processes, and not again when their content is known.
+
+    Equal content is kept once: the first is taken, the others are rejected as duplicates.
+    """
+
+    name: str
+
+    @property
+    def decode(self) -> Callable[[bytes], np.ndarray]:
+        """Content to one sample (*shape); raises `Unusable` with the reason. Can be pickled, cheap to import."""
+        ...
+
+    def spec(self) -> SampleSpec:
+        """What every sample looks like, with everything that `decode` does to it in `preprocessing`."""
+        ...
+
+    def decoding(self) -> dict[str, Any]:
+        """Everything beyond `spec` that decides on what `decode` gives, and on what it refuses."""
+        ...
+
+    def count(self) -> int | None:
+        """How many samples `blocks` will give, rejects included; None if that is not known yet."""
+        ...
+
+    def blocks(self) -> Iterator[Encoded]:
+        """The samples, a block at a time; always in the same order."""
+        ...
+
+
+@runtime_checkable
+class Scaled(Protocol):
+    """A source that finds the scale of its samples itself, unless it is told one."""
+
+    def like(self, spec: SampleSpec) -> Any:
+        """The same source, on the scale of samples like `spec`, so that a model of these can take its samples."""
+        ...

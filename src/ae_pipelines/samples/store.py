@@ -1,0 +1,254 @@
+"""The sample store that pipelines read.
+
+A store is a folder: `.npy` shards (n, *shape), one index (a row a sample), one table of rejects, and
+`manifest.json`, which is written last and names the others. Readers follow the manifest only, so a
+killed writer leaves the earlier store whole. `ingest.py` writes it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import Field, model_validator
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.options import Options
+from ae_pipelines.samples import splits
+from ae_pipelines.samples.shards import ShardFile, new_digest
+from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
+
+BATCH_ROWS = 65_536
+"""Rows of the index that are looked at together."""
+
+Count = Annotated[int, Field(ge=0)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Shard(Options):
+    """One `.npy` file of a store."""
+
+    file: FileName
+    rows: Annotated[int, Field(gt=0)]
+    sha256: Sha256
+    """Of what a sample looks like, and of the values."""
+
+
+class Manifest(Options):
+    """What `manifest.json` says of a store."""
+
+    id: str
+    """Names the content: equal stores have equal ids."""
+    source: str
+    spec: SampleSpec
+    read: Count
+    accepted: Annotated[int, Field(ge=0)]
+    rejected: Count
+    """read = accepted + rejected."""
+    duplicates: Count = 0
+    """How many of the rejected are left out because their content is there already."""
+    shards: list[Shard]
+    index: FileName
+    rejects: FileName
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """The manifest in a file; `InputError` if it is none."""
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, RecursionError, OSError) as error:
+            raise InputError(f"{path} is damaged ({error}): ingest again") from error
+
+    @model_validator(mode="after")
+    def _counts_add_up(self) -> Self:
+        if self.read != self.accepted + self.rejected:
+            raise ValueError(f"{self.read} read, but {self.accepted} accepted and {self.rejected} rejected")
+        if self.accepted != sum(shard.rows for shard in self.shards):
+            raise ValueError(f"{self.accepted} accepted, but the shards have {sum(s.rows for s in self.shards)} rows")
+        return self
+
+
+class Samples:
+    """A sample store, opened for reading. Positions count samples in storage order, from 0."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "manifest.json"
+        if not path.exists():
+            raise InputError(f"no sample store in {folder}: run `kedro run --pipelines=ingest` first")
+        self.folder = folder
+        self.manifest = Manifest.of(path)
+        self.spec = self.manifest.spec
+
+    @property
+    def id(self) -> str:
+        """Names the content: equal stores have equal ids."""
+        return self.manifest.id
+
+    def __len__(self) -> int:
+        return self.manifest.accepted
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of all values."""
+        return len(self) * self.spec.sample_bytes
+
+    # -- what is known of the samples --------------------------------------------------------------------
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """A row a sample, in storage order: sample_id, split, label (nullable), source, sha256, shard, row."""
+        return self._table(self.manifest.index)
+
+    @cached_property
+    def rejects(self) -> pd.DataFrame:
+        """A row for each thing left out: source, sha256, reason."""
+        return self._table(self.manifest.rejects)
+
+    def counts(self) -> dict[str, float]:
+        """Read, accepted, rejected, duplicates; labelled; by split; and what the last ingest decoded and reused."""
+        counts = {name: getattr(self.manifest, name) for name in ("read", "accepted", "rejected", "duplicates")}
+        labelled, splits = 0, Counter[str]()
+        for batch in self.index_batches("split", "label"):
+            labelled += len(batch) - batch.column("label").null_count
+            splits.update(batch.column("split").to_pylist())
+        report = self.folder / "last_ingest.json"
+        last = json.loads(report.read_text()) if report.exists() else {}
+        known = last.get("id") == self.id
+        last = {name: value for name, value in last.items() if known and isinstance(value, int | float)}
+        return counts | {"labelled": labelled, **splits} | last
+
+    def index_batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
+        """Some columns of the index, a few rows at a time."""
+        path = self.folder / self.manifest.index
+        with (
+            _or_refused(path),
+            pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=2**16) as file,
+        ):
+            yield from file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        with _or_refused(self.folder / name):
+            return pq.read_table(self.folder / name, page_checksum_verification=True).to_pandas()
+
+    def labels(self) -> pd.Series:
+        """How many samples there are, by (split, label); unlabelled ones are not counted."""
+        counts = Counter[tuple[str, str]]()
+        for batch in self.index_batches("split", "label"):
+            counts.update(zip(batch.column("split").to_pylist(), batch.column("label").to_pylist(), strict=True))
+        table = pd.DataFrame([(*key, count) for key, count in counts.items()], columns=["split", "label", "samples"])
+        return table.dropna(subset="label").set_index(["split", "label"])["samples"]
+
+    def classes(self) -> tuple[str, ...]:
+        """The different labels in the train split, sorted."""
+        labels = self.labels()
+        train = labels.index.get_level_values("split") == "train"
+        return tuple(sorted(labels[train].index.get_level_values("label").astype(str)))
+
+    def label_numbers(self, classes: tuple[str, ...]) -> np.ndarray:
+        """Each sample's place in `classes`, int64; -1 without a label, or with one that is not among them."""
+        numbers = {name: number for number, name in enumerate(classes)}
+        columns = (batch.column(0).to_pylist() for batch in self.index_batches("label"))
+        return np.array([numbers.get(label, -1) for labels in columns for label in labels], np.int64)
+
+    def distinct(self, at_least: int) -> int:
+        """How many different contents there are; counting ends at `at_least`."""
+        found: set[str] = set()
+        for batch in self.index_batches("sha256"):
+            found.update(batch.column(0).to_pylist())
+            if len(found) >= at_least:
+                return at_least
+        return len(found)
+
+    def rows(self, split: str) -> np.ndarray:
+        """Positions of a split's samples, int64; `InputError` if there are none."""
+        rows = np.flatnonzero(self._each("split", lambda column: pc.equal(column, split)))
+        if not len(rows):
+            raise InputError(f"none of the {len(self)} samples are in the {split} split: give more samples")
+        return rows
+
+    def seen(self, learned_from: LearnedFrom) -> np.ndarray:
+        """A bool a sample: whether a model learned from it."""
+        return np.concatenate([batch.column("seen").to_numpy(False) for batch in self.identities(learned_from)])
+
+    def identities(self, learned_from: LearnedFrom) -> Iterator[pa.RecordBatch]:
+        """`sample_id`, `split`, `label` and `seen` (whether a model learned from it), a few rows at a time."""
+        for batch in self.index_batches("sample_id", "split", "label", "sha256"):
+            seen = pc.equal(batch.column("split"), "train")
+            if learned_from.normal_labels:
+                normal = pa.array(learned_from.normal_labels, pa.string())
+                seen = pc.and_(seen, pc.is_in(batch.column("label").cast(pa.string()), normal))
+            if learned_from.validation_share:
+                held_out = splits.held_out(batch.column("sha256"), learned_from.validation_share)
+                seen = pc.and_not(seen, pa.array(held_out))
+            yield batch.drop_columns("sha256").append_column("seen", seen)
+
+    def _each(self, name: str, test: Callable[[pa.Array], pa.Array | np.ndarray]) -> np.ndarray:
+        """`test` of every value of a column of the index, as bools."""
+        return np.concatenate([np.asarray(test(batch.column(0)), bool) for batch in self.index_batches(name)])
+
+    # -- values: plain reads, no memory mapping ----------------------------------------------------------
+
+    def read(self) -> np.ndarray:
+        """All samples, (n, *shape), in memory; `InputError` if a shard is not what was written."""
+        values = np.empty((len(self), *self.spec.shape), self.spec.dtype)
+        start = 0
+        for shard, file in self._shards():
+            part = values[start : start + shard.rows]
+            file.read_into(part, 0)
+            digest = new_digest(self.spec)
+            digest.update(part.data)
+            _refuse_damaged(shard, file, digest.hexdigest())
+            start += shard.rows
+        return values
+
+    def verify(self) -> None:
+        """`InputError` if a shard is not what was written."""
+        for shard, file in self._shards():
+            _refuse_damaged(shard, file, file.sha256())
+
+    def blocks(self, size: int) -> Iterator[np.ndarray]:
+        """All samples in order, at most `size` at a time."""
+        for shard, file in self._shards():
+            for start in range(0, shard.rows, size):
+                yield file.rows(start, min(size, shard.rows - start))
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The samples at these positions, (len(rows), *shape)."""
+        values = np.empty((len(rows), *self.spec.shape), self.spec.dtype)
+        files = self.shard_files()
+        starts = np.cumsum([0, *(shard.rows for shard in self.manifest.shards)])
+        numbers = np.searchsorted(starts, rows, side="right") - 1
+        breaks = np.flatnonzero((np.diff(rows) != 1) | (np.diff(numbers) != 0)) + 1
+        for run in np.split(np.arange(len(rows)), breaks) if len(rows) else []:
+            number = numbers[run[0]]
+            files[number].read_into(values[run[0] : run[-1] + 1], int(rows[run[0]] - starts[number]))
+        return values
+
+    def shard_files(self) -> list[ShardFile]:
+        """The store's files, in order."""
+        return [ShardFile(self.folder / shard.file, self.spec) for shard in self.manifest.shards]
+
+    def _shards(self) -> Iterator[tuple[Shard, ShardFile]]:
+        return zip(self.manifest.shards, self.shard_files(), strict=True)
+
+
+@contextmanager
+def _or_refused(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is damaged or gone ({error}): ingest again") from error
+
+
+def _refuse_damaged(shard: Shard, file: ShardFile, sha256: str) -> None:
+    if sha256 != shard.sha256:
+        raise InputError(f"{file.path} is damaged (its sha256 differs): ingest again")

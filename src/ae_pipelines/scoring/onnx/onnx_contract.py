@@ -1,0 +1,77 @@
+"""What ONNX files promise: the text beside them (`contract.json`)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ae_pipelines.base.options import Options
+from ae_pipelines.samples.spec import SampleSpec
+
+Part = Literal["encoder", "decoder", "scorer"]
+
+CONTRACT = "contract.json"
+
+
+class Value(Options):
+    """An input or output."""
+
+    name: str
+    dtype: str
+    """As numpy calls it."""
+    shape: tuple[int | str, ...]
+    """The first is `batch`: any number."""
+
+
+class Parity(Options):
+    """How an output compares with that of the models it was made from, on real samples. One of the first two is
+    given."""
+
+    difference: float | None = None
+    """The largest of the rows that are no near ties, relative to the largest absolute value of that output."""
+    equal_share: float | None = None
+    """Of the rows, for outputs that are compared as they are: numbers of groups and classes, alarms."""
+    near_ties: int = 0
+    """Rows that differ, but where the model itself answers so for a latent that differs by rounding."""
+
+
+class OnnxFile(Options):
+    """One file of the folder."""
+
+    file: Annotated[str, Field(pattern=r"^[a-z]+\.onnx$")]
+    takes: tuple[Value, ...]
+    gives: tuple[Value, ...]
+    parity: dict[str, Parity]
+    """By output."""
+    sha256: str
+
+
+class OnnxContract(Options):
+    """The text beside the files, written last."""
+
+    files: dict[Part, OnnxFile]
+    left_out: dict[Part, str]
+    """Why a file is not there."""
+    samples: SampleSpec
+    """As they are stored; what `preprocessing` says of mean and standard deviation is done inside the files."""
+    latent_shape: tuple[int, ...]
+    """(d,), or (d, height, width) where the latent is a feature map."""
+    classes: tuple[str, ...]
+    """The name of each class number."""
+    groups: int
+    """How many clusters there are; -1 is noise."""
+    anomaly_threshold: float
+    """A higher score is an anomaly."""
+    kinds: dict[Literal["cluster", "classifier", "detector"], str]
+    compared_rows: int
+    """Samples that parity was measured on, of the test split first."""
+    tolerance: float
+    """Above such a difference nothing is exported."""
+    opset: int
+    versions: dict[str, str]
+    models: str
+    """sha256 of what the models on the latents have learned."""
+    encoder_sha256: str
+    """Of the autoencoder's contract, as in the metadata of the latents file."""
+    preprocessing_sha256: str
+    recipe: str
+    run_id: str | None = None

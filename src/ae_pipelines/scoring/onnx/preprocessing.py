@@ -1,0 +1,75 @@
+"""From samples as a source holds them to what a model takes, and back."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.standardise import Standardisation
+from ae_pipelines.training.trained import TrainedModel
+
+
+class Scaled(nn.Module):
+    """Stored values times `scale`, float32."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self._scale = scale
+
+    def forward(self, raw: Tensor) -> Tensor:
+        return raw.to(torch.float32) * self._scale
+
+
+class Standardised(nn.Module):
+    """What `Standardisation.apply` gives."""
+
+    def __init__(self, columns: Standardisation, axes: int) -> None:
+        """`axes` of a sample; the first is that of the columns."""
+        super().__init__()
+        shape = (-1, *[1] * (axes - 1))
+        self.mean = nn.Buffer(torch.tensor(columns.mean).reshape(shape))
+        self.deviation = nn.Buffer(torch.tensor(columns.standard_deviation).reshape(shape))
+
+    def forward(self, raw: Tensor) -> Tensor:
+        return ((raw.to(torch.float64) - self.mean) / self.deviation).to(torch.float32)
+
+
+class Restored(Standardised):
+    """The reverse, float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.to(torch.float64) * self.deviation + self.mean).to(torch.float32)
+
+
+class Seen(nn.Module):
+    """What `TrainedModel.seen` gives: only corruptions that change the shape are done."""
+
+    def __init__(self, trained: TrainedModel) -> None:
+        super().__init__()
+        self._corruptions = trained.reshaping
+        self._generator = torch.Generator()  # not made in forward, where an export could not follow
+
+    def forward(self, x: Tensor) -> Tensor:
+        for corruption in self._corruptions:
+            x = corruption(x, self._generator)
+        return x
+
+
+def input_of(spec: SampleSpec) -> nn.Module:
+    """From raw samples (batch, *shape), of the dtype of `spec`, to a model's input."""
+    columns = Standardisation.recorded(spec.preprocessing)
+    return Scaled(spec.scale) if columns is None else Standardised(columns, len(spec.shape))
+
+
+def output_of(spec: SampleSpec) -> nn.Module:
+    """From what a decoder gives to the units of raw samples; images stay in [0, 1]."""
+    columns = Standardisation.recorded(spec.preprocessing)
+    return nn.Identity() if columns is None else Restored(columns, len(spec.shape))
+
+
+def raw_of(stored: np.ndarray, spec: SampleSpec) -> np.ndarray:
+    """Raw samples, of the dtype of `spec`, of those of a store."""
+    columns = Standardisation.recorded(spec.preprocessing)
+    if columns is None:
+        return stored
+    return Restored(columns, len(spec.shape))(torch.from_numpy(stored)).numpy()

@@ -1,0 +1,70 @@
+"""The folder of ONNX files: written whole, read verified."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from ae_pipelines.base import atomic
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT, OnnxContract, Part
+
+AGAIN = "run `kedro run --pipelines=export` again"
+
+
+@dataclass(frozen=True)
+class OnnxExport:
+    """Files that are to be written."""
+
+    contents: Mapping[Part, bytes]
+    contract: OnnxContract
+
+    def into(self, folder: Path) -> None:
+        """Write each file, then the contract; a file that the contract leaves out is gone then."""
+        for part, content in self.contents.items():
+            with atomic.replacing(folder / self.contract.files[part].file) as temporary:
+                temporary.write_bytes(content)
+        atomic.write_text(folder / CONTRACT, self.contract.model_dump_json(indent=2))
+        for part in self.contract.left_out:
+            (folder / f"{part}.onnx").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class OnnxModels:
+    """Files that were written, and what they promise."""
+
+    folder: Path
+    contract: OnnxContract
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What is in a folder; `InputError` if a file is missing or is not the one that the contract names."""
+        path = folder / CONTRACT
+        if not path.exists():
+            raise InputError(f"no ONNX models in {folder}: run `kedro run --pipelines=export` first")
+        try:
+            contract = OnnxContract.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}): {AGAIN}") from error
+        for file in contract.files.values():
+            _refuse_damaged(folder / file.file, file.sha256)
+        return cls(folder, contract)
+
+    def path(self, part: Part) -> Path:
+        """Of the encoder's, decoder's or scorer's file; `InputError` says why it was left out."""
+        if part not in self.contract.files:
+            raise InputError(f"there is no {part}.onnx in {self.folder}: {self.contract.left_out[part]}")
+        return self.folder / self.contract.files[part].file
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _refuse_damaged(path: Path, expected: str) -> None:
+    if not path.exists():
+        raise InputError(f"{path} is gone: {AGAIN}")
+    if sha256(path.read_bytes()) != expected:
+        raise InputError(f"{path} is not the file that {CONTRACT} beside it names (its sha256 differs): {AGAIN}")

@@ -1,0 +1,277 @@
+"""The loaders an autoencoder wants: no labels, `input = corrupt(target)`, whole batches at a time.
+
+Samples stay as they are stored (uint8 for images). Each batch is one gather, one cast and one scaling;
+nothing is done per sample in Python. The order of an epoch is a function of (seed, epoch), and corruption
+one of (seed, epoch, step), so a resumed training sees the very same batches.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models.batch import Batch, Corrupt
+from ae_pipelines.samples.store import Samples
+
+BLOCK_BYTES = 2**18
+"""Rows that are read together when samples are streamed: more reads faster, less shuffles better."""
+BLOCK_ROWS = 1024
+"""At most; narrow rows make shorter blocks."""
+BUFFER_BYTES = 64 * 2**20
+"""Of each of the two buffers of streamed batches."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done to samples as they are stored to make a batch of them: cast, scaled, corrupted."""
+
+    scale: float
+    """1/255 for images."""
+    seed: int = 0
+    corrupt: Corrupt | None = None
+    binarise: bool = False
+    """Each value of the target becomes 1 with the probability that it says, else 0; anew in each epoch."""
+    labels: Tensor | None = None
+    """Number of each sample's class, by its position; None: batches have no labels."""
+    second_view: bool = False
+    """Whether batches have a second corruption of their targets."""
+    layout: Tensor | None = None
+    """Coordinates of each sample, by its position; None: batches have no layout."""
+
+    def __call__(self, stored: Tensor, rows: Tensor, epoch: int, number: int, step: int | None) -> Batch:
+        """The batch of this `number` in `epoch`; `stored` (batch, *shape) must not be used by anyone else."""
+        target = stored.to(torch.float32)
+        if self.scale != 1.0:
+            target.mul_(self.scale)
+        label = None if self.labels is None else self.labels[rows]
+        layout = None if self.layout is None else self.layout[rows]
+        if self.corrupt is None and not self.binarise:
+            return Batch(target, target, rows, label, target if self.second_view else None, step, layout)
+        generator = torch.Generator(target.device).manual_seed(stream_seed(self.seed, epoch, number))
+        if self.binarise:
+            target = torch.bernoulli(target, generator=generator)
+        seen = self._corrupted(target, generator)
+        second = self._corrupted(target, generator) if self.second_view else None
+        return Batch(seen, target, rows, label, second, step, layout)
+
+    def _corrupted(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        return target if self.corrupt is None else self.corrupt(target, generator)
+
+
+class Batches:
+    """Batches over some rows of a resident tensor of samples.
+
+    Shuffled batches leave out the few samples that do not fill the last batch of an epoch (others each
+    epoch); ordered ones keep them.
+    """
+
+    def __init__(
+        self,
+        samples: Tensor,
+        finish: Finish,
+        *,
+        rows: Tensor | None = None,
+        batch_size: int,
+        shuffle: bool = True,
+    ) -> None:
+        self._samples, self._finish = samples, finish
+        self._rows = (torch.arange(len(samples)) if rows is None else rows).to(samples.device)
+        self.batch_size, self._shuffle = batch_size, shuffle
+        refuse_too_few(len(self._rows), batch_size if shuffle else 1)
+
+    def __len__(self) -> int:
+        return len(self._rows) // self.batch_size if self._shuffle else -(-len(self._rows) // self.batch_size)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from step `start` on."""
+        order = self._order(epoch)
+        for number in range(start, len(self)):
+            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
+            step = epoch * len(self) + number if self._shuffle else None
+            yield self._finish(self._samples.index_select(0, rows), rows, epoch, number, step)
+
+    def _order(self, epoch: int) -> Tensor:
+        if not self._shuffle:
+            return self._rows
+        return self._rows[_permutation(len(self._rows), self._finish.seed, epoch).to(self._rows.device)]
+
+
+class OrderedBatches:
+    """Batches over some rows of a sample store, in order, each read when it is asked for."""
+
+    def __init__(
+        self, samples: Samples, finish: Finish, *, rows: np.ndarray, batch_size: int, device: torch.device
+    ) -> None:
+        self._samples, self._finish, self._rows = samples, finish, rows
+        self.batch_size, self._device = batch_size, device
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self.batch_size)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from step `start` on."""
+        for number in range(start, len(self)):
+            rows = self._rows[number * self.batch_size : (number + 1) * self.batch_size]
+            values, places = (torch.from_numpy(part).to(self._device) for part in (self._samples.take(rows), rows))
+            yield self._finish(values, places, epoch, number, None)
+
+
+class StreamedBatches:
+    """Shuffled batches over some rows of a sample store that is larger than memory.
+
+    Blocks of consecutive rows are read in random order into one of two buffers, by a thread that fills the
+    one while batches are drawn at random from the other. Some 256 blocks are in a buffer, so a batch mixes
+    samples from all over the store, also when it is sorted by class.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        finish: Finish,
+        *,
+        rows: np.ndarray,
+        batch_size: int,
+        device: torch.device,
+        buffer_bytes: int = BUFFER_BYTES,
+    ) -> None:
+        refuse_too_few(len(rows), batch_size)
+        self._finish, self.batch_size, self._device, self._count = finish, batch_size, device, len(rows)
+        self._wanted = np.zeros(len(samples), bool)  # an eighth of what positions take
+        self._wanted[rows] = True
+        self._files = samples.shard_files()
+        self._block_rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // samples.spec.sample_bytes))
+        self._blocks = _blocks([shard.rows for shard in samples.manifest.shards], self._block_rows)
+        self._in_block = np.add.reduceat(self._wanted, self._blocks.first, dtype=np.int64)
+        most = max(2, buffer_bytes // (self._block_rows * samples.spec.sample_bytes))
+        self._in_buffer = min(most, len(self._blocks.first))
+        self._shape = (self._in_buffer * self._block_rows, *samples.spec.shape)
+        self._dtype = getattr(torch, samples.spec.dtype)
+
+    def __len__(self) -> int:
+        return self._count // self.batch_size
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from step `start` on."""
+        if start >= len(self):
+            return
+        order = _permutation(len(self._blocks.first), self._finish.seed, epoch).numpy()
+        groups = np.array_split(order, -(-len(order) // self._in_buffer))  # none much smaller than the others
+        ends = np.cumsum([int(self._in_block[group].sum()) for group in groups])
+        first = int(np.searchsorted(ends, start * self.batch_size, side="right"))
+        place = start * self.batch_size - (int(ends[first - 1]) if first else 0)
+        buffers = [torch.empty(self._shape, dtype=self._dtype) for _ in range(2)]
+        with ThreadPoolExecutor(1, "read-ahead") as reader:
+            ahead: deque[Future[_Buffer]] = deque()
+
+            def read_ahead(number: int) -> None:
+                if number < len(groups):
+                    seeds = (self._finish.seed, epoch, number, 1)
+                    ahead.append(reader.submit(self._filled, buffers[number % 2], groups[number], seeds))
+
+            read_ahead(first)
+            read_ahead(first + 1)
+            number, buffer = first, ahead.popleft().result()
+            for step in range(start, len(self)):
+                parts: list[_Part] = []
+                missing = self.batch_size
+                while missing:
+                    if place == len(buffer):
+                        read_ahead(number + 2)
+                        number, place, buffer = number + 1, 0, ahead.popleft().result()
+                    parts.append(buffer.part(place, min(missing, len(buffer) - place)))
+                    place += len(parts[-1][1])
+                    missing -= len(parts[-1][1])
+                stored, rows = parts[0] if len(parts) == 1 else (torch.cat(p) for p in zip(*parts, strict=True))
+                yield self._finish(
+                    stored.to(self._device), rows.to(self._device), epoch, step, epoch * len(self) + step
+                )
+
+    def _filled(self, buffer: Tensor, group: np.ndarray, seeds: tuple[int, ...]) -> "_Buffer":
+        """Read a group of blocks, and put the rows that are wanted in random order.
+
+        In numpy, since torch would start a second team of OpenMP threads for this thread, and the two teams
+        would spin against each other: that made a training step 1.7 times as long.
+        """
+        places, rows = [], []
+        values = buffer.numpy()
+        for number, block in enumerate(group):
+            first, end = int(self._blocks.first[block]), int(self._blocks.end[block])
+            wanted = np.flatnonzero(self._wanted[first:end])
+            if not len(wanted):
+                continue
+            at = number * self._block_rows
+            file, row = self._files[self._blocks.shard[block]], int(self._blocks.row[block])
+            file.read_into(values[at : at + end - first], row)
+            places.append(wanted + at)
+            rows.append(wanted + first)
+        if not places:
+            return _Buffer(buffer, torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64))
+        shuffled = np.random.default_rng(seeds).permutation(sum(map(len, rows)))
+        drawn = (torch.from_numpy(np.concatenate(parts)[shuffled]) for parts in (places, rows))
+        return _Buffer(buffer, *drawn)
+
+
+_Part = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class _Buffer:
+    """Rows in memory, in the order in which they are drawn."""
+
+    values: Tensor
+    places: Tensor
+    """Where in `values`."""
+    rows: Tensor
+    """Positions in the store."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def part(self, start: int, count: int) -> _Part:
+        """A copy of some samples, and their positions."""
+        part = slice(start, start + count)
+        return self.values.index_select(0, self.places[part]), self.rows[part]
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Runs of consecutive rows, none of them across shards."""
+
+    shard: np.ndarray
+    row: np.ndarray
+    """In its shard."""
+    first: np.ndarray
+    """Position in the store."""
+    end: np.ndarray
+
+
+def _blocks(shard_rows: list[int], size: int) -> _Blocks:
+    table = []
+    position = 0
+    for shard, rows in enumerate(shard_rows):
+        for row in range(0, rows, size):
+            table.append((shard, row, position + row, position + min(row + size, rows)))
+        position += rows
+    return _Blocks(*np.array(table, np.int64).T)
+
+
+def refuse_too_few(samples: int, batch_size: int) -> None:
+    """`InputError` if the samples do not fill one batch."""
+    if samples < batch_size:
+        raise InputError(
+            f"{samples} samples do not fill one batch of {batch_size}: give more samples or a smaller loader.batch_size"
+        )
+
+
+def _permutation(count: int, *seeds: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(stream_seed(*seeds)))
+
+
+def stream_seed(*numbers: int) -> int:
+    """One 63-bit seed for these numbers; near numbers give unrelated streams."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

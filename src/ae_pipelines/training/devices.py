@@ -1,0 +1,70 @@
+"""Where and with how many threads a model is trained."""
+
+import copy
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.executors import cpus, in_order
+from ae_pipelines.models import Player
+from ae_pipelines.models.batch import Batch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device by name; "auto" takes CUDA, else Apple's MPS, else the CPU."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        wanted = next(name for name, there in available.items() if there)
+    if not available[wanted]:
+        there = ", ".join(name for name, yes in available.items() if yes)
+        raise InputError(f"training.device {wanted!r} is not available here; available: {there}")
+    return torch.device(wanted)
+
+
+def in_parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`function` of each item, in order; every CPU takes an item at a time and works on it with one thread.
+
+    For inference this beats one item on all threads (nothing waits for the slowest thread, and what is not
+    torch runs in parallel too), and results do not depend on the number of CPUs. A few items are ahead.
+    """
+    before, workers = torch.get_num_threads(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield from in_order(pool, function, items, ahead=4 * workers)
+    finally:
+        torch.set_num_threads(before)
+
+
+def fastest_threads(model: nn.Module, batch: Batch, precision: Callable[[], Any] = nullcontext, steps: int = 5) -> int:
+    """How many CPU threads train a copy of `model` fastest on `batch`: 1, 2, 4, ... up to the CPUs we may use.
+
+    `precision` makes the context that loss terms are computed in.
+    """
+    trial = copy.deepcopy(model)
+    player = trial.phases()[0].players[0]  # type: ignore[operator]
+    counts = sorted({1, *(2**k for k in range(1, 10) if 2**k <= cpus()), cpus()})
+    seconds: dict[int, list[float]] = {threads: [] for threads in counts}
+    with torch.random.fork_rng():
+        for _ in range(steps):
+            for threads in counts:  # in turns, so that what else the machine does slows all of them
+                torch.set_num_threads(threads)
+                seconds[threads].append(_seconds(player, batch, precision))
+    return min(counts, key=lambda threads: min(seconds[threads][1:]))
+
+
+def _seconds(player: Player, batch: Batch, precision: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    with precision():
+        terms = player.terms(batch)
+    torch.stack(list(terms.values())).sum().backward()
+    return time.perf_counter() - started

@@ -1,0 +1,90 @@
+"""Every sample of a store through a trained autoencoder, into latents, in one streaming pass."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ae_pipelines.base import progress
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.latents.file import LatentBlock, LatentStream
+from ae_pipelines.models.method import pooled
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.devices import in_parallel
+from ae_pipelines.training.trained import TrainedModel
+
+ROWS_PER_PASS = 512
+
+
+def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = True) -> LatentStream:
+    """Latents of all samples and, unless told otherwise, their reconstruction errors, if the model has a decoder.
+
+    A latent that is a feature map is written as its mean over the positions. Raises `InputError` if the samples
+    do not fit the autoencoder, or if it cannot encode.
+    """
+    contract = autoencoder.contract
+    if not hasattr(autoencoder.module, "encode"):
+        raise InputError(
+            f"{contract.model['kind']} has no encoder, so embed cannot run: train a method with one, such as vae"
+        )
+    contract.samples.refuse_other(samples.spec, contract.part)
+    metadata = {
+        "encoder_sha256": contract.sha256,
+        "recipe": contract.recipe,
+        "run_id": contract.run_id or "",
+        "preprocessing_sha256": contract.preprocessing_sha256,
+        "samples_id": samples.id,
+        "normal_labels": json.dumps(contract.learned_from.normal_labels),
+        "latent": _said(contract.latent_shape),
+    }
+    return LatentStream(samples.identities(contract.learned_from), _blocks(autoencoder, samples, errors), metadata)
+
+
+def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterator[LatentBlock]:
+    embed = partial(latent_block, autoencoder, errors=errors)
+    with progress.bar(total=len(samples), label="embed", unit="sample") as bar:
+        for block in in_parallel(embed, samples.blocks(ROWS_PER_PASS)):
+            yield block
+            bar.update(len(block.vectors))
+
+
+@torch.inference_mode()
+def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = True) -> LatentBlock:
+    """Latents of stored values (batch, *shape) and, unless told otherwise, their errors, if the model has a decoder."""
+    x = torch.from_numpy(values).to(torch.float32).mul_(autoencoder.contract.samples.scale)
+    z = autoencoder.module.encode(autoencoder.seen(x))
+    vectors = pooled(z).numpy()
+    if not (errors and hasattr(autoencoder.module, "decode")):
+        return LatentBlock(vectors)
+    residual = autoencoder.module.decode(z).sub_(x)
+    blurred = blurred_error(residual, x).numpy() if x.ndim == 4 else None
+    return LatentBlock(vectors, mean_square(residual).numpy(), blurred)
+
+
+def _said(latent_shape: tuple[int, ...]) -> str:
+    """What a vector in the file is."""
+    if len(latent_shape) == 1:
+        return "the latent"
+    return "the mean over a latent feature map of " + " x ".join(map(str, latent_shape[1:]))
+
+
+def mean_square(values: Tensor) -> Tensor:
+    """Mean of the squares of each row, (batch,)."""
+    rows = values.flatten(1)
+    return torch.linalg.vector_norm(rows, dim=1).square_().div_(rows.shape[1])
+
+
+def blurred_error(residual: Tensor, x: Tensor) -> Tensor:
+    """‖box₃ₓ₃(x̂ - x)‖² / ‖x‖², (batch,): blurring keeps what is wrong over an area and drops pixel noise.
+
+    The box is taken along rows, then along columns; outside the image is zero.
+    """
+    padded = F.pad(residual, (1, 1, 1, 1))
+    across = (padded[..., :-2] + padded[..., 1:-1]).add_(padded[..., 2:])
+    box = (across[..., :-2, :] + across[..., 1:-1, :]).add_(across[..., 2:, :])
+    energy = mean_square(x).clamp_min(float(np.finfo(np.float32).tiny))
+    return mean_square(box).div_(9**2).div_(energy)

@@ -1,0 +1,74 @@
+"""What a trained model's loss terms and its own measures are on samples that it has not seen."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from ae_pipelines.models import Player
+from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.method import Method, restored, restores
+from ae_pipelines.models.nets.resampling import without_learning
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.loaders import batches_of_test_split
+from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.trained import TrainedModel
+
+
+def evaluate(trained: TrainedModel, samples: Samples, recipe: Recipe) -> dict[str, float]:
+    """On the test split: loss terms ("test/<player>/<term>"), what only the method can tell (such as "nll"), and
+    how far corruptions are undone."""
+    model = trained.module
+    test = batches_of_test_split(samples, recipe, model, torch.device("cpu"))
+    with judging(model, recipe.training.seed):
+        terms = mean_terms(model.phases()[-1].players, test)
+        found = {f"test/{name}": value for name, value in terms.items()} | model.measures(test)
+        return found | (_restoration(model, test) if recipe.loader.corruptions else {})
+
+
+@contextmanager
+def judging(model: Method, seed: int) -> Iterator[None]:
+    """Evaluation mode, no gradients, and the same random numbers each time."""
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+    model.train(was_training)
+
+
+def mean_terms(players: list[Player], loader: Loader, precision: Callable[[], Any] = nullcontext) -> dict[str, float]:
+    """Each player's loss terms ("<player>/<term>"), averaged over samples."""
+    sums: dict[str, float] = {}
+    count = 0
+    for batch in loader.epoch(0):
+        count += len(batch.rows)
+        for player in players:
+            with precision():
+                terms = player.terms(batch)
+            for name, value in terms.items():
+                key = f"{player.name}/{name}"
+                sums[key] = sums.get(key, 0.0) + float(value) * len(batch.rows)
+    return {name: total / count for name, total in sums.items()}
+
+
+def _restoration(model: Method, test: Loader) -> dict[str, float]:
+    """Mean squared error of corrupted samples, of what the model makes of them, and the one over the other; nothing
+    where the model can neither restore nor decode. Small samples are enlarged to be compared, grey ones repeated in
+    each channel."""
+    if not restores(model):
+        return {}
+    before, after, count = 0.0, 0.0, 0
+    for batch in test.epoch(0):
+        before += float(F.mse_loss(without_learning(batch.input, batch.target.shape[1:]), batch.target)) * len(
+            batch.rows
+        )
+        after += float(F.mse_loss(restored(model, batch.input), batch.target)) * len(batch.rows)
+        count += len(batch.rows)
+    return {
+        "corrupted_error": before / count,
+        "restored_error": after / count,
+        "times_lower": before / after,
+    }

@@ -1,0 +1,76 @@
+"""Some samples and what a trained model makes of them: the rows of a picture."""
+
+import numpy as np
+import torch
+
+from ae_pipelines.models.method import restored
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.trained import TrainedModel
+
+SHOWN = 12
+SEARCHED = 2000
+"""Test samples among which the nearest ones are found."""
+
+Rows = dict[str, np.ndarray]
+"""By what they are: at most SHOWN samples each, (n, *shape), float32."""
+
+
+def examples(trained: TrainedModel, samples: Samples) -> Rows:
+    """Whatever the model is able to do, in rows: reconstruct or restore test samples (corrupted as in training), find
+    the nearest ones if it has no decoder, make new ones."""
+    rows: Rows = {}
+    if trained.restores or (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
+        rows = _reconstructed(trained, _spread(samples, SHOWN))
+    elif hasattr(trained.module, "encode"):
+        rows = _neighbours(trained, samples)
+    count = min(map(len, rows.values()), default=SHOWN)
+    return rows | (_drawn(trained, count) if trained.module.generates else {})
+
+
+def rebuilt(trained: TrainedModel, values: np.ndarray) -> Rows:
+    """Samples (n, *shape) as they are stored, with what the model makes of them and what it gets wrong (the absolute
+    difference); the samples alone if it cannot reconstruct."""
+    clean = values * np.float32(trained.contract.samples.scale)
+    if not (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
+        return {"sample": clean}
+    output = trained.reconstruct(values)
+    return {"sample": clean, "output": output, "residual": np.abs(output - clean)}
+
+
+def _spread(samples: Samples, count: int) -> np.ndarray:
+    """So many samples from all over the test split."""
+    rows = samples.rows("test")
+    return samples.take(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)])
+
+
+def _reconstructed(trained: TrainedModel, shown: np.ndarray) -> Rows:
+    clean = shown * np.float32(trained.contract.samples.scale)
+    if not trained.contract.corruptions:
+        return {"sample": clean, "output": trained.reconstruct(shown)}
+    corrupted = trained.corrupted(shown)
+    with torch.inference_mode():
+        output = restored(trained.module, torch.from_numpy(corrupted)).numpy()
+    return {"input": corrupted, "output": output, "sample": clean}
+
+
+def _neighbours(trained: TrainedModel, samples: Samples) -> Rows:
+    """Each sample above the other test sample whose latent is nearest."""
+    among = _spread(samples, SEARCHED)
+    vectors = trained.encode(among)
+    shown = np.linspace(0, len(among) - 1, min(SHOWN, len(among))).astype(int)
+    distances = np.linalg.norm(vectors[shown, None] - vectors[None], axis=-1)
+    distances[np.arange(len(shown)), shown] = np.inf
+    scale = np.float32(trained.contract.samples.scale)
+    return {"sample": among[shown] * scale, "nearest": among[distances.argmin(axis=1)] * scale}
+
+
+def _drawn(trained: TrainedModel, count: int) -> Rows:
+    """New samples, of the classes in turn if the model can be told."""
+    draw = np.random.default_rng(0)
+    classes = trained.contract.task.classes
+    rows: Rows = {}
+    for number in (1, 2):
+        z = draw.standard_normal((count, trained.contract.latent_size), np.float32)
+        labels = [classes[place % len(classes)] for place in range(count)] if trained.module.conditional else None
+        rows[f"drawn {number}"] = trained.decode(z, labels)
+    return rows

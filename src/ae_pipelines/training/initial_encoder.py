@@ -1,0 +1,122 @@
+"""An encoder that was trained before, as the start of another training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models import ModelChoice, weights
+from ae_pipelines.models.contract import Contract, Origin
+from ae_pipelines.models.method import Method
+
+PLACES = ("", "autoencoder", "encoder", "06_models/autoencoder", "06_models/encoder")
+"""Where below a given folder it may lie; `autoencoder` first, since `encoder` is taken out of it by a later stage."""
+
+
+@dataclass(frozen=True)
+class InitialEncoder:
+    """Weights of an encoder, with the contract that came with them."""
+
+    folder: Path
+    contract: Contract
+    tensors: dict[str, Tensor]
+    """By their names in a method: "encoder.…"."""
+    frozen: bool = False
+    """Whether training leaves it as it is."""
+
+    @classmethod
+    def load(cls, folder: Path, frozen: bool = False) -> Self:
+        """The encoder in `folder`, which holds an encoder, an autoencoder, or all that a run has made (its
+        `data_dir`); `InputError` if there is none, or if it is damaged."""
+        place = _place(folder)
+        try:
+            tensors, contract = weights.read(place)
+        except InputError as error:
+            raise InputError(f"training.initial_encoder: {error}") from error
+        found = of_encoder(tensors)
+        if not found:
+            raise InputError(
+                f"training.initial_encoder: what was trained in {place} has no encoder: it is the {contract.part} of "
+                f"recipe {contract.recipe} ({contract.model['kind']}); give a folder with an encoder or an autoencoder"
+            )
+        return cls(place, contract, found, frozen)
+
+    @property
+    def origin(self) -> Origin:
+        """What the contract of a model says that started from it."""
+        earlier = self.contract
+        return Origin(recipe=earlier.recipe, run_id=earlier.run_id, sha256=earlier.sha256, frozen=self.frozen)
+
+    def give_to(self, model: Method) -> None:
+        """Make these the weights of `model`'s encoder, frozen if it says so; `InputError` unless it has the same
+        layers, and something else that can be trained."""
+        self._refuse_other_layers(of_encoder(model.state_dict()))
+        model.load_state_dict(self.tensors, strict=False)
+        if not self.frozen:
+            return
+        self._refuse_other_latents(model)
+        model.freeze_encoder()
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise InputError(
+                "training.freeze_encoder: this method has nothing to train but its encoder: leave it out, or choose a "
+                "method with a decoder, such as autoencoder"
+            )
+
+    def check(self, choice: ModelChoice) -> None:
+        """`InputError` if it cannot be the start of such a model of samples like those that it learned from: so that
+        most misfits are found before there are samples."""
+        task = self.contract.task
+        with torch.random.fork_rng():
+            try:
+                model = choice.build(task.model_copy(update={"classes": task.classes or ("a", "b")}))
+            except InputError:
+                return  # such samples do not suit the model; those that are to come may
+            self.give_to(model)
+
+    def _refuse_other_layers(self, own: dict[str, Tensor]) -> None:
+        if {name: t.shape for name, t in self.tensors.items()} != {name: t.shape for name, t in own.items()}:
+            raise InputError(
+                f"training.initial_encoder: the encoder in {self.folder} (recipe {self.contract.recipe}, "
+                f"{_size(self.tensors)}) does not have the layers of this recipe's ({_size(own)}): give both the same "
+                "model.net and latent_size, and samples of one shape"
+            )
+
+    def _refuse_other_latents(self, model: Method) -> None:
+        """A net may have the same weights and other activations; learning mends that, but not where it is frozen."""
+        with torch.random.fork_rng():
+            earlier = ModelChoice(**self.contract.model).build(self.contract.task)
+        earlier.load_state_dict(self.tensors, strict=False)
+        x = torch.rand(2, *self.contract.task.input_shape, generator=torch.Generator().manual_seed(0))
+        was_training = model.training
+        with torch.inference_mode():
+            same = torch.allclose(earlier.eval().encode(x), model.eval().encode(x), atol=1e-5)
+        model.train(was_training)
+        if not same:
+            raise InputError(
+                f"training.freeze_encoder: with the weights in {self.folder} this recipe's encoder gives other "
+                f"latents than that of recipe {self.contract.recipe} did: give both the same model.net (activation, "
+                "downsample) and latent_activation"
+            )
+
+
+def of_encoder(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those of a method's tensors that are its encoder's."""
+    return {name: tensor for name, tensor in tensors.items() if name.startswith("encoder.")}
+
+
+def _place(folder: Path) -> Path:
+    for place in PLACES:
+        if (folder / place / weights.WEIGHTS).exists():
+            return folder / place
+    there = "has no trained encoder in it" if folder.is_dir() else "is no folder"
+    raise InputError(
+        f"training.initial_encoder: {folder} {there}: give the folder of an encoder or an autoencoder "
+        f"({weights.WEIGHTS}), the data_dir of the run that trained it, or runs:/<MLflow run id>/encoder"
+    )
+
+
+def _size(tensors: dict[str, Tensor]) -> str:
+    return f"{len(tensors)} tensors, {sum(tensor.numel() for tensor in tensors.values()):,} values"

@@ -1,0 +1,116 @@
+"""Train, validation and test batches of a sample store, in memory or streamed, as the recipe says."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.downstream.layout import LayoutOptions, layout
+from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.corruptions import one_after_another
+from ae_pipelines.models.method import Method
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.batches import BUFFER_BYTES, Batches, Finish, OrderedBatches, StreamedBatches
+from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+VALIDATION_BATCH = 1024
+
+
+def loaders(
+    samples: Samples, recipe: Recipe, model: Method, device: torch.device, checkpoint: CheckpointFile | None = None
+) -> tuple[Loader, Loader | None]:
+    """Train batches, and validation batches if a share is held out, with what `model` wants in them.
+
+    Samples that take more than `loader.memory_budget` are streamed. What takes long to prepare is kept beside
+    `checkpoint`.
+    """
+    finish = _finish(samples, recipe, model, device)
+    if model.wants_layout is not None:
+        coordinates = torch.from_numpy(_layout(samples, recipe, model.wants_layout, checkpoint))
+        finish = replace(finish, layout=coordinates.to(device))
+    if recipe.loader.streams(samples):
+        return _streamed(samples, recipe, model, finish, device)
+    values = torch.from_numpy(samples.read()).to(device)
+    training, held_out = _parts(samples, recipe, model, finish)
+    validation = None
+    if len(held_out):
+        rows = torch.from_numpy(held_out)
+        validation = Batches(values, finish, rows=rows, batch_size=VALIDATION_BATCH, shuffle=False)
+    rows = torch.from_numpy(training)
+    return Batches(values, finish, rows=rows, batch_size=recipe.loader.batch_size), validation
+
+
+def batches_of_test_split(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> Loader:
+    """The test split in order, corrupted as the recipe says, always with the labels there are."""
+    rows = samples.rows("test")
+    finish = _finish(samples, recipe, model, device, labels=True)
+    return OrderedBatches(samples, finish, rows=rows, batch_size=VALIDATION_BATCH, device=device)
+
+
+def _layout(samples: Samples, recipe: Recipe, options: LayoutOptions, checkpoint: CheckpointFile | None) -> np.ndarray:
+    learned_from, seed = recipe.learned_from(samples), recipe.training.seed
+
+    def make() -> dict[str, Tensor]:
+        return {"layout": torch.from_numpy(layout(samples, learned_from, options, seed))}
+
+    if checkpoint is None:
+        return make()["layout"].numpy()
+    key = canonical_sha256([samples.id, learned_from.model_dump(), options.key(), seed])
+    return checkpoint.beside("layout").made_once(key, make)["layout"].numpy()
+
+
+def _finish(samples: Samples, recipe: Recipe, model: Method, device: torch.device, labels: bool = False) -> Finish:
+    numbers = None
+    if labels or model.wants_labels:
+        numbers = torch.from_numpy(samples.label_numbers(samples.classes())).to(device)
+    return Finish(
+        scale=samples.spec.scale,
+        seed=recipe.training.seed,
+        corrupt=one_after_another([choice.build() for choice in recipe.loader.corruptions]),
+        binarise=recipe.loader.binarise,
+        labels=numbers,
+        second_view=model.wants_second_view,
+    )
+
+
+def _streamed(
+    samples: Samples, recipe: Recipe, model: Method, finish: Finish, device: torch.device
+) -> tuple[Loader, Loader | None]:
+    samples.verify()
+    budget = recipe.loader.memory_budget
+    training, held_out = _parts(samples, recipe, model, finish)
+    log.info(
+        "streaming %s samples of %.1f GB, above the memory budget of %.1f GB; %s held out",
+        f"{len(samples):,}",
+        samples.stored_bytes / 1e9,
+        budget / 1e9,
+        f"{len(held_out):,}",
+    )
+    batches = StreamedBatches(
+        samples,
+        finish,
+        rows=training,
+        batch_size=recipe.loader.batch_size,
+        device=device,
+        buffer_bytes=min(BUFFER_BYTES, budget // 4),
+    )
+    if not len(held_out):
+        return batches, None
+    return batches, OrderedBatches(samples, finish, rows=held_out, batch_size=VALIDATION_BATCH, device=device)
+
+
+def _parts(samples: Samples, recipe: Recipe, model: Method, finish: Finish) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the train samples that `model` learns from, and of those held out."""
+    learned_from = recipe.learned_from(samples)
+    training = samples.seen(learned_from)
+    held_out = samples.seen(learned_from.model_copy(update={"validation_share": 0.0})) & ~training
+    if finish.labels is not None:
+        teaches = model.learns_from(finish.labels).cpu().numpy()
+        training, held_out = training & teaches, held_out & teaches
+    return np.flatnonzero(training), np.flatnonzero(held_out)

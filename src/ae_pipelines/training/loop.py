@@ -1,0 +1,310 @@
+"""The one training loop, for every method: phases of players, exact resume, best weights kept."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ae_pipelines.base import progress
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models import Phase, Player, moving
+from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.method import Method
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training import adam
+from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.devices import fastest_threads, pick_device
+from ae_pipelines.training.evaluation import judging, mean_terms
+from ae_pipelines.training.loaders import loaders
+from ae_pipelines.training.recipe import Recipe, TrainOptions
+from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up
+from ae_pipelines.training.schedules import learning_rate
+from ae_pipelines.training.trained import TrainedModel
+
+log = logging.getLogger(__name__)
+
+CHECK_EVERY = 50
+"""Steps between looks at the loss, the gradients and the clock."""
+
+
+class DivergedError(InputError):
+    """Loss or gradients stopped being finite."""
+
+
+def train(samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = None) -> tuple[TrainedModel, History]:
+    """A model trained on the train split by `recipe`, with its best weights, and how it went.
+
+    An unfinished training of the same recipe on the same samples, left in `checkpoint`, is taken up where
+    it was: the result is bitwise that of an undisturbed one.
+    """
+    options = recipe.training
+    device = pick_device(options.device)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        task, initial = recipe.task(samples), recipe.initial_encoder()
+        model = recipe.model.build(task)
+        if initial is not None:
+            initial.give_to(model)
+        model = model.to(device)
+        training, validation = loaders(samples, recipe, model, device, checkpoint)
+        history = fit(model, training, validation, options, checkpoint, fingerprint(samples, recipe, model, device))
+    origin = None if initial is None else initial.origin
+    return TrainedModel.of(model.cpu(), recipe, task, samples, origin), history
+
+
+def fit(
+    model: Method,
+    batches: Loader,
+    validation: Loader | None,
+    options: TrainOptions,
+    checkpoint: CheckpointFile | None = None,
+    fingerprint: str = "",
+) -> History:
+    """Train `model` in place and leave its best weights in it (the last ones without validation)."""
+    threads = torch.get_num_threads()
+    try:
+        return _Training(model, batches, validation, options, checkpoint, fingerprint).run()
+    finally:
+        torch.set_num_threads(threads)
+
+
+class _Training:
+    """A training in progress: what the loop moves and what a checkpoint holds."""
+
+    def __init__(
+        self,
+        model: Method,
+        batches: Loader,
+        validation: Loader | None,
+        options: TrainOptions,
+        checkpoint: CheckpointFile | None,
+        fingerprint: str,
+    ) -> None:
+        self._model, self._batches, self._validation = model, batches, validation
+        self._options, self._file, self._fingerprint = options, checkpoint, fingerprint
+        self._device = next(model.parameters()).device
+        self._phases = moving(model.phases())
+        self._epochs = options.epochs or math.ceil(options.steps / len(batches))
+        self._at = Position(until_epoch=options.until_epoch)
+        self._best: dict[str, Tensor] = {}
+        self._totals: dict[str, Tensor] = {}
+        self._saved_at = self._said_at = time.monotonic()
+
+    def run(self) -> History:
+        earlier = of_same_recipe(self._file, self._fingerprint)
+        found = to_take_up(earlier, self._options.until_epoch)
+        self._threads = self._pick_threads(earlier)
+        torch.set_num_threads(self._threads)
+        torch.manual_seed(self._options.seed)
+        self._at.leg_end = self._phase.epochs or self._epochs
+        self._start_phase()
+        if found is not None:
+            self._take_up(*found)
+        self._save()
+        while not self._at.finished:
+            self._run_phase()
+        self._take_best()
+        return self._at.history
+
+    @property
+    def _phase(self) -> Phase:
+        return self._phases[self._at.phase]
+
+    # -- one phase, one epoch, one step ------------------------------------------------------------------
+
+    def _start_phase(self) -> None:
+        players = self._phase.players
+        self._moves = [(player, adam.adam_for(player, self._options)) for player in players]
+
+    def _run_phase(self) -> None:
+        at = self._at
+        steps = (at.leg_end - at.epoch) * len(self._batches) - at.step
+        with progress.bar(total=steps, label=self._phase.name, unit="batch") as bar:
+            while at.epoch < at.leg_end and not self._out_of_patience():
+                started, first = time.monotonic(), at.step
+                self._run_epoch(bar.update)
+                self._end_epoch(bar, (len(self._batches) - first) / (time.monotonic() - started))
+        self._end_phase()
+
+    def _run_epoch(self, advance: Callable[[int], Any]) -> None:
+        at, options = self._at, self._options
+        self._model.train()
+        steps = len(self._batches)
+        first, total = at.leg_start * steps, (at.leg_end - at.leg_start) * steps
+        for batch in self._batches.epoch(at.epoch, start=at.step):
+            rate = learning_rate(options, (at.epoch * steps + at.step - first) / total)
+            at.step += 1
+            looking = at.step % CHECK_EVERY == 0 or at.step == steps
+            for player, optimiser in self._moves:
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                self._move(player, optimiser, batch, looking)
+            if looking:
+                advance((at.step - 1) % CHECK_EVERY + 1)
+                self._look_up(at.step < steps)
+
+    def _move(self, player: Player, optimiser: torch.optim.Optimizer, batch: Batch, looking: bool) -> None:
+        with self._precision():
+            terms = player.terms(batch)
+        loss = next(iter(terms.values())) if len(terms) == 1 else torch.stack(list(terms.values())).sum()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward(inputs=player.parameters)  # and nobody else's gradients
+        limit = self._options.maximum_gradient_norm
+        if limit is not None or looking:
+            norm = nn.utils.clip_grad_norm_(player.parameters, limit or math.inf)
+            if looking:
+                self._at.gradient_norm = float(norm)
+        optimiser.step()
+        for name, value in terms.items():
+            self._add(f"train/{player.name}/{name}", value.detach())
+
+    def _add(self, name: str, value: Tensor) -> None:
+        if name in self._totals:
+            self._totals[name].add_(value)
+        else:
+            self._totals[name] = value.clone()
+
+    def _look_up(self, mid_epoch: bool) -> None:
+        """Now and then: is everything finite, and is it time to save?"""
+        at = self._at
+        for _, optimiser in self._moves:
+            adam.drop_denormals(optimiser)
+        self._refuse_non_finite(
+            {"gradient norm": at.gradient_norm, **{name: float(total) for name, total in self._totals.items()}}
+        )
+        if mid_epoch and time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
+            self._save()
+
+    def _refuse_non_finite(self, values: dict[str, float]) -> None:
+        wrong = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
+        if wrong:
+            raise DivergedError(
+                f"training diverged in epoch {self._at.epoch + 1}, by step {self._at.step}: {', '.join(wrong)}. Give a "
+                f"lower training.learning_rate (it was {self._options.learning_rate}) or a "
+                f"training.maximum_gradient_norm (it was {self._options.maximum_gradient_norm})"
+            )
+
+    def _end_epoch(self, bar: Any, batches_per_second: float) -> None:
+        at = self._at
+        row: dict[str, Any] = {"phase": self._phase.name, "epoch": at.epoch + 1}
+        row |= {name: float(total) / len(self._batches) for name, total in self._totals.items()}
+        row |= self._validate()
+        weights = {name: float(tensor.abs().sum()) for name, tensor in self._model.state_dict().items()}
+        self._refuse_non_finite({"loss": row["loss"], **weights})
+        row["gradient_norm"] = at.gradient_norm
+        row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]
+        at.history.append(row)
+        self._keep_best(row)
+        at.epoch, at.step, self._totals = at.epoch + 1, 0, {}
+        rate = batches_per_second * self._batches.batch_size
+        _report(row, len(at.history), samples_per_second=rate)
+        bar.set_postfix_str(f"epoch {at.epoch}/{at.leg_end} loss {row['loss']:.5f}")
+        if bar.disable and (at.epoch == at.leg_end or time.monotonic() - self._said_at >= progress.SAY_EVERY):
+            self._said_at = time.monotonic()
+            log.info("epoch %d/%d  loss %.5f  %.0f samples/s", at.epoch, at.leg_end, row["loss"], rate)
+        if time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
+            self._save()
+
+    # -- validation and best weights ---------------------------------------------------------------------
+
+    def _validate(self) -> dict[str, float]:
+        """Mean loss terms on the validation batches, and `loss`: what the best weights are chosen by."""
+        if self._validation is None:
+            return {"loss": sum(float(total) for total in self._totals.values()) / len(self._batches)}
+        players = [player for player, _ in self._moves]
+        with judging(self._model, self._options.seed):
+            means = mean_terms(players, self._validation, self._precision)
+        return {**{f"validation/{name}": value for name, value in means.items()}, "loss": sum(means.values())}
+
+    def _keep_best(self, row: dict[str, Any]) -> None:
+        if self._validation is not None and self._phase.judged and row["loss"] < self._at.best:
+            self._at.best, self._at.best_epoch = row["loss"], self._at.epoch
+            self._best = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+
+    def _out_of_patience(self) -> bool:
+        patience, at = self._options.patience, self._at
+        return bool(patience and self._best and at.epoch - 1 - at.best_epoch >= patience)
+
+    def _end_phase(self) -> None:
+        at = self._at
+        at.finished = at.phase + 1 == len(self._phases)
+        if at.finished:
+            self._save()  # with the last weights, from which more epochs go on
+        else:
+            self._take_best()
+            self._best = {}
+            at.start_phase(at.phase + 1)
+            at.leg_end = self._phase.epochs or self._epochs
+            self._start_phase()
+            self._save()
+
+    def _take_best(self) -> None:
+        if self._best:
+            self._model.load_state_dict(self._best)
+
+    # -- precision, threads -------------------------------------------------------------------
+
+    def _precision(self) -> Any:
+        if self._options.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self._device.type, torch.bfloat16)
+
+    def _pick_threads(self, earlier: Found | None) -> int:
+        if self._device.type != "cpu":
+            return torch.get_num_threads()
+        # Other threads, other rounding: a recipe trained again keeps the number it had.
+        known = int(earlier[1]["threads"]) if earlier is not None else self._options.threads
+        return known or fastest_threads(self._model, next(self._batches.epoch(0)), self._precision)
+
+    # -- checkpoints -------------------------------------------------------------------------------------
+
+    def _take_up(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        at = self._at = Position(**state["position"])
+        self._start_phase()
+        self._model.load_state_dict(_under("model", tensors))
+        self._best = {name: tensor.to(self._device) for name, tensor in _under("best", tensors).items()}
+        self._totals = {name: tensor.to(self._device) for name, tensor in _under("totals", tensors).items()}
+        for number, (player, optimiser) in enumerate(self._moves):
+            adam.restore(player, optimiser, _under(f"optimiser.{number}", tensors))
+        torch.set_rng_state(tensors["random.cpu"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"], self._device)
+        for number, row in enumerate(at.history, start=1):
+            _report(row, number)
+        if at.finished:
+            at.go_on(self._options.until_epoch)
+        else:
+            log.info("taking up the training at epoch %d, step %d", at.epoch + 1, at.step)
+
+    def _save(self) -> None:
+        if self._file is None:
+            return
+        tensors = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
+        tensors |= {f"totals.{name}": tensor for name, tensor in self._totals.items()}
+        for number, (player, optimiser) in enumerate(self._moves):
+            remembered = adam.moments(player, optimiser)
+            tensors |= {f"optimiser.{number}.{name}": slot for name, slot in remembered.items()}
+        tensors["random.cpu"] = torch.get_rng_state()
+        if self._device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
+        state = {"fingerprint": self._fingerprint, "threads": self._threads, "position": asdict(self._at)}
+        self._file.save(tensors, state)
+        self._saved_at = time.monotonic()
+
+
+def _report(row: dict[str, Any], step: int, **more: float) -> None:
+    phase = row["phase"]
+    values = {name: value for name, value in row.items() if isinstance(value, float)} | more
+    progress.report({f"{phase}/{name}": value for name, value in values.items()}, step)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
