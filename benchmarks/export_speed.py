@@ -13,12 +13,12 @@ from pathlib import Path
 import torch
 from paired import mnist_like, ratios, write_table
 
-from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import write_latents
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.source import Block
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training import embedding as export
+from ae_pipelines.training import embedding
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
 
@@ -53,13 +53,13 @@ def arms(model: TrainedModel, samples: Samples, folder: Path) -> dict:
 
     @torch.inference_mode()
     def passes(decode: bool) -> None:
-        for part in values.split(export.ROWS_PER_PASS):
+        for part in values.split(embedding.ROWS_PER_PASS):
             z = model.module.encode(part.to(torch.float32).mul_(SPEC.scale))
             if decode:
                 model.module.decode(z)
 
     def exporting(errors: bool) -> None:
-        latents.write(folder / "latents.parquet", export.latent_stream(model, samples, errors=errors))
+        write_latents(folder / "latents.parquet", embedding.latent_stream(model, samples, errors=errors))
 
     return {
         "encode": lambda: lambda: passes(False),

@@ -20,8 +20,7 @@ from ae_pipelines.downstream import classification, clustering
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.downstream.nearest import Index
-from ae_pipelines.latents import file as latents
-from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentStream
+from ae_pipelines.latents.file import SCHEMA, LatentBlock, LatentsFile, LatentStream, write_latents
 
 GROUPS, SIZE, QUERIES = 10, 32, 1000
 MOST_BYTES = 1.5e9
@@ -29,7 +28,7 @@ MOST_BYTES = 1.5e9
 
 def make(path: Path, rows: int) -> None:
     """A latents file with a mixture of `GROUPS` normal distributions."""
-    latents.write(path, LatentStream(_ids(rows), _blocks(rows), {"encoder_sha256": "made for this benchmark"}))
+    write_latents(path, LatentStream(_ids(rows), _blocks(rows), {"encoder_sha256": "made for this benchmark"}))
 
 
 def _groups(rows: int) -> np.ndarray:
@@ -45,7 +44,7 @@ def _ids(rows: int) -> Iterator[pa.RecordBatch]:
             "label": [str(labels[place]) if place % 100 < 2 else None for place in part],
             "seen": part % 6 > 0,
         }
-        yield pa.RecordBatch.from_pydict(columns, latents.SCHEMA)
+        yield pa.RecordBatch.from_pydict(columns, SCHEMA)
 
 
 def _blocks(rows: int) -> Iterator[LatentBlock]:

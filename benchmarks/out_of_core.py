@@ -54,8 +54,8 @@ def write_array(path: Path, rows: int) -> None:
 EXPORT = f"""
 import sys
 from pathlib import Path
-from ae_pipelines.latents import file as latents
-from ae_pipelines.training import embedding as export
+from ae_pipelines.latents.file import write_latents
+from ae_pipelines.training import embedding
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.trained import TrainedModel
@@ -64,7 +64,7 @@ samples = Samples(Path(sys.argv[1]))
 recipe = Recipe.model_validate({{"model": {{"kind": "autoencoder", "net": {NET}}}}})
 task = recipe.task(samples)
 model = TrainedModel.of(recipe.model.build(task), recipe, task, samples)
-latents.write(Path(sys.argv[1]).parent / "latents.parquet", export.latent_stream(model, samples))
+write_latents(Path(sys.argv[1]).parent / "latents.parquet", embedding.latent_stream(model, samples))
 """
 
 

@@ -81,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         everything, few = write_store(folder / "all", mnist), write_store(folder / "few", FewLabels(mnist, FEW))
-        test = everything.rows("test")
+        test = everything.positions("test")
         values, labels = everything.take(test), everything.label_numbers(everything.classes())[test]
 
         def tried(name: str, samples: Samples, recipe: Recipe) -> TrainedModel:
@@ -89,7 +89,7 @@ def main() -> None:
             rows.append(row(name, trained.encode(values), labels))
             return trained
 
-        pixels = everything.take(everything.rows("train")).reshape(60_000, -1) / 255.0
+        pixels = everything.take(everything.positions("train")).reshape(60_000, -1) / 255.0
         centre = pixels.mean(0)
         _, directions = np.linalg.eigh(np.cov(pixels, rowvar=False))
         rows.append(row("pixels", values.reshape(len(values), -1) / 255.0, labels))

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from ae_pipelines.io.sources.digits import Digits
-from ae_pipelines.latents import file as latents
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import Latents, read_latents, write_latents
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training import embedding as export
+from ae_pipelines.training import embedding
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
@@ -61,5 +60,5 @@ def trained(digits: Samples, recipe: Recipe) -> TrainedModel:
 def embedded(trained: TrainedModel, digits: Samples, tmp_path_factory: pytest.TempPathFactory) -> Latents:
     """The latents of all digits, from a file."""
     path = tmp_path_factory.mktemp("embedded") / "latents.parquet"
-    latents.write(path, export.latent_stream(trained, digits))
-    return latents.read(path)
+    write_latents(path, embedding.latent_stream(trained, digits))
+    return read_latents(path)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ae_pipelines.base.errors import Unusable
 from ae_pipelines.io.sources.idx import IdxFolder
-from ae_pipelines.samples.source import Block, Encoded
+from ae_pipelines.samples.source import Block, EncodedBlock
 from ae_pipelines.samples.spec import SampleSpec
 
 PROJECT = Path(__file__).parents[1]
@@ -96,11 +96,11 @@ class EncodedPixels:
     def count(self) -> int:
         return len(self.contents)
 
-    def blocks(self) -> Iterator[Encoded]:
+    def blocks(self) -> Iterator[EncodedBlock]:
         names = sorted(self.contents)
         for start in range(0, len(names), 100):
             part = names[start : start + 100]
-            yield Encoded([self.contents[name] for name in part], part, [name[0] for name in part])
+            yield EncodedBlock([self.contents[name] for name in part], part, [name[0] for name in part])
 
 
 def pixels(count: int, seed: int = 0) -> dict[str, bytes]:

@@ -8,8 +8,8 @@ from making import PROJECT
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_notebook_runs_and_defines_nothing(path, digits, trained, tmp_path, monkeypatch):
-    from ae_pipelines.latents import file as latents
-    from ae_pipelines.training import embedding as export
+    from ae_pipelines.latents.file import write_latents
+    from ae_pipelines.training import embedding
 
     data = tmp_path / "data"
     (tmp_path / "notebooks").mkdir()
@@ -18,7 +18,7 @@ def test_a_notebook_runs_and_defines_nothing(path, digits, trained, tmp_path, mo
     trained.save(data / "06_models/autoencoder")
     for part in ("encoder", "decoder"):
         trained.part(part).save(data / "06_models" / part)
-    latents.write(data / "07_model_output/latents.parquet", export.latent_stream(trained, digits))
+    write_latents(data / "07_model_output/latents.parquet", embedding.latent_stream(trained, digits))
     monkeypatch.chdir(tmp_path / "notebooks")
     cells = json.loads(path.read_text())["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")

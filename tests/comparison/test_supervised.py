@@ -42,14 +42,14 @@ def curve(*errors, labels=(10, 100, 1000)):
 
 
 def test_digits_are_told_apart_after_all_labels_better_than_after_few(digits):
-    numbers, train, test = numbers_of(digits), digits.rows("train"), digits.rows("test")
+    numbers, train, test = numbers_of(digits), digits.positions("train"), digits.positions("test")
     few = supervised.train(digits, numbers, train[::40], SMALL).error(test)
     every = supervised.train(digits, numbers, train, SMALL).error(test)
     assert every < 0.06 < few < 0.5
 
 
 def test_samples_that_are_not_given_teach_nothing(digits):
-    numbers, rows, test = numbers_of(digits), digits.rows("train")[:100], digits.rows("test")[:50]
+    numbers, rows, test = numbers_of(digits), digits.positions("train")[:100], digits.positions("test")[:50]
     others = np.setdiff1d(np.arange(len(numbers)), rows)
     scrambled = numbers.copy()
     scrambled[others] = np.random.default_rng(0).permutation(numbers[others])
@@ -62,7 +62,7 @@ def test_samples_that_are_not_given_teach_nothing(digits):
 
 
 def test_the_seed_decides_on_everything_and_the_global_one_on_nothing(digits):
-    numbers, rows, test = numbers_of(digits), digits.rows("train")[:100], digits.rows("test")[:50]
+    numbers, rows, test = numbers_of(digits), digits.positions("train")[:100], digits.positions("test")[:50]
     short = SMALL.model_copy(update={"steps": 20})
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -85,8 +85,8 @@ def test_the_error_is_the_share_of_wrong_classes(digits):
 
 
 def test_the_embedding_is_what_the_last_layer_decides_by(digits):
-    numbers, test = numbers_of(digits), digits.rows("test")
-    trained = supervised.train(digits, numbers, digits.rows("train")[:200], SMALL)
+    numbers, test = numbers_of(digits), digits.positions("test")
+    trained = supervised.train(digits, numbers, digits.positions("train")[:200], SMALL)
     weights, bias = (p.detach().numpy() for p in trained.module.head[1].parameters())
     embedding = trained.embedding(test)
     assert embedding.shape == (len(test), 64)
@@ -95,7 +95,7 @@ def test_the_embedding_is_what_the_last_layer_decides_by(digits):
 
 
 def test_corruptions_are_done_to_what_is_learned_from_and_not_to_what_is_judged(digits):
-    numbers, train, test = numbers_of(digits), digits.rows("train"), digits.rows("test")
+    numbers, train, test = numbers_of(digits), digits.positions("train"), digits.positions("test")
     blind = SMALL.model_validate(SMALL.model_dump() | {"augment": [{"kind": "masking", "share": 1.0}]})
     assert supervised.train(digits, numbers, train, blind).error(test) > 0.8
     harmless = SMALL.model_validate(SMALL.model_dump() | {"augment": [{"kind": "masking", "share": 0.1}]})
@@ -104,7 +104,7 @@ def test_corruptions_are_done_to_what_is_learned_from_and_not_to_what_is_judged(
 
 def test_more_labelled_samples_than_memory_holds_are_streamed(digits, monkeypatch):
     monkeypatch.setattr(supervised, "MEMORY_BUDGET", 1000)
-    numbers, train, test = numbers_of(digits), digits.rows("train"), digits.rows("test")
+    numbers, train, test = numbers_of(digits), digits.positions("train"), digits.positions("test")
     assert supervised.train(digits, numbers, train, SMALL).error(test) < 0.06
 
 
@@ -114,8 +114,8 @@ def test_tables_take_the_dense_net(tmp_path):
     values = (draw.normal(size=(300, 5)) + 4 * classes[:, None]).astype(np.float32)
     splits = ["train", "train", "test"] * 100
     store = write_store(tmp_path, ArraySource(values, labels=[str(c) for c in classes], splits=splits))
-    trained = supervised.train(store, numbers_of(store), store.rows("train"), SMALL)
-    assert trained.error(store.rows("test")) < 0.05
+    trained = supervised.train(store, numbers_of(store), store.positions("train"), SMALL)
+    assert trained.error(store.positions("test")) < 0.05
 
 
 def batches(count, size):
@@ -135,7 +135,7 @@ def test_repeated_epochs_follow_one_another():
 @pytest.mark.parametrize(("rows", "steps"), [(20, 80), (640, 80), (1400, 4 * (1400 // 64))])
 def test_a_training_takes_its_steps_or_more_for_many_labels(digits, rows, steps):
     options = SMALL.model_copy(update={"steps": 80})
-    rows = digits.rows("train")[:rows]
+    rows = digits.positions("train")[:rows]
     assert len(supervised._batches(digits, numbers_of(digits), rows, options, 0, torch.device("cpu"))) == steps
 
 
@@ -156,7 +156,7 @@ def compared(digits):
 def test_the_curve_has_a_point_for_each_of_the_latents_curve(compared, digits):
     given, found, _ = compared
     assert {name: found[name] for name in given} == given
-    assert [p["labels"] for p in found["supervised"]] == [30, 300, len(digits.rows("train"))]
+    assert [p["labels"] for p in found["supervised"]] == [30, 300, len(digits.positions("train"))]
     assert [p["draws"] for p in found["supervised"]] == [2, 2, 1]
     errors = [p["error_mean"] for p in found["supervised"]]
     assert errors == sorted(errors, reverse=True)
@@ -165,7 +165,7 @@ def test_the_curve_has_a_point_for_each_of_the_latents_curve(compared, digits):
 
 def test_spaces_hold_the_same_test_samples(compared, digits):
     _, _, spaces = compared
-    every = len(digits.rows("train"))
+    every = len(digits.positions("train"))
     assert list(spaces) == ["sample_id", "label", "latents", "supervised_300", f"supervised_{every}"]
     index = digits.index.set_index("sample_id").loc[spaces["sample_id"]]
     assert (index["split"] == "test").all()
@@ -195,7 +195,7 @@ def test_the_draws_are_those_of_the_latents_curve(digits, monkeypatch):
     assert len(drawn["curve"]) == 6
     assert drawn["supervised"][:6] == drawn["curve"]
     every = drawn["supervised"][6][1]
-    assert every == list(range(len(digits.rows("train"))))
+    assert every == list(range(len(digits.positions("train"))))
 
 
 # -- what the comparison says ----------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def test_the_picture_says_where_supervised_learning_wins(wins_from, said):
 
 
 def test_latents_of_other_samples_and_curves_of_other_latents_are_refused(digits):
-    labels = len(digits.rows("train"))
+    labels = len(digits.positions("train"))
     curves = {"latents": curve(5, labels=(labels,)), "encoder": "pixels", "seed": 4}
     contrast.refuse_others(digits, latents_of(digits), curves, labels, 4)
     with pytest.raises(InputError, match="the latents were made from the samples other, but"):

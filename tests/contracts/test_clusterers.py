@@ -85,7 +85,7 @@ def test_unseen_rows_get_the_groups_of_their_like(kind):
 
 def test_rows_of_the_test_split_have_no_part_in_groups_of_the_train_split(kind):
     moved = latents()
-    moved.vectors[moved.rows("test")] += 100
+    moved.vectors[moved.in_split("test")] += 100
     models = [clustering.fit_groups(data, options(kind, fit_on="train")) for data in (latents(), moved)]
     np.testing.assert_array_equal(models[0].centres, models[1].centres)
 

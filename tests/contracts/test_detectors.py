@@ -62,7 +62,7 @@ def test_scores_do_not_depend_on_the_order_of_rows(options):
 def test_neither_test_rows_nor_odd_ones_decide_anything(options):
     model, _ = judged(options, latents())
     others = latents()
-    rows = ODD | others.rows("test")
+    rows = ODD | others.in_split("test")
     others.vectors[rows] *= 7
     others.table.loc[rows, ["reconstruction_error", "blurred_error"]] *= 7
     assert judged(options, others)[0].threshold == model.threshold
@@ -70,7 +70,7 @@ def test_neither_test_rows_nor_odd_ones_decide_anything(options):
 
 def test_equal_samples_have_equal_scores_whether_the_detector_knows_them_or_not(options):
     data = latents()
-    known, new = np.flatnonzero(data.seen)[:40], np.flatnonzero(data.rows("test"))[:40]
+    known, new = np.flatnonzero(data.seen)[:40], np.flatnonzero(data.in_split("test"))[:40]
     data.vectors[new] = data.vectors[known]
     for name in ("reconstruction_error", "blurred_error"):
         data.table.loc[new, name] = data.table[name].to_numpy()[known]

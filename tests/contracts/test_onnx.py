@@ -12,7 +12,7 @@ from sklearn.datasets import make_blobs
 from torch import nn
 
 from ae_pipelines.downstream import classification, clustering, detection
-from ae_pipelines.downstream.calibration import Method
+from ae_pipelines.downstream.calibration import CalibrationKind
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.classifiers import CLASSIFIERS
 from ae_pipelines.downstream.clusterers import CLUSTERERS
@@ -27,13 +27,13 @@ from ae_pipelines.models.nets.activations import ACTIVATIONS
 from ae_pipelines.models.nets.norms import OF_FEATURES
 from ae_pipelines.models.nets.resampling import DOWN, UP
 from ae_pipelines.samples.spec import SampleSpec
-from ae_pipelines.scoring.onnx.classifiers import Classifier
-from ae_pipelines.scoring.onnx.clusterers import Clusterer
-from ae_pipelines.scoring.onnx.detectors import Detector
+from ae_pipelines.scoring.onnx.classifiers import ClassifierModule
+from ae_pipelines.scoring.onnx.clusterers import ClustererModule
+from ae_pipelines.scoring.onnx.detectors import DetectorModule
 from ae_pipelines.scoring.onnx.files import answers, onnx_of
 from ae_pipelines.scoring.onnx.parts import NoModuleError
 
-CALIBRATIONS = get_args(Method)
+CALIBRATIONS = get_args(CalibrationKind)
 
 
 class Together(nn.Module):
@@ -204,17 +204,17 @@ def room(choices, fitted, module, given):
 
 @pytest.fixture(scope="module")
 def clusterers():
-    return room(CLUSTERERS.kinds(), groups_of, Clusterer, Z_ALONE)
+    return room(CLUSTERERS.kinds(), groups_of, ClustererModule, Z_ALONE)
 
 
 @pytest.fixture(scope="module")
 def classifiers():
-    return room(KINDS_OF_CLASSIFIERS, classifier_of, Classifier, Z_ALONE)
+    return room(KINDS_OF_CLASSIFIERS, classifier_of, ClassifierModule, Z_ALONE)
 
 
 @pytest.fixture(scope="module")
 def detectors():
-    return room(DETECTORS.kinds(), detector_of, lambda model: OnErrors(Detector(model)), GIVEN)
+    return room(DETECTORS.kinds(), detector_of, lambda model: OnErrors(DetectorModule(model)), GIVEN)
 
 
 def found_or_refused(choice, of_room, part):

@@ -1,5 +1,7 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import make_blobs, make_classification
 from sklearn.linear_model import LogisticRegression
@@ -15,8 +17,7 @@ from ae_pipelines.downstream.classifiers.knn import NearestNeighbours
 from ae_pipelines.downstream.classifiers.label_spreading import LabelSpreading
 from ae_pipelines.downstream.classifiers.references import References
 from ae_pipelines.downstream.graph import affinity
-from ae_pipelines.latents import file as latents_file
-from ae_pipelines.latents.file import LatentBlock, Latents, LatentStream
+from ae_pipelines.latents.file import LatentBlock, Latents, LatentsFile, LatentStream, write_latents
 
 POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)
 SPLITS = np.array(["train", "train", "test"] * 100)
@@ -196,18 +197,17 @@ def test_latents_of_another_encoder_are_refused():
 
 def test_a_file_with_nan_is_refused(tmp_path):
     table = latents().table.assign(seen=True)
-    ids = iter([latents_file.pa.RecordBatch.from_pandas(table, preserve_index=False)])
+    ids = iter([pa.RecordBatch.from_pandas(table, preserve_index=False)])
     stream = LatentStream(ids, iter([LatentBlock(POINTS.astype(np.float32))]), {"encoder_sha256": "e" * 64})
-    latents_file.write(tmp_path / "latents.parquet", stream)
-    file = latents_file.LatentsFile(tmp_path / "latents.parquet")
+    write_latents(tmp_path / "latents.parquet", stream)
+    file = LatentsFile(tmp_path / "latents.parquet")
     assert judged(file)[1]["accuracy"] == 1
-    pq, pa = latents_file.pq, latents_file.pa
     content = pq.read_table(tmp_path / "latents.parquet")
     spoilt = np.where(np.arange(300)[:, None] == 7, np.nan, POINTS).astype(np.float32)
     column = pa.FixedSizeListArray.from_arrays(pa.array(spoilt.ravel()), 4)
     pq.write_table(content.set_column(4, "latent", column), tmp_path / "spoilt.parquet")
     with pytest.raises(InputError, match="1 of 300 latents in .* have NaN or Inf"):
-        judged(latents_file.LatentsFile(tmp_path / "spoilt.parquet"))
+        judged(LatentsFile(tmp_path / "spoilt.parquet"))
 
 
 def test_a_temperature_is_found_again_and_changes_no_prediction():
@@ -269,12 +269,12 @@ def test_the_unlabelled_train_rows_that_are_least_certain_are_to_be_labelled_nex
     table = labelling.to_label(classifier, data, options)
     chosen = table["sample_id"].astype(int).to_numpy()
     assert len(set(chosen)) == 20
-    assert (data.rows("train") & ~data.labelled)[chosen].all()
+    assert (data.in_split("train") & ~data.labelled)[chosen].all()
 
     best = np.sort(np.concatenate(list(classifier.probabilities(data.vectors))), axis=1)
     margins = best[:, -1] - best[:, -2]
     np.testing.assert_allclose(table["margin"], margins[chosen], atol=1e-6)
-    asked = np.sort(margins[data.rows("train") & ~data.labelled])
+    asked = np.sort(margins[data.in_split("train") & ~data.labelled])
     assert table["margin"].max() <= asked[200]
     assert table["group"].nunique() == 20
 

@@ -122,7 +122,7 @@ def test_metrics_are_those_of_the_known_anomalies_in_the_test_split():
     data = errors(values, labels=labels, splits=splits, normal=["3"], seen=np.arange(3600) % 3 == 1)
     model = detection.fit_detector(data, DetectOptions(alarms_per_thousand=10))
     metrics = detection.detection_metrics(data, model, detection.find_anomalies(model, data))
-    test = data.rows("test")
+    test = data.in_split("test")
     normal, odd = values[test & (labels == "3")], values[test & (labels == "5")]
     truth = np.r_[np.zeros(len(normal)), np.ones(len(odd))]
     assert metrics["auroc"] == pytest.approx(roc_auc_score(truth, np.r_[normal, odd]), abs=1e-6)

@@ -8,11 +8,10 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import layout as layouts
 from ae_pipelines.downstream.layout import LayoutOptions
 from ae_pipelines.downstream.nearest import Index, vote
-from ae_pipelines.latents import file as latents
-from ae_pipelines.latents import pca as controls
+from ae_pipelines.latents.file import write_latents
+from ae_pipelines.latents.pca import pca_stream
 from ae_pipelines.samples.spec import LearnedFrom
-from ae_pipelines.training import loaders
-from ae_pipelines.training import loop as training
+from ae_pipelines.training import loaders, loop
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.resuming import fingerprint
@@ -60,18 +59,18 @@ def test_an_interrupted_training_makes_no_second_layout_and_ends_at_the_same_bit
     digits, recipe, tmp_path, monkeypatch
 ):
     recipe = of_neighbourhoods(recipe, epochs=2)
-    undisturbed, _ = training.train(digits, recipe, CheckpointFile(tmp_path / "whole/training.checkpoint"))
+    undisturbed, _ = loop.train(digits, recipe, CheckpointFile(tmp_path / "whole/training.checkpoint"))
 
     def killed(*_, **__):
         raise KeyboardInterrupt
 
     checkpoint = CheckpointFile(tmp_path / "cut/training.checkpoint")
     with monkeypatch.context() as patch:
-        patch.setattr(training._Training, "_end_epoch", killed)
+        patch.setattr(loop._Training, "_end_epoch", killed)
         with pytest.raises(KeyboardInterrupt):
-            training.train(digits, recipe, checkpoint)
+            loop.train(digits, recipe, checkpoint)
     monkeypatch.setattr("ae_pipelines.training.loaders.layout", killed)
-    again, history = training.train(digits, recipe, checkpoint)
+    again, history = loop.train(digits, recipe, checkpoint)
     assert "train/autoencoder/neighbourhood" in history[0]
     assert "validation/autoencoder/neighbourhood" in history[0]
     for one, other in zip(undisturbed.module.parameters(), again.module.parameters(), strict=True):
@@ -80,7 +79,7 @@ def test_an_interrupted_training_makes_no_second_layout_and_ends_at_the_same_bit
 
 def test_latents_come_to_where_the_layout_has_them(digits, recipe):
     recipe = of_neighbourhoods(recipe, epochs=15)
-    trained, history = training.train(digits, recipe)
+    trained, history = loop.train(digits, recipe)
     first, last = (history[place]["validation/autoencoder/neighbourhood"] for place in (0, -1))
     assert last < 0.3 * first
     found = trained.encode(digits.read())[:, :4]
@@ -94,7 +93,7 @@ def test_latents_of_another_encoder_in_the_same_file_are_laid_out_anew(digits, r
     checkpoint = CheckpointFile(tmp_path / "training.checkpoint")
 
     def made_by(seed):
-        latents.write(path, controls.pca_stream(digits, 6, seed=seed))
+        write_latents(path, pca_stream(digits, 6, seed=seed))
         plain = of_neighbourhoods(recipe, epochs=1).model_dump()
         plain["model"]["penalties"][0]["latents"] = path
         wanting = Recipe.model_validate(plain)
@@ -109,9 +108,9 @@ def test_latents_of_another_encoder_in_the_same_file_are_laid_out_anew(digits, r
 
 
 def test_latents_of_other_samples_are_refused(digits, tmp_path):
-    stream = controls.pca_stream(digits, 6)
+    stream = pca_stream(digits, 6)
     stream.metadata["samples_id"] = "another"
-    latents.write(tmp_path / "latents.parquet", stream)
+    write_latents(tmp_path / "latents.parquet", stream)
     options = OPTIONS.model_copy(update={"latents": tmp_path / "latents.parquet"})
     with pytest.raises(InputError, match="the latents were made from the samples another"):
         layouts.layout(digits, LEARNED_FROM, options, seed=0)

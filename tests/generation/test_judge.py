@@ -42,7 +42,7 @@ def copies_of_train_samples(generator, monkeypatch, shift: int):
     """Makes the generator give real samples of the class that is `shift` after the one it is asked for."""
     samples = generator.samples
     numbers = samples.label_numbers(samples.classes())
-    train = samples.rows("train")
+    train = samples.positions("train")
 
     def decode(self, z, asked):
         random = np.random.default_rng(1)
@@ -85,7 +85,7 @@ def test_where_some_classes_are_asked_for_measures_are_about_them(generator, jud
 
 def test_classes_that_hardly_any_test_sample_has_are_not_measured(generator, judge, monkeypatch):
     numbers = judge.classifier.numbers.copy()
-    numbers[generator.samples.rows("test")] = -1
+    numbers[generator.samples.positions("test")] = -1
     blind = replace(judge, classifier=replace(judge.classifier, numbers=numbers))
     some = replace(generator, options=OPTIONS.model_copy(update={"classes": ("3", "5")}))
     with pytest.raises(CannotShow, match=r"of the classes 3, 5 there are \d+ and 0"):

@@ -5,8 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.latents import file as latents
-from ae_pipelines.latents.file import LatentBlock, LatentStream
+from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentStream, read_latents, write_latents
 
 ROWS = 1000
 VECTORS = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
@@ -32,27 +31,27 @@ def stream(vectors=VECTORS, block=64, blurred=True):
 
 @pytest.fixture(params=[100, 10_000], ids=["many row groups", "one row group"])
 def path(request, tmp_path, monkeypatch):
-    monkeypatch.setattr(latents, "ROWS_PER_GROUP", request.param)
-    latents.write(tmp_path / "latents.parquet", stream())
+    monkeypatch.setattr("ae_pipelines.latents.file.ROWS_PER_GROUP", request.param)
+    write_latents(tmp_path / "latents.parquet", stream())
     return tmp_path / "latents.parquet"
 
 
 def test_what_is_written_is_read(path):
-    found = latents.read(path)
+    found = read_latents(path)
     np.testing.assert_array_equal(found.vectors, VECTORS)
     assert found.table["sample_id"].tolist() == INDEX["sample_id"].tolist()
     assert found.labelled.tolist() == INDEX["label"].notna().tolist()
     assert found.labels[:4].tolist() == ["a", "", "b", "a"]
-    assert found.rows("test").sum() == ROWS / 2
-    np.testing.assert_array_equal(found.seen, found.rows("train"))
+    assert found.positions("test").sum() == ROWS / 2
+    np.testing.assert_array_equal(found.seen, found.positions("train"))
     assert found.metadata == {"encoder_sha256": "abc"}
 
 
 def test_a_file_gives_the_means_that_its_rows_have(path):
-    found = latents.LatentsFile(path)
+    found = LatentsFile(path)
     expected = VECTORS[INDEX["split"] == "test", 0].mean(dtype=np.float64)
     assert found.mean("reconstruction_error", "test") == pytest.approx(expected)
-    assert latents.read(path).mean("reconstruction_error", "test") == pytest.approx(expected)
+    assert read_latents(path).mean("reconstruction_error", "test") == pytest.approx(expected)
     assert (len(found), found.size) == (ROWS, 3)
 
 
@@ -81,19 +80,19 @@ def test_vectors_are_compressed_byte_wise_and_without_a_dictionary(path):
 
 
 def test_data_that_are_not_images_have_no_blurred_error(tmp_path):
-    latents.write(tmp_path / "l.parquet", stream(blurred=False))
-    assert "blurred_error" not in latents.read(tmp_path / "l.parquet").table
+    write_latents(tmp_path / "l.parquet", stream(blurred=False))
+    assert "blurred_error" not in read_latents(tmp_path / "l.parquet").table
 
 
 def test_flipped_bits_are_noticed(path):
-    whole, content = latents.read(path), path.read_bytes()
+    whole, content = read_latents(path), path.read_bytes()
     noticed = 0
     for place in np.random.default_rng(1).integers(0, len(content) - 200, 40):
         damaged = bytearray(content)
         damaged[place] ^= 8
         path.write_bytes(damaged)
         try:
-            found = latents.read(path)
+            found = read_latents(path)
         except InputError:
             noticed += 1
         else:
@@ -105,14 +104,14 @@ def test_flipped_bits_are_noticed(path):
 
 def test_a_stream_that_ends_early_leaves_the_old_file(path):
     with pytest.raises(InputError, match="100 samples have no latents"):
-        latents.write(path, stream(VECTORS[:900]))
-    assert len(latents.read(path)) == ROWS
+        write_latents(path, stream(VECTORS[:900]))
+    assert len(read_latents(path)) == ROWS
 
 
 def test_more_latents_than_samples_are_refused(path):
     with pytest.raises(InputError, match="latents more than samples"):
-        latents.write(path, stream(np.repeat(VECTORS, 2, axis=0)))
-    assert len(latents.read(path)) == ROWS
+        write_latents(path, stream(np.repeat(VECTORS, 2, axis=0)))
+    assert len(read_latents(path)) == ROWS
 
 
 def test_a_stream_that_fails_leaves_the_old_file_and_no_other(path):
@@ -121,8 +120,8 @@ def test_a_stream_that_fails_leaves_the_old_file_and_no_other(path):
         raise RuntimeError("encoder failed")
 
     with pytest.raises(RuntimeError, match="encoder failed"):
-        latents.write(path, LatentStream(ids(), failing(), {}))
-    assert len(latents.read(path)) == ROWS
+        write_latents(path, LatentStream(ids(), failing(), {}))
+    assert len(read_latents(path)) == ROWS
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
@@ -130,14 +129,14 @@ def test_nan_in_a_latents_file_is_refused(tmp_path):
     bad = VECTORS.copy()
     bad[7, 1] = np.nan
     with pytest.raises(InputError, match="the encoder gave NaN or Inf"):
-        latents.write(tmp_path / "l.parquet", stream(bad))
+        write_latents(tmp_path / "l.parquet", stream(bad))
     column = pa.FixedSizeListArray.from_arrays(pa.array(bad.reshape(-1)), 3)
     pq.write_table(pa.table({"sample_id": INDEX["sample_id"], "latent": column}), tmp_path / "l.parquet")
     with pytest.raises(InputError, match="1 of 1000 latents .* have NaN or Inf"):
-        latents.read(tmp_path / "l.parquet")
+        read_latents(tmp_path / "l.parquet")
 
 
 def test_a_file_that_is_not_ours_is_refused(tmp_path):
     (tmp_path / "l.parquet").write_text("not parquet")
     with pytest.raises(InputError, match="not a latents file"):
-        latents.read(tmp_path / "l.parquet")
+        read_latents(tmp_path / "l.parquet")

@@ -3,18 +3,18 @@ import pytest
 from making import ArraySource
 from sklearn.decomposition import PCA
 
-from ae_pipelines.latents import pca as controls
+from ae_pipelines.latents.pca import _blurred_error, pca_stream
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.spec import LearnedFrom
 
 
 def errors(samples, components):
-    return np.concatenate([block.reconstruction_error for block in controls.pca_stream(samples, components).blocks])
+    return np.concatenate([block.reconstruction_error for block in pca_stream(samples, components).blocks])
 
 
 def test_the_control_is_sklearns_pca_of_the_train_split(digits):
     values = digits.read().reshape(len(digits), -1) / 255.0
-    pca = PCA(5).fit(values[digits.rows("train")])
+    pca = PCA(5).fit(values[digits.positions("train")])
     expected = np.square(pca.inverse_transform(pca.transform(values)) - values).mean(axis=1)
     np.testing.assert_allclose(errors(digits, 5), expected, rtol=1e-3, atol=1e-6)
 
@@ -38,13 +38,13 @@ def test_more_components_than_features_are_as_good_as_all(digits):
 
 def test_rows_beyond_the_limit_are_left_out_of_the_fit(digits, monkeypatch):
     whole = errors(digits, 8).mean()
-    monkeypatch.setattr(controls, "FIT_ROWS", 200)
+    monkeypatch.setattr("ae_pipelines.latents.pca.FIT_ROWS", 200)
     assert whole < errors(digits, 8).mean() < 1.3 * whole
 
 
 def test_samples_of_many_features_have_nearly_the_same_components_by_the_randomised_solver(digits, monkeypatch):
     expected = errors(digits, 8)
-    monkeypatch.setattr(controls, "COVARIANCE_FEATURES", 1)
+    monkeypatch.setattr("ae_pipelines.latents.pca.COVARIANCE_FEATURES", 1)
     np.testing.assert_allclose(errors(digits, 8).mean(), expected.mean(), rtol=1e-2)
 
 
@@ -53,7 +53,7 @@ def test_rows_that_are_marked_unseen_have_no_part_in_the_fit(digits):
     seen = digits.seen(half)
     values = digits.read().reshape(len(digits), -1) / 255.0
     pca = PCA(5).fit(values[seen])
-    stream = controls.pca_stream(digits, 5, half)
+    stream = pca_stream(digits, 5, half)
     marked = np.concatenate([batch.column("seen").to_numpy(zero_copy_only=False) for batch in stream.ids])
     np.testing.assert_array_equal(marked, seen)
     found = np.concatenate([block.reconstruction_error for block in stream.blocks])
@@ -69,4 +69,4 @@ def test_the_blurred_error_is_that_of_the_autoencoders(digits):
     draw = np.random.default_rng(0)
     residual, x = draw.normal(size=(2, 7, 2, 5, 6)).astype(np.float32)
     expected = blurred_error(torch.from_numpy(residual), torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(controls._blurred_error(residual, x.reshape(7, -1)), expected, rtol=1e-4)
+    np.testing.assert_allclose(_blurred_error(residual, x.reshape(7, -1)), expected, rtol=1e-4)

@@ -141,7 +141,7 @@ def test_noise_on_digits_is_undone_and_the_trained_model_restores_other_sizes(di
     trained, _ = train(digits, noisy)
     assert evaluate(trained, digits, noisy)["times_lower"] > 1.3
     assert trained.contract.latent_shape == ()
-    four = digits.take(digits.rows("test")[:4]) / np.float32(255)  # one above the other: 32 x 8 pixels
+    four = digits.take(digits.positions("test")[:4]) / np.float32(255)  # one above the other: 32 x 8 pixels
     sheet = four.transpose(1, 0, 2, 3).reshape(1, 1, 32, 8)
     corrupted = np.clip(sheet + 0.2 * np.random.default_rng(0).standard_normal(sheet.shape), 0, 1).astype(np.float32)
     restored = trained.restore(corrupted)

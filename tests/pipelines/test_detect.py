@@ -10,7 +10,7 @@ from making import ArraySource
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.io.skops_model import SkopsDataset
-from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import read_latents
 from ae_pipelines.samples.ingest import write_store
 
 ONE_CLASS = {
@@ -30,7 +30,7 @@ def test_an_encoder_of_one_digit_tells_the_others_apart(run, mlflow_runs):
     model = SkopsDataset(filepath=str(data / "06_models/anomaly_model.skops")).load()
     assert (model.kind, model.threshold) == ("blurred_residual", metrics["threshold"])
 
-    table = latents.read(data / "07_model_output/latents.parquet").table
+    table = read_latents(data / "07_model_output/latents.parquet").table
     held_out = (table["label"] == "0") & (table["split"] == "train") & ~table["seen"]
     assert metrics["calibration_rows"] == held_out.sum() > 10
     found = pd.read_parquet(data / "07_model_output/anomalies.parquet")
@@ -99,7 +99,7 @@ def test_an_encoder_says_what_it_was_not_trained_on(run, tmp_path):
     assert (data / "08_reporting/familiarity_histogram.png").stat().st_size > 5000
 
     run("ingest", "recognise", recognise={"trained": str(trained)})
-    own = latents.read(trained / "07_model_output/latents.parquet").table
+    own = read_latents(trained / "07_model_output/latents.parquet").table
     again = pd.read_parquet(data / "07_model_output/familiarity.parquet")
     np.testing.assert_allclose(again["reconstruction_error"], own["reconstruction_error"], rtol=1e-3)
     assert "was trained on data like this" in (data / "08_reporting/verdict.json").read_text()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import read_latents
 from ae_pipelines.samples.store import Samples
 
 SMALL = {"name": "dense", "loader": {"batch_size": 64}, "training": {"epochs": 20, "threads": 1}}
@@ -37,7 +37,7 @@ def test_a_stored_sample_given_as_an_image_file_finds_itself(searched, tmp_path,
     data = searched(image=str(tmp_path / "new.png"), ids=["digits/0007"], k=4)
     found = pd.read_parquet(data / "07_model_output/neighbours.parquet")
     assert found["query"].tolist() == [str(tmp_path / "new.png")] * 4 + ["digits/0007"] * 4
-    ids = latents.read(data / "07_model_output/latents.parquet").table["sample_id"]
+    ids = read_latents(data / "07_model_output/latents.parquet").table["sample_id"]
     assert found["sample_id"][0] == ids[123]
     assert found["distance"][0] == pytest.approx(0, abs=1e-2)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import read_latents
 from ae_pipelines.samples.store import Samples
 
 DIGITS = load_digits(n_class=3)
@@ -72,14 +72,14 @@ def test_the_main_job_runs_on_any_source_and_counts_add_up(run, tmp_path, make, 
     assert (counts["read"], counts["accepted"], counts["rejected"]) == (accepted + 1, accepted, 1)
     assert len(pd.read_parquet(data / "02_intermediate/rejects.parquet")) == 1
     assert (data / "08_reporting/rejects_summary.png").stat().st_size > 5000
-    found = latents.read(data / "07_model_output/latents.parquet")
+    found = read_latents(data / "07_model_output/latents.parquet")
     assert found.column("sample_id").tolist() == Samples(data / "02_intermediate/samples").index["sample_id"].tolist()
     assert found.labelled.all()
 
 
 def test_samples_above_the_memory_budget_run_through_the_same_pipelines(run):
     data = run("train", recipe={"name": "dense", "loader": {"memory_budget": "50KB"}, "training": {"epochs": 2}})
-    assert len(latents.read(data / "07_model_output/latents.parquet")) == 1797
+    assert len(read_latents(data / "07_model_output/latents.parquet")) == 1797
 
 
 def test_unlabelled_samples_are_refused_before_training_and_said_to_need_other_pipelines(run, tmp_path):

@@ -10,7 +10,7 @@ from kedro.framework.startup import bootstrap_project
 from making import PROJECT
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import read_latents
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.trained import TrainedModel
 
@@ -21,7 +21,7 @@ def trained(run):
 
 
 def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_runs):
-    found = latents.read(trained / "07_model_output/latents.parquet")
+    found = read_latents(trained / "07_model_output/latents.parquet")
     assert len(found) == 1797
     assert found.table["sample_id"].is_unique
     assert np.isfinite(found.vectors).all()
@@ -69,7 +69,7 @@ def test_two_sessions_in_one_process_are_two_runs(run, mlflow_runs):
 
 def test_an_encoder_alone_gives_the_latents_of_the_file(trained):
     values = Samples(trained / "02_intermediate/samples").read()
-    found = latents.read(trained / "07_model_output/latents.parquet")
+    found = read_latents(trained / "07_model_output/latents.parquet")
     encoder = TrainedModel.load(trained / "06_models/encoder")
     np.testing.assert_allclose(encoder.encode(values), found.vectors, atol=1e-5)
 
@@ -99,13 +99,13 @@ def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, r
     for picture in ("examples", "learning_curves"):
         assert (data / f"08_reporting/{picture}.png").stat().st_size > 5000
     if recipe not in WITHOUT_ENCODER:
-        found = latents.read(data / "07_model_output/latents.parquet")
+        found = read_latents(data / "07_model_output/latents.parquet")
         assert np.isfinite(found.vectors).all()
 
 
 def test_a_method_without_decoder_goes_through_the_main_job_without_reconstruction_errors(run, mlflow_runs):
     data = run("train", recipe={"name": "siamese", "training": {"epochs": 2, "threads": 1}})
-    found = latents.read(data / "07_model_output/latents.parquet")
+    found = read_latents(data / "07_model_output/latents.parquet")
     assert found.errors("test") == {}
     with pytest.raises(InputError, match="siamese has no decoder"):
         TrainedModel.load(data / "06_models/decoder").decode(found.vectors)
@@ -133,7 +133,7 @@ def test_the_half_product_says_that_its_vectors_are_pooled_from_a_feature_map(ru
     model = {"net": {"kind": "conv", "channels": [4, 8], "latent": "map"}, "latent_size": 6}
     recipe = {"name": "conv_denoising", "model": model, "training": {"epochs": 1, "threads": 1}}
     data = run("ingest", "fit", "embed", recipe=recipe)
-    found = latents.read(data / "07_model_output/latents.parquet")
+    found = read_latents(data / "07_model_output/latents.parquet")
     assert found.size == 6
     assert found.metadata["latent"] == "the mean over a latent feature map of 2 x 2"
     encoder = TrainedModel.load(data / "06_models/encoder")
@@ -144,7 +144,7 @@ def test_the_half_product_says_that_its_vectors_are_pooled_from_a_feature_map(ru
 def test_mnist_itself_goes_through(run, test_data):
     recipe = {"name": "dense", "training": {"epochs": 1}}
     data = run("train", source="mnist", raw_dir=str(test_data), recipe=recipe)
-    found = latents.read(data / "07_model_output/latents.parquet")
+    found = read_latents(data / "07_model_output/latents.parquet")
     assert len(found) == 70_000
     assert found.table["sample_id"].is_unique
     assert json.loads((data / "08_reporting/classify_metrics.json").read_text())["accuracy"] > 0.85

@@ -106,7 +106,7 @@ def test_mean_colour_keeps_the_luma_and_has_the_tint_of_the_train_samples(photos
     made = controls(photos, {"kind": "greyscale"})["mean_colour"](grey)
     luma = np.tensordot([0.299, 0.587, 0.114], made, axes=1)
     np.testing.assert_allclose(luma, 0.4, atol=1e-3)
-    mean = photos.take(photos.rows("train")).mean(axis=(0, 2, 3)) / 255
+    mean = photos.take(photos.positions("train")).mean(axis=(0, 2, 3)) / 255
     np.testing.assert_allclose(made[:, 0, 0] - made[1, 0, 0], mean - mean[1], atol=2e-3)
 
 

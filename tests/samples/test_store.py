@@ -61,7 +61,7 @@ def test_a_flipped_bit_in_a_shard_is_noticed(tmp_path):
 def test_an_empty_split_is_refused(tmp_path):
     store = write_store(tmp_path, ArraySource(images(5), splits=["train"] * 5))
     with pytest.raises(InputError, match="none of the 5 samples are in the test split"):
-        store.rows("test")
+        store.positions("test")
 
 
 def test_the_id_names_the_content(tmp_path):

@@ -11,7 +11,7 @@ from kedro.framework.startup import bootstrap_project
 from making import PROJECT
 from sklearn.datasets import load_digits
 
-from ae_pipelines.scoring.scores import Batch
+from ae_pipelines.scoring.scores import ScoredBatch
 
 SMALL = {"name": "dense", "training": {"epochs": 3, "threads": 1}, "model": {"net": {"widths": [64]}, "latent_size": 8}}
 ORDER = np.random.default_rng(0).permutation(len(load_digits().target))  # the digits come writer by writer
@@ -45,8 +45,8 @@ class Place:
         source = {"name": "array", "path": str(self.file(name, values)), "layout": layout, **more.pop("source", {})}
         self.run("score", source=source, **more)
 
-    def batches(self) -> list[Batch]:
-        return [Batch(path) for path in sorted((self.data / "07_model_output" / "scores").glob("*/*.parquet"))]
+    def batches(self) -> list[ScoredBatch]:
+        return [ScoredBatch(path) for path in sorted((self.data / "07_model_output" / "scores").glob("*/*.parquet"))]
 
 
 def trained(folder: Path, values: np.ndarray, layout: str) -> Place:

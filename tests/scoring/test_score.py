@@ -9,7 +9,7 @@ from kedro.io import DatasetError
 from scoring.places import IMAGES, KEPT_BACK
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import read_latents
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.version import RegisteredModel
@@ -26,7 +26,7 @@ def test_scores_of_training_samples_are_what_the_training_said_of_them(images):
     images.run("score", source={"name": "array", "path": str(train_file(images)), "layout": "NHW", "key": "values"})
     (batch,) = images.batches()
     output = images.data / "07_model_output"
-    known = latents.read(output / "latents.parquet")
+    known = read_latents(output / "latents.parquet")
     scored = batch.table().set_index("sample_id").loc[known.column("sample_id")]
     vectors = np.stack(batch.read("latent").column(0).to_pylist())
     order = pd.Index(batch.table()["sample_id"]).get_indexer(known.column("sample_id"))
@@ -55,7 +55,7 @@ def train_file(place):
 def test_rows_of_a_table_are_brought_to_the_scale_of_the_training(rows):
     rows.run("score", source={"name": "array", "path": str(train_file(rows)), "layout": "NF", "key": "values"})
     (batch,) = rows.batches()
-    known = latents.read(rows.data / "07_model_output" / "latents.parquet")
+    known = read_latents(rows.data / "07_model_output" / "latents.parquet")
     vectors = np.stack(batch.read("latent").column(0).to_pylist())
     order = pd.Index(batch.table()["sample_id"]).get_indexer(known.column("sample_id"))
     np.testing.assert_allclose(vectors[order], known.vectors, atol=1e-4)

@@ -33,18 +33,18 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification, clustering, detection
 from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.io.sources.table import Table, TableOptions
-from ae_pipelines.latents import file as latents
+from ae_pipelines.latents.file import read_latents, write_latents
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring import model, raw
 from ae_pipelines.scoring.batch import NewRows
-from ae_pipelines.scoring.scores import Batch
+from ae_pipelines.scoring.scores import ScoredBatch
 from ae_pipelines.scoring.version import Fetched, RegisteredModel, Version
 from ae_pipelines.tracking import serving
 from ae_pipelines.tracking.registry import ModelRegistry
 from ae_pipelines.tracking.serving import Refusal, Served
-from ae_pipelines.training import embedding as export
+from ae_pipelines.training import embedding
 from ae_pipelines.training.loop import train
 
 NUMBERS = ("distance", "probability", "reconstruction_error", "anomaly_score")
@@ -59,7 +59,7 @@ class Place:
 
     models: Path
     samples: Samples
-    scores: Batch
+    scores: ScoredBatch
 
     @property
     def served(self) -> Served:
@@ -68,8 +68,8 @@ class Place:
 
 def place(folder: Path, samples: Samples, recipe: Any, clusterer: str = "kmeans") -> Place:
     trained = train(samples, recipe)[0]
-    latents.write(folder / "latents.parquet", export.latent_stream(trained, samples))
-    found = latents.read(folder / "latents.parquet")
+    write_latents(folder / "latents.parquet", embedding.latent_stream(trained, samples))
+    found = read_latents(folder / "latents.parquet")
     groups = clustering.fit_groups(found, clustering.ClusterOptions(kind=clusterer))
     classifier = classification.fit_classifier(found, classification.ClassifyOptions())
     detector = detection.fit_detector(found, detection.DetectOptions(alarms_per_thousand=50))
@@ -81,12 +81,12 @@ def place(folder: Path, samples: Samples, recipe: Any, clusterer: str = "kmeans"
     return Place(folder / "models", samples, batch_scores(folder, samples))
 
 
-def batch_scores(folder: Path, samples: Samples) -> Batch:
+def batch_scores(folder: Path, samples: Samples) -> ScoredBatch:
     models = model.ScoringModel(folder / "models")
     Fetched(models, Version("tiny", 1, models.contract.content)).into(folder / "registered")
     NewRows(RegisteredModel(folder / "registered"), samples, folder / "scores").score()
     (path,) = (folder / "scores").glob("*/*.parquet")
-    return Batch(path)
+    return ScoredBatch(path)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def on_table(recipe, tmp_path_factory):
     return place(folder, samples, recipe, clusterer="hdbscan")
 
 
-def expect_equal(found: list[dict[str, Any]], batch: Batch, rows: slice = slice(None)) -> None:
+def expect_equal(found: list[dict[str, Any]], batch: ScoredBatch, rows: slice = slice(None)) -> None:
     """Fail unless the answers are what the batch says of these rows."""
     table, answers = batch.table().iloc[rows], pd.DataFrame(found)
     vectors = np.stack(batch.read("latent").column(0).to_pylist())[rows]
@@ -182,7 +182,7 @@ def test_a_row_near_the_mean_is_not_taken_for_scaled(on_table):
 
 def test_many_rows_are_answered_in_order(on_table):
     several = np.tile(WINE.data.to_numpy(), (7, 1))
-    assert len(several) > 2 * export.ROWS_PER_PASS
+    assert len(several) > 2 * embedding.ROWS_PER_PASS
     found = answered(on_table, several)
     expect_equal(found[: len(WINE.data)], on_table.scores)
     expect_equal(found[-len(WINE.data) :], on_table.scores)
@@ -363,11 +363,11 @@ def test_the_server_answers_200_requests_4_at_a_time_as_the_batch_pipeline_score
         answers = list(clients.map(lambda image: post(server, {"instances": [image]}), images))
     assert {status for status, _ in answers} == {200}
     found = [body["predictions"][0] for _, body in answers]
-    expect_equal(found, Batch(path), slice(200))
+    expect_equal(found, ScoredBatch(path), slice(200))
     for body in ({"inputs": images[:50]}, {"instances": [png(np.array(image[0], np.uint8)) for image in images[:50]]}):
         status, several = post(server, body)
         assert status == 200
-        expect_equal(several["predictions"], Batch(path), slice(50))
+        expect_equal(several["predictions"], ScoredBatch(path), slice(50))
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from scipy.ndimage import uniform_filter
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.training import embedding as export
+from ae_pipelines.training import embedding
 
 
 def test_every_accepted_sample_has_one_row_in_storage_order(embedded, digits):
@@ -33,12 +33,12 @@ def test_blurred_error_matches_scipys_box_filter():
     x, residual = random.random((4, 2, 7, 9)), random.normal(size=(4, 2, 7, 9))
     blurred = np.stack([uniform_filter(one, size=(1, 3, 3), mode="constant") for one in residual])
     expected = np.square(blurred).sum(axis=(1, 2, 3)) / np.square(x).sum(axis=(1, 2, 3))
-    found = export.blurred_error(torch.from_numpy(residual), torch.from_numpy(x))
+    found = embedding.blurred_error(torch.from_numpy(residual), torch.from_numpy(x))
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
 
 
 def test_an_empty_image_has_a_finite_blurred_error():
-    assert torch.isfinite(export.blurred_error(torch.ones(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))).all()
+    assert torch.isfinite(embedding.blurred_error(torch.ones(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))).all()
 
 
 def test_latents_do_not_depend_on_the_number_of_cpus(trained, digits):
@@ -46,7 +46,7 @@ def test_latents_do_not_depend_on_the_number_of_cpus(trained, digits):
     found = []
     for count in (1, 2):
         torch.set_num_threads(count)
-        found.append(np.concatenate([b.vectors for b in export.latent_stream(trained, digits).blocks]))
+        found.append(np.concatenate([b.vectors for b in embedding.latent_stream(trained, digits).blocks]))
     torch.set_num_threads(threads)
     np.testing.assert_array_equal(*found)
 
@@ -54,4 +54,4 @@ def test_latents_do_not_depend_on_the_number_of_cpus(trained, digits):
 def test_samples_of_another_kind_are_refused(trained, tmp_path):
     store = write_store(tmp_path, ArraySource(images(5)))
     with pytest.raises(InputError, match="not what the autoencoder was trained on"):
-        export.latent_stream(trained, store)
+        embedding.latent_stream(trained, store)

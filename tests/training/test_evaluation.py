@@ -24,7 +24,7 @@ def recipe(kind="autoencoder", corruptions=(), **options):
 def test_test_terms_are_means_over_the_test_split(digits):
     plain = recipe()
     trained, _ = train(digits, plain)
-    values = digits.take(digits.rows("test"))
+    values = digits.take(digits.positions("test"))
     expected = ((trained.reconstruct(values) - values / 255.0) ** 2).mean()
     assert evaluate(trained, digits, plain) == {"test/autoencoder/reconstruction": pytest.approx(expected, rel=1e-5)}
 
@@ -41,7 +41,7 @@ def test_how_far_a_corruption_is_undone_is_measured_on_the_corrupted_test_split(
 def test_small_samples_are_compared_after_bicubic_enlarging(digits):
     small = recipe(corruptions=[{"kind": "downscale"}])
     trained, _ = train(digits, small)
-    values = digits.take(digits.rows("test"))
+    values = digits.take(digits.positions("test"))
     x = torch.from_numpy(values) / 255.0
     enlarged = F.interpolate(F.avg_pool2d(x, 2), (8, 8), mode="bicubic").clamp(0, 1)
     found = evaluate(trained, digits, small)
@@ -76,7 +76,7 @@ def test_means_weigh_samples_equally_whatever_the_last_batch_holds(tmp_path):
     assert [len(batch.rows) for batch in test.epoch(0)] == [1024, 376]
     with judging(model, 0):
         found = mean_terms(model.phases()[0].players, test)["autoencoder/reconstruction"]
-        x = torch.from_numpy(store.take(store.rows("test")) / np.float32(255))
+        x = torch.from_numpy(store.take(store.positions("test")) / np.float32(255))
         expected = (model.decode(model.encode(x)) - x).square().mean()
     assert found == pytest.approx(float(expected), rel=1e-4)
     assert model.training, "it was before"

@@ -36,7 +36,7 @@ def test_a_model_is_shown_by_what_it_is_able_to_do(digits, model, corruptions, e
     assert list(found) == expected
     assert all(len(row) == SHOWN for row in found.values())
     if "sample" in found:
-        held_back = digits.take(digits.rows("test")) / 255
+        held_back = digits.take(digits.positions("test")) / 255
         for sample in found["sample"]:
             assert np.abs(held_back - sample).max(axis=(1, 2, 3)).min() < 1e-6
     assert draw(found, "digits").get_axes()

@@ -11,7 +11,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import weights
 from ae_pipelines.models.contract import Origin
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.training import loop as training
+from ae_pipelines.training import loop
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
@@ -113,14 +113,14 @@ def test_fine_tuning_starts_from_the_earlier_weights_and_moves_them(digits, fold
     moved = equal(state(earlier, "encoder"), state(later, "encoder"))
     assert not any(same for name, same in moved.items() if name.endswith(("weight", "running_mean")))
     started = []
-    monkeypatch.setattr(training, "fit", lambda model, *_: started.append(model.state_dict()) or [])
+    monkeypatch.setattr(loop, "fit", lambda model, *_: started.append(model.state_dict()) or [])
     train(digits, made({"kind": "siamese"}, folder))
     assert all(equal(state(earlier, "encoder"), started[0]).values())
 
 
 @pytest.mark.parametrize("place", ["", "06_models", "06_models/encoder", "06_models/autoencoder"])
 def test_an_encoder_is_found_alone_in_an_autoencoder_and_in_a_runs_folder(place, digits, folder, monkeypatch):
-    monkeypatch.setattr(training, "fit", lambda *_: [])
+    monkeypatch.setattr(loop, "fit", lambda *_: [])
     later, _ = train(digits, made(AUTOENCODER, folder / place))
     earlier = TrainedModel.load(folder / "06_models/encoder")
     assert all(equal(state(earlier, "encoder"), state(later, "encoder")).values())
@@ -165,7 +165,7 @@ def interrupted(digits, recipe, file, monkeypatch, after=3):
 
 @pytest.mark.parametrize("kind", ["autoencoder", "stacked", "vae"])
 def test_an_interrupted_training_with_a_frozen_encoder_ends_with_the_same_bits(digits, tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(training, "CHECK_EVERY", 8)
+    monkeypatch.setattr(loop, "CHECK_EVERY", 8)
     saved({"kind": kind}, digits, tmp_path)
     recipe = made({"kind": kind}, tmp_path, FROZEN | {"epochs": 3, "checkpoint_seconds": 0.0})
     undisturbed, expected = train(digits, recipe)
@@ -181,7 +181,7 @@ def test_only_the_same_start_makes_it_the_same_training(digits, folder, tmp_path
     train(digits, made(AUTOENCODER, training={"seed": 1}))[0].save(tmp_path / "other")
     shutil.copytree(folder / "06_models", tmp_path / "copy")
     fingerprints = []
-    monkeypatch.setattr(training, "fit", lambda *given: fingerprints.append(given[-1]) or [])
+    monkeypatch.setattr(loop, "fit", lambda *given: fingerprints.append(given[-1]) or [])
     starts = ["06_models/autoencoder", "06_models/encoder", tmp_path / "copy", tmp_path / "other"]
     recipes = [made(AUTOENCODER, folder / start, FROZEN) for start in starts]
     for recipe in [*recipes, made(AUTOENCODER, folder), made(AUTOENCODER)]:

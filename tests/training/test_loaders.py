@@ -43,7 +43,7 @@ def test_a_method_without_labels_sees_every_train_sample_and_no_label(store, bud
     _, (training, validation) = shown(store, recipe("autoencoder", budget))
     rows = set(torch.cat([batch.rows for batch in training]).tolist())
     assert len(rows) > 560
-    assert rows <= set(store.rows("train").tolist())
+    assert rows <= set(store.positions("train").tolist())
     assert all(batch.label is None for batch in [*training, *validation])
 
 
@@ -71,7 +71,7 @@ def test_the_test_split_has_its_labels_whatever_the_method_wants(store):
     plain = recipe("autoencoder")
     model = plain.model.build(plain.task(store))
     batches = list(batches_of_test_split(store, plain, model, CPU).epoch(0))
-    rows = store.rows("test")
+    rows = store.positions("test")
     numbers = torch.cat([batch.label for batch in batches]).tolist()
     assert [None if number < 0 else "abcd"[number] for number in numbers] == [LABELS[row] for row in rows]
 

@@ -6,7 +6,7 @@ import torch
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.spec import LearnedFrom
-from ae_pipelines.training import loop as training
+from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.loop import DivergedError, train
@@ -139,7 +139,7 @@ def starts_of_epochs(monkeypatch):
 
 @pytest.mark.parametrize("after", [2, 5, 7, 12])
 def test_an_interrupted_training_ends_bitwise_as_an_undisturbed_one(digits, recipe, tmp_path, monkeypatch, after):
-    monkeypatch.setattr(training, "CHECK_EVERY", 8)
+    monkeypatch.setattr(loop, "CHECK_EVERY", 8)
     recipe = changed(recipe, checkpoint_seconds=0.0, schedule="one_cycle")
     expected, expected_history = train(digits, recipe)
     checkpoint = CheckpointFile(tmp_path / "c")
@@ -155,9 +155,9 @@ def test_an_interrupted_training_ends_bitwise_as_an_undisturbed_one(digits, reci
 def test_a_resumed_training_takes_over_the_number_of_threads(digits, recipe, tmp_path, monkeypatch):
     probing = changed(recipe, threads=None, checkpoint_seconds=0.0)
     checkpoint = CheckpointFile(tmp_path / "c")
-    monkeypatch.setattr(training, "fastest_threads", lambda *_: 3)
+    monkeypatch.setattr(loop, "fastest_threads", lambda *_: 3)
     interrupted(digits, probing, checkpoint, 2, monkeypatch)
-    monkeypatch.setattr(training, "fastest_threads", lambda *_: pytest.fail("probed again"))
+    monkeypatch.setattr(loop, "fastest_threads", lambda *_: pytest.fail("probed again"))
     train(digits, probing, checkpoint)
     assert checkpoint.load()[1]["threads"] == 3
 
@@ -234,7 +234,7 @@ def test_a_streamed_training_that_was_interrupted_ends_with_the_same_bits(digits
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training._Training, "_keep_best", stop_after_two)
+        patch.setattr(loop._Training, "_keep_best", stop_after_two)
         with pytest.raises(KeyboardInterrupt):
             train(digits, recipe, file)
     assert same_weights(train(digits, recipe, file)[0], undisturbed)

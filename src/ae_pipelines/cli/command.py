@@ -54,11 +54,11 @@ def go_to_project(context: click.Context, parameter: click.Parameter, value: str
 
 
 def keep_skip_exit_code(context: click.Context, parameter: click.Parameter, value: int) -> None:
-    """For `Run.invoke`; Kedro does not know it."""
+    """For `RunCommand.invoke`; Kedro does not know it."""
     context.meta[SKIP_EXIT_CODE] = value
 
 
-class Run(click.Command):
+class RunCommand(click.Command):
     """`kedro run` that answers bad input with one message instead of a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
@@ -77,20 +77,20 @@ class Run(click.Command):
 
 def _input_error(error: BaseException | None) -> InputError | None:
     """The `InputError` that an exception is or comes from; the chain may go round in a circle."""
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
+    visited: list[BaseException] = []
+    while error is not None and error not in visited:
         if isinstance(error, InputError):
             return error
         if isinstance(error, YAMLError):
             return InputError(f"{error} Mend that file: it is part of the configuration")
         if isinstance(error, MissingConfigException):
             return InputError(f"{error}: start in the folder that holds conf/, or give --project-path")
-        seen.append(error)
+        visited.append(error)
         error = error.__cause__ or error.__context__
     return None
 
 
-def _run_command() -> Run:
+def _run_command() -> RunCommand:
     options = [copy(option) for option in kedro_run.params]
     for option in options:
         if option.name == "params":
@@ -115,7 +115,7 @@ def _run_command() -> Run:
             help="Exit status when there was nothing to do, for an orchestrator that tells skipped from done.",
         )
     )
-    return Run("run", callback=kedro_run.callback, params=options, help=kedro_run.help)
+    return RunCommand("run", callback=kedro_run.callback, params=options, help=kedro_run.help)
 
 
 run = _run_command()

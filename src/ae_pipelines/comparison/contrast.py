@@ -73,7 +73,7 @@ class ContrastOptions(Options):
 
 def judged_rows(samples: Samples, numbers: np.ndarray) -> np.ndarray:
     """Positions of the test samples whose class, in `numbers` (n,), is known; `InputError` if there are none."""
-    test = samples.rows("test")
+    test = samples.positions("test")
     rows = test[numbers[test] >= 0]
     if not len(rows):
         raise InputError(

@@ -23,7 +23,7 @@ from ae_pipelines.models.corruptions import one_after_another
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training import loop as training
+from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches, Finish, StreamedBatches
 from ae_pipelines.training.devices import in_parallel, pick_device
 from ae_pipelines.training.recipe import TrainOptions
@@ -37,7 +37,7 @@ MAP_ROWS = 2000
 """Test samples whose embeddings are kept, to be drawn."""
 
 
-class Classifier(Method):
+class SupervisedClassifier(Method):
     """A net's encoder, ReLU, dropout and one linear layer to the classes, trained by cross-entropy."""
 
     wants_labels = True
@@ -83,7 +83,7 @@ class Repeated:
 class Supervised:
     """A trained classifier of a store's samples."""
 
-    module: Classifier
+    module: SupervisedClassifier
     samples: Samples
     numbers: np.ndarray
     """Each sample's class (n,); -1 where unknown."""
@@ -189,8 +189,8 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         classes = int(numbers.max()) + 1
-        model = Classifier(samples.spec.shape, classes, options, f"supervised_{len(rows)}").to(device)
-        training.fit(model, _batches(samples, numbers, rows, options, seed, device), None, settings)
+        model = SupervisedClassifier(samples.spec.shape, classes, options, f"supervised_{len(rows)}").to(device)
+        loop.fit(model, _batches(samples, numbers, rows, options, seed, device), None, settings)
     return Supervised(model.cpu().eval(), samples, numbers)
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 import pandas as pd
 
-Method = Literal["temperature", "sigmoid", "isotonic", "none"]
+CalibrationKind = Literal["temperature", "sigmoid", "isotonic", "none"]
 
 FOLDS = 5
 """Of the cross-validation; a class needs as many labelled rows."""
@@ -98,7 +98,7 @@ def fit_isotonic(probabilities: np.ndarray, classes: np.ndarray) -> Calibration:
     return Isotonic([model.X_thresholds_ for model in models], [model.y_thresholds_ for model in models])
 
 
-FITS: dict[Method, Callable[[np.ndarray, np.ndarray], Calibration]] = {
+FITS: dict[CalibrationKind, Callable[[np.ndarray, np.ndarray], Calibration]] = {
     "temperature": fit_temperature,
     "sigmoid": fit_sigmoid,
     "isotonic": fit_isotonic,

@@ -12,7 +12,7 @@ from pydantic import Field
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.registry import Choice, Registry
 from ae_pipelines.downstream import calibration
-from ae_pipelines.downstream.calibration import Calibration, Method
+from ae_pipelines.downstream.calibration import Calibration, CalibrationKind
 from ae_pipelines.downstream.classifiers import CLASSIFIERS, Fitted, Places, Prepared
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
@@ -39,7 +39,7 @@ class ClassifyOptions(Choice):
     kind: str = "logistic_regression"
     fit_on: Literal["all", "train"] = "all"
     """What a transductive kind looks at: all rows, without the labels of test rows, or those of the train split."""
-    calibration: Method = "temperature"
+    calibration: CalibrationKind = "temperature"
     """How probabilities are mended, by cross-validation on the labelled train rows."""
     few_labels: list[Annotated[int, Field(gt=0)]] = [10, 100, 1000, 3000]
     """Numbers of labels, over all classes, whose error is measured."""
@@ -58,7 +58,7 @@ class ClassifyOptions(Choice):
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` unless the labels can teach a classifier and judge it."""
-        labels = samples.labels()
+        labels = samples.label_counts()
         _refuse_single(labels.groupby(level="label").sum())
         splits = labels.index.get_level_values("split")
         _refuse_few_classes(labels[splits == "train"].droplevel("split"))
@@ -110,7 +110,7 @@ class Pool:
 def pool(latents: Latents, options: ClassifyOptions, taught: np.ndarray, hidden: np.ndarray) -> Pool:
     """The rows that may be `taught` (positions, at most `LEARNED_ROWS`) and, as far as there is room, what else the
     options let a kind look at: all rows, or those of the train split that are not `hidden` (a bool a row)."""
-    others = np.full(len(latents), options.transductive) | (latents.rows("train") & ~hidden)
+    others = np.full(len(latents), options.transductive) | (latents.in_split("train") & ~hidden)
     others[taught] = False
     draw = np.random.default_rng(options.seed)
     rows = np.sort(np.append(taught, _at_most(LEARNED_ROWS - len(taught), np.flatnonzero(others), draw)))
@@ -215,14 +215,14 @@ def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
 def training_rows(latents: Latents) -> np.ndarray:
     """The labelled rows of the train split, a bool a row; `InputError` if they cannot teach a classifier."""
     _refuse_single(pd.Series(latents.labels[latents.labelled]).value_counts())
-    rows = latents.labelled & latents.rows("train")
+    rows = latents.labelled & latents.in_split("train")
     _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts())
     return rows
 
 
 def test_rows(latents: Latents) -> np.ndarray:
     """The labelled rows of the test split, a bool a row; `InputError` if there are none."""
-    rows = latents.labelled & latents.rows("test")
+    rows = latents.labelled & latents.in_split("test")
     if not rows.any():
         raise InputError(NO_TEST)
     return rows

@@ -81,8 +81,8 @@ class ClusterOptions(Choice):
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if there are fewer samples, or fewer distinct ones, than groups."""
-        most = max(self.numbers(len(samples.labels().groupby(level="label").sum())), default=1)
-        _refuse_too_few(len(samples) if self.fit_on == "all" else len(samples.rows("train")), most)
+        most = max(self.numbers(len(samples.label_counts().groupby(level="label").sum())), default=1)
+        _refuse_too_few(len(samples) if self.fit_on == "all" else len(samples.positions("train")), most)
         distinct = samples.distinct(at_least=most)
         if distinct < most:
             raise InputError(
@@ -172,7 +172,7 @@ def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed:
         metrics["silhouette"] = value
     if latents.labelled.any():
         metrics |= _agreement(latents.labels[latents.labelled], clusters[latents.labelled])
-    train, test = (latents.labelled & latents.rows(split) for split in ("train", "test"))
+    train, test = (latents.labelled & latents.in_split(split) for split in ("train", "test"))
     if model.fit_on == "train" and train.any() and test.any():
         classes = _matched(latents.labels[train], clusters[train])
         metrics["unseen_accuracy"] = _accuracy(latents.labels[test], clusters[test], classes)
@@ -245,7 +245,7 @@ def _places(samples: Samples, ids: pd.Series) -> pd.Series:
 
 def _fitted(latents: Latents, options: ClusterOptions, most: int | None) -> np.ndarray:
     """The vectors that the groups are looked for among."""
-    rows = np.flatnonzero(latents.rows("train")) if options.fit_on == "train" else np.arange(len(latents))
+    rows = np.flatnonzero(latents.in_split("train")) if options.fit_on == "train" else np.arange(len(latents))
     if most is not None and len(rows) > most:
         log.info("%s looks for groups among %d of %d latents", options.kind, most, len(rows))
         rows = np.sort(np.random.default_rng(options.seed).choice(rows, most, replace=False))

@@ -144,7 +144,7 @@ def calibration_rows(latents: Latents) -> np.ndarray:
     """A bool a row: normal rows of the train split that the encoder has not learned from; where none were held out,
     those that it has learned from."""
     normal = normal_rows(latents)
-    held_out = normal & latents.rows("train") & ~latents.seen
+    held_out = normal & latents.in_split("train") & ~latents.seen
     return held_out if held_out.any() else normal & latents.seen
 
 
@@ -191,7 +191,7 @@ def detection_metrics(latents: Latents, model: AnomalyModel, anomalies: pd.DataF
     """`threshold`, `alarms_per_thousand` asked and measured on normal test rows, `calibration_rows`, and, where the
     test split has known anomalies, `auroc`, `average_precision`, `recall` at the threshold and
     `recall_at_one_per_thousand` (of the anomalies, where one in 1,000 normal test rows is an alarm)."""
-    normal, odd = (rows & latents.rows("test") for rows in (normal_rows(latents), anomalous_rows(latents)))
+    normal, odd = (rows & latents.in_split("test") for rows in (normal_rows(latents), anomalous_rows(latents)))
     scores, found = anomalies["score"].to_numpy(), anomalies["anomaly"].to_numpy()
     metrics = {
         "threshold": model.threshold,
@@ -211,7 +211,7 @@ def auroc_of_each(latents: Latents, options: DetectOptions) -> dict[str, float]:
     has known anomalies."""
     draw = np.random.default_rng(options.seed)
     groups = [
-        draw.permutation(np.flatnonzero(rows & latents.rows("test")))[:JUDGED_ROWS]
+        draw.permutation(np.flatnonzero(rows & latents.in_split("test")))[:JUDGED_ROWS]
         for rows in (normal_rows(latents), anomalous_rows(latents))
     ]
     if not all(map(len, groups)):
@@ -233,9 +233,9 @@ def oddest(scores: np.ndarray, count: int) -> np.ndarray:
 def scores_by_group(latents: Latents, scores: np.ndarray) -> dict[str, np.ndarray]:
     """Scores of normal rows that were held out from the encoder, of normal test rows, and of test rows that are known
     to be anomalous; groups without rows are left out."""
-    normal, test = normal_rows(latents), latents.rows("test")
+    normal, test = normal_rows(latents), latents.in_split("test")
     groups = {
-        "normal, held out": normal & latents.rows("train") & ~latents.seen,
+        "normal, held out": normal & latents.in_split("train") & ~latents.seen,
         "normal, test": normal & test,
         "anomalous, test": anomalous_rows(latents) & test,
     }

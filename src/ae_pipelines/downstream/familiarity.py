@@ -112,7 +112,7 @@ def errors_of_both(found: pd.DataFrame, latents: Latents) -> dict[str, np.ndarra
 
 def _own(latents: Latents) -> np.ndarray:
     """Errors of the test samples that are like those the encoder learned from."""
-    return _errors(latents)[latents.rows("test") & normal_rows(latents)]
+    return _errors(latents)[latents.in_split("test") & normal_rows(latents)]
 
 
 def _errors(latents: Latents) -> np.ndarray:

@@ -18,7 +18,7 @@ def to_label(classifier: Classifier, latents: Latents, options: ClassifyOptions)
     is taken (Zhdanov 2019, without the weights): rows alike would teach the same.
     """
     classifier.encoded_by.refuse_other(latents, "classifier", "classify")
-    rows = np.flatnonzero(latents.rows("train") & ~latents.labelled)
+    rows = np.flatnonzero(latents.in_split("train") & ~latents.labelled)
     margins, best = _margins(classifier, latents.vectors[rows])
     candidates = np.argsort(margins, kind="stable")[: CANDIDATES * options.label_next]
     rows, margins, best = rows[candidates], margins[candidates], best[candidates]

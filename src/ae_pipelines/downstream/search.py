@@ -139,8 +139,8 @@ def _stored(name: str, row: int, samples: Samples) -> np.ndarray:
 def neighbour_agreement(latents: Latents, k: int, seed: int = 0) -> float:
     """Mean share of the k nearest labelled train rows that have a test row's label, over at most 10,000 labelled test
     rows (from 100,000 train rows on fewer, at least 1,000); NaN where there are no labels in one of the splits."""
-    train = np.flatnonzero(latents.labelled & latents.rows("train"))
-    test = np.flatnonzero(latents.labelled & latents.rows("test"))
+    train = np.flatnonzero(latents.labelled & latents.in_split("train"))
+    test = np.flatnonzero(latents.labelled & latents.in_split("test"))
     if not (len(train) and len(test)):
         return math.nan
     test = np.random.default_rng(seed).permutation(test)[: np.clip(JUDGED_PAIRS // len(train), *JUDGED_ROWS)]
@@ -184,7 +184,7 @@ def _without_own(rows: np.ndarray, own: np.ndarray, k: int) -> np.ndarray:
 
 
 def _random_rows(latents: Latents, options: SearchOptions) -> np.ndarray:
-    test = np.flatnonzero(latents.rows("test"))
+    test = np.flatnonzero(latents.in_split("test"))
     if not len(test):
         raise InputError("there are no test samples to look for: give search.ids=[...] or search.image=<path>")
     return np.random.default_rng(options.seed).permutation(test)[: options.random]

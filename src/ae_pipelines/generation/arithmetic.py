@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.downstream.nearest import Index
-from ae_pipelines.generation.generator import CannotShow, Encoded, Generator
+from ae_pipelines.generation.generator import CannotShow, EncodedSamples, Generator
 
 SHOWN = 8
 """Samples that are changed, where none is asked for."""
@@ -61,7 +61,7 @@ def arithmetic(generator: Generator) -> Arithmetic:
 
 
 def _one_label_made_another(
-    generator: Generator, encoded: Encoded
+    generator: Generator, encoded: EncodedSamples
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     named = encoded.labels[encoded.labels != ""]
     labels = generator.random().permutation(np.unique(named)).tolist()
@@ -71,7 +71,7 @@ def _one_label_made_another(
     return (labels[0],), (labels[1],), tuple(generator.ids[shown]) or (labels[1],)
 
 
-def _latents(generator: Generator, encoded: Encoded, name: str, mean: bool) -> np.ndarray:
+def _latents(generator: Generator, encoded: EncodedSamples, name: str, mean: bool) -> np.ndarray:
     """(n, d) of a sample's id, or of all encoded train samples with a label, or the mean of these."""
     row = generator.ids.get_indexer(pd.Index([name]))
     if row[0] >= 0:

@@ -26,7 +26,7 @@ class CannotShow(InputError):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedSamples:
     """Real samples and where they lie; at most `ENCODED_ROWS`."""
 
     rows: np.ndarray
@@ -52,7 +52,7 @@ class Generator:
     samples: Samples
     options: GenerateOptions
     prior: Prior
-    encoded: Encoded | None
+    encoded: EncodedSamples | None
     """None without an encoder."""
 
     @property
@@ -121,7 +121,7 @@ class Generator:
         self.need_encoder()
         return self.trained.encode(self.samples.take(rows))
 
-    def need_encoder(self) -> Encoded:
+    def need_encoder(self) -> EncodedSamples:
         """`CannotShow` unless there is one."""
         if self.encoded is None:
             kind = self.trained.contract.model["kind"]
@@ -159,7 +159,7 @@ def prepared_beside(folder: Path, samples: Samples, options: GenerateOptions) ->
     return Generator(other, samples, plain, StandardNormal(other.contract.latent_size), encoded)
 
 
-def _checked(trained: TrainedModel, samples: Samples, options: GenerateOptions) -> Encoded | None:
+def _checked(trained: TrainedModel, samples: Samples, options: GenerateOptions) -> EncodedSamples | None:
     """Where real samples lie, if the model has an encoder and can make what is asked for."""
     encodes, decodes = (hasattr(trained.module, name) for name in ("encode", "decode"))
     options.check_trained(trained.contract, encodes, decodes)
@@ -168,14 +168,16 @@ def _checked(trained: TrainedModel, samples: Samples, options: GenerateOptions) 
     return _encoded(trained, samples, options.seed) if encodes else None
 
 
-def _encoded(trained: TrainedModel, samples: Samples, seed: int) -> Encoded:
+def _encoded(trained: TrainedModel, samples: Samples, seed: int) -> EncodedSamples:
     random = np.random.default_rng(seed)
-    parts = {split: np.sort(random.permutation(samples.rows(split))[:most]) for split, most in ENCODED_ROWS.items()}
+    parts = {
+        split: np.sort(random.permutation(samples.positions(split))[:most]) for split, most in ENCODED_ROWS.items()
+    }
     rows = np.concatenate(list(parts.values()))
     labels = samples.index["label"].fillna("").to_numpy(dtype=str)
     test = np.arange(len(rows)) >= len(parts["train"])
     vectors = np.concatenate([trained.encode(samples.take(rows[part])) for part in _passes(rows)])
-    return Encoded(rows, vectors, test, labels[rows])
+    return EncodedSamples(rows, vectors, test, labels[rows])
 
 
 def _passes(rows: np.ndarray) -> list[slice]:

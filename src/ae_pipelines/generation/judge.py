@@ -11,7 +11,7 @@ import ae_pipelines
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import first_of
 from ae_pipelines.comparison import supervised
-from ae_pipelines.comparison.supervised import Classifier, Supervised
+from ae_pipelines.comparison.supervised import Supervised, SupervisedClassifier
 from ae_pipelines.generation.generator import CannotShow, Generator
 from ae_pipelines.generation.options import GenerateOptions
 from ae_pipelines.generation.quality import quality
@@ -33,7 +33,7 @@ class Judge:
 
     def accuracy(self) -> float:
         """On labelled test samples."""
-        rows = self.classifier.samples.rows("test")
+        rows = self.classifier.samples.positions("test")
         return 1 - self.classifier.error(rows[self.classifier.numbers[rows] >= 0])
 
     def looks(self, made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def judge(samples: Samples, options: GenerateOptions, kept: CheckpointFile) -> J
     classes in both splits."""
     classes = samples.classes()
     numbers = samples.label_numbers(classes)
-    rows, test = samples.rows("train"), samples.rows("test")
+    rows, test = samples.positions("train"), samples.positions("test")
     if len(classes) < 2 or (numbers[test] >= 0).sum() < LEAST_JUDGED:
         raise CannotShow(
             f"quality needs labels, of at least two classes and {LEAST_JUDGED} test samples, and there are "
@@ -63,7 +63,7 @@ def judge(samples: Samples, options: GenerateOptions, kept: CheckpointFile) -> J
     described = options.judge.model_dump(mode="json", exclude={"draws", "device", "threads"})
     key = canonical_sha256([samples.id, described, ae_pipelines.__version__])
     with torch.random.fork_rng():
-        module = Classifier(samples.spec.shape, len(classes), options.judge, "judge")
+        module = SupervisedClassifier(samples.spec.shape, len(classes), options.judge, "judge")
     module.load_state_dict(kept.made_once(key, trained))
     return Judge(Supervised(module.eval(), samples, numbers), classes)
 
@@ -99,7 +99,7 @@ def judged(generator: Generator, judge: Judge) -> dict[str, float]:
 
 def _rows(generator: Generator, judge: Judge, classes: list[int], split: str) -> np.ndarray:
     """Of this split, those with one of these classes; all if these are all."""
-    rows = generator.samples.rows(split)
+    rows = generator.samples.positions(split)
     return rows if len(classes) == len(judge.classes) else rows[np.isin(judge.classifier.numbers[rows], classes)]
 
 

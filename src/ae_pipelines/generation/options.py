@@ -69,7 +69,7 @@ class GenerateOptions(Options):
         recipe.check_ability("decode", "generate")
         if recipe.model.described().get("net", {}).get("latent") == "map":
             _refuse_maps(recipe.name)
-        self.refuse(_Method.of_recipe(recipe))
+        self.refuse(_Abilities.of_recipe(recipe))
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if an id, a label or a class that is asked for is not there."""
@@ -93,11 +93,11 @@ class GenerateOptions(Options):
         if len(contract.latent_shape) > 1:
             _refuse_maps(contract.recipe)
         conditional = bool(contract.model.get("conditional", False))
-        self.refuse(_Method(kind, contract.latent_size, encodes, conditional))
+        self.refuse(_Abilities(kind, contract.latent_size, encodes, conditional))
         if conditional:
             self.refuse_unknown_classes(contract.task.classes)
 
-    def refuse(self, method: "_Method") -> None:
+    def refuse(self, method: "_Abilities") -> None:
         """`InputError` if options do not go together, or with this method."""
         if self.manifold and method.latent_size != 2:
             raise InputError(
@@ -146,7 +146,7 @@ def _refuse_maps(recipe: str) -> NoReturn:
 
 
 @dataclass(frozen=True)
-class _Method:
+class _Abilities:
     """What a method can."""
 
     kind: str
@@ -155,7 +155,7 @@ class _Method:
     conditional: bool
 
     @classmethod
-    def of_recipe(cls, recipe: Recipe) -> "_Method":
+    def of_recipe(cls, recipe: Recipe) -> "_Abilities":
         kind, options = recipe.model.kind, recipe.model.check()
         conditional = bool(options.get("conditional", False))
         return cls(kind, int(options["latent_size"]), hasattr(MODELS.maker(kind), "encode"), conditional)

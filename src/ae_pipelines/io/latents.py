@@ -3,8 +3,7 @@
 from kedro_datasets._typing import TablePreview
 
 from ae_pipelines.io.local import LocalDataset
-from ae_pipelines.latents import file as latents
-from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream
+from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream, write_latents
 
 
 class LatentsDataset(LocalDataset):
@@ -14,7 +13,7 @@ class LatentsDataset(LocalDataset):
         return LatentsFile(self._filepath)
 
     def save(self, data: LatentStream) -> None:
-        latents.write(self._filepath, data)
+        write_latents(self._filepath, data)
 
     def preview(self, nrows: int = 8) -> TablePreview:
         """The first rows, for Kedro-Viz; vectors are shortened."""

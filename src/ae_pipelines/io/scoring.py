@@ -84,7 +84,7 @@ class ScoresDataset(LocalDataset):
 
     def preview(self, nrows: int = 8) -> TablePreview:
         """The first rows of the newest file, for Kedro-Viz."""
-        from ae_pipelines.scoring.scores import Batch
+        from ae_pipelines.scoring.scores import ScoredBatch
 
         newest = max(self._filepath.glob("*/[!.]*.parquet"), key=lambda path: path.stat().st_mtime)
-        return TablePreview(Batch(newest).table().head(nrows).astype(str).to_dict(orient="split"))
+        return TablePreview(ScoredBatch(newest).table().head(nrows).astype(str).to_dict(orient="split"))

@@ -93,7 +93,7 @@ class Latents:
 
     def mean(self, name: str, split: str) -> float:
         """Of a column, over the rows of a split."""
-        return float(self.column(name)[self.rows(split)].mean())
+        return float(self.column(name)[self.in_split(split)].mean())
 
     @property
     def names(self) -> list[str]:
@@ -109,7 +109,7 @@ class Latents:
         """A bool a row."""
         return self.column("label").notna().to_numpy()
 
-    def rows(self, split: str) -> np.ndarray:
+    def in_split(self, split: str) -> np.ndarray:
         """A bool a row."""
         return (self.column("split") == split).to_numpy()
 
@@ -204,13 +204,13 @@ class LatentsFile(Latents):
             raise InputError(f"{self._path} is damaged or not a latents file ({error}): run embed again") from error
 
 
-def read(path: Path) -> Latents:
+def read_latents(path: Path) -> Latents:
     """The whole file; `InputError` if it is missing, damaged or not a latents file."""
     file = LatentsFile(path)
     return Latents(file.table, file.vectors, file.metadata)
 
 
-def write(path: Path, stream: LatentStream) -> None:
+def write_latents(path: Path, stream: LatentStream) -> None:
     """Write the stream to one parquet file, atomically and without holding it in memory."""
     ids = _Ids(stream.ids)
     with atomic.replacing(path) as temporary, ThreadPoolExecutor(1) as beside:

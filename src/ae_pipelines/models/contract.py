@@ -25,11 +25,11 @@ class Task(Options):
     @property
     def enlargement(self) -> int:
         """How many times higher and wider images come out than they go in; `InputError` unless a whole number."""
-        (height, width), (seen_height, seen_width) = self.samples.shape[-2:], self.input_shape[-2:]
-        times = max(1, round(height / seen_height))
-        if (height, width) != (times * seen_height, times * seen_width):
+        (height, width), (input_height, input_width) = self.samples.shape[-2:], self.input_shape[-2:]
+        times = max(1, round(height / input_height))
+        if (height, width) != (times * input_height, times * input_width):
             raise InputError(
-                f"{seen_height} x {seen_width} pixels are to become {height} x {width} (height x width), but images "
+                f"{input_height} x {input_width} pixels are to become {height} x {width} (height x width), but images "
                 "are enlarged by whole numbers: give source.size and the factor of downscale so that one divides the "
                 "other"
             )

@@ -98,15 +98,15 @@ class Restorer(Method):
 
 def _enlargement(task: Task) -> int:
     """How many times higher and wider clean images are; `InputError` for what is not to be enlarged, or no image."""
-    clean, seen = task.samples.shape, task.input_shape
-    if not task.samples.bounded or len(clean) != 3 or len(seen) != 3:
+    clean, corrupted = task.samples.shape, task.input_shape
+    if not task.samples.bounded or len(clean) != 3 or len(corrupted) != 3:
         raise InputError(
             f"restorer takes images (uint8, channels, height, width), given {task.samples.dtype} samples of shape "
             f"{clean}: choose another method, such as autoencoder"
         )
-    if seen[0] not in (1, clean[0]):
+    if corrupted[0] not in (1, clean[0]):
         raise InputError(
-            f"restorer makes images of {clean[0]} channels of ones with as many, or of one, given {seen[0]}: "
+            f"restorer makes images of {clean[0]} channels of ones with as many, or of one, given {corrupted[0]}: "
             "choose other corruptions"
         )
     return task.enlargement

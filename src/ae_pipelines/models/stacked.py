@@ -100,5 +100,5 @@ class Stacked(Autoencoder):
         if number == 0:
             return {"reconstruction": self._loss(up(down(batch.input)), batch.target, self._bounded)}
         below = self._below(number, batch.target)
-        seen = below if self._corrupt is None else self._corrupt(below, global_generator(below.device))
-        return {"reconstruction": F.mse_loss(up(down(seen)), below)}
+        corrupted = below if self._corrupt is None else self._corrupt(below, global_generator(below.device))
+        return {"reconstruction": F.mse_loss(up(down(corrupted)), below)}

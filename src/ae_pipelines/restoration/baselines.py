@@ -113,7 +113,7 @@ def _shaped(x: np.ndarray, mode: str, times: int, channels: int) -> np.ndarray:
 
 def _mean_tint(samples: Samples) -> np.ndarray:
     """What the mean colour of train samples is more than its luma, (3, 1, 1)."""
-    rows = samples.rows("train")
+    rows = samples.positions("train")
     some = samples.take(rows[np.linspace(0, len(rows) - 1, min(ROWS_FOR_MEAN, len(rows))).astype(int)])
     mean = some.mean(axis=(0, 2, 3), dtype=np.float64) / 255
     return (mean - mean @ np.array(LUMA)).astype(np.float32)[:, None, None]

@@ -22,7 +22,7 @@ ROWS = 64
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedImages:
     """Images that are not read yet."""
 
     names: list[str]
@@ -35,7 +35,7 @@ class Encoded:
 
 def encoded_images(
     place: Path, *, image_column: str, clean: Path | None, limit: int | None, written: Path | None
-) -> Encoded:
+) -> EncodedImages:
     """The first `limit` images at `place`, but for those in the folder `written`, and those in the folder `clean` that
     belong to them; `InputError` if there are none, or if none of the clean images belongs to one of them."""
     contents: Iterator[bytes | Path]
@@ -47,7 +47,7 @@ def encoded_images(
     if not names:
         raise InputError(f"restore.input: no images in {place}: give a folder, or a parquet file, with some")
     by_name = {} if clean is None else _by_name(names, clean, written)
-    return Encoded(names, contents, [by_name.get(name) for name in names])
+    return EncodedImages(names, contents, [by_name.get(name) for name in names])
 
 
 def stem(name: str) -> str:

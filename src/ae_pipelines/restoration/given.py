@@ -11,7 +11,7 @@ import torch
 
 from ae_pipelines.base.errors import InputError, Unusable
 from ae_pipelines.models.corruptions import CorruptionChoice, one_after_another
-from ae_pipelines.restoration.encoded import Encoded, stem
+from ae_pipelines.restoration.encoded import EncodedImages, stem
 from ae_pipelines.restoration.options import TEST_SAMPLES, RestoreOptions
 from ae_pipelines.samples.images import Still, at_own_size
 from ae_pipelines.samples.store import Samples
@@ -55,7 +55,7 @@ others there are."""
 def given(options: RestoreOptions, trained: TrainedModel, samples: Samples, written: Path) -> tuple[int, Source]:
     """How many there are, and each in turn; none from the folder `written`."""
     if options.input is None:
-        rows = samples.rows("test")
+        rows = samples.positions("test")
         count = min(options.limit or TEST_SAMPLES, len(rows))
         rows = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
         return count, _test_samples(samples, rows, corruption(trained, options.seed))
@@ -85,7 +85,7 @@ def _test_samples(samples: Samples, rows: np.ndarray, corrupt: Corrupt) -> Sourc
             yield Given(name, corrupt(clean, name), clean)
 
 
-def _decoded(encoded: Encoded, trained: TrainedModel, options: RestoreOptions) -> Source:
+def _decoded(encoded: EncodedImages, trained: TrainedModel, options: RestoreOptions) -> Source:
     task = trained.contract.task
     corrupt = corruption(trained, options.seed) if options.corrupt else None
     channels = task.input_shape[0] if corrupt is None else task.samples.shape[0]

@@ -13,7 +13,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from ae_pipelines.restoration.encoded import Encoded
+    from ae_pipelines.restoration.encoded import EncodedImages
 
 TEST_SAMPLES = 1000
 """So many are restored where no images are given."""
@@ -53,7 +53,7 @@ class RestoreOptions(Options):
         if self.input is not None:
             self.encoded_images(self.input)
 
-    def encoded_images(self, place: Path, written: Path | None = None) -> "Encoded":
+    def encoded_images(self, place: Path, written: Path | None = None) -> "EncodedImages":
         """The images at `place`, but for those in the folder `written`; `InputError` if there are none."""
         from ae_pipelines.restoration.encoded import encoded_images
 

@@ -13,7 +13,7 @@ from ae_pipelines.base.errors import InputError, Unusable
 from ae_pipelines.base.executors import cpus, in_processes
 from ae_pipelines.samples.decode_worker import Common, Outcome, bytes_of, decode_all
 from ae_pipelines.samples.shards import ShardFile, known_name, shard_name
-from ae_pipelines.samples.source import Block, Encoded, EncodedSource, Reject
+from ae_pipelines.samples.source import Block, EncodedBlock, EncodedSource, Reject
 from ae_pipelines.samples.spec import SampleSpec
 
 Value = TypeVar("Value")
@@ -119,14 +119,14 @@ class Decoding:
         self.key = canonical_sha256([spec.model_dump(mode="json"), source.decoding()])[:16]
         """What is decoded, and what is refused, is the same wherever this is."""
         self._known = Known(folder, spec, self.key)
-        self.seen = Digests()
+        self.contents = Digests()
         """Of everything read."""
         self.decoded = self.reused = 0
 
     def blocks(self, count: int | None, workers: int | None) -> Iterator[Block]:
         """The source's samples in its order; `count` of them, if that is known."""
         common = Common(self._source.decode, self._known.starts)
-        waiting: deque[Encoded] = deque()
+        waiting: deque[EncodedBlock] = deque()
 
         def contents() -> Iterator[Sequence[Path] | Sequence[bytes]]:
             for block in self._source.blocks():
@@ -142,10 +142,10 @@ class Decoding:
         for found in outcomes:
             yield self._block(waiting.popleft(), found)
 
-    def _block(self, task: Encoded, outcomes: list[Outcome]) -> Block:
+    def _block(self, task: EncodedBlock, outcomes: list[Outcome]) -> Block:
         values: list[np.ndarray] = []
         rejects, kept = list(task.rejects), []
-        repeated = self.seen.add([outcome.digest for outcome in outcomes])
+        repeated = self.contents.add([outcome.digest for outcome in outcomes])
         for place, (name, outcome) in enumerate(zip(task.ids, outcomes, strict=True)):
             taken, reason = None, outcome.reason
             if reason is None and repeated[place]:
@@ -181,13 +181,13 @@ class Decoding:
             return None, str(fault)
 
 
-def _tasks(block: Encoded, spec: SampleSpec) -> Iterator[Encoded]:
+def _tasks(block: EncodedBlock, spec: SampleSpec) -> Iterator[EncodedBlock]:
     """Parts of a block that have at most about `TASK_BYTES`, encoded and decoded, or are one sample."""
     encoded = max((len(content) for content in block.contents if isinstance(content, bytes)), default=0)
     size = max(1, TASK_BYTES // max(spec.sample_bytes, encoded))
     for start in range(0, max(1, len(block.ids)), size):
         part = slice(start, start + size)
-        yield Encoded(
+        yield EncodedBlock(
             contents=block.contents[part],
             ids=block.ids[part],
             labels=block.labels and block.labels[part],

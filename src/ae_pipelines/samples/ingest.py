@@ -37,7 +37,9 @@ INDEX = pa.schema(
     [(name, pa.string()) for name in ("sample_id", "split", "label", "source", "sha256")]
     + [("shard", pa.int32()), ("row", pa.int32())]
 )
-REJECTS = pa.schema([(name, pa.string()) for name in ("source", "sha256", "reason")])
+REJECTS = pa.schema([(name, pa.string()) for name in ("sample_id", "sha256", "reason")])
+NOTED_REJECTS = ("rejected source", "rejected sha256", "rejected reason")
+"""What the columns are called in the id of a store, which must not change when one gets another name."""
 REFUSED = "rejects-of-a-refused-ingest.parquet"
 
 
@@ -91,7 +93,7 @@ def write_store(
             report = {"seconds": round(time.monotonic() - started, 1), "decoded": store.accepted, "reused": 0}
             if decoding:
                 report |= {"decoded": decoding.decoded, "reused": decoding.reused}
-                report |= _removed(folder, source.name, decoding.seen)
+                report |= _removed(folder, source.name, decoding.contents)
             return store.finish(options.max_rejected_share, report)
 
 
@@ -121,14 +123,14 @@ def _watched(blocks: Iterable[Block], count: int | None) -> Iterator[Block]:
             steps.advance(len(block.ids) + len(block.rejects))
 
 
-def _removed(folder: Path, source: str, seen: Digests) -> dict[str, Any]:
+def _removed(folder: Path, source: str, contents: Digests) -> dict[str, Any]:
     """Which samples of the earlier store are gone from the source."""
     gone: list[str] = []
     count = 0
     with suppress(InputError):  # no store yet, or a damaged one, which is to be replaced
         before = Samples(folder)
         for batch in before.index_batches("sample_id", "sha256") if before.manifest.source == source else ():
-            missing = ~seen.has([bytes.fromhex(sha) for sha in batch.column("sha256").to_pylist()])
+            missing = ~contents.has([bytes.fromhex(sha) for sha in batch.column("sha256").to_pylist()])
             names = batch.column("sample_id").filter(pa.array(missing)).to_pylist()
             gone += names[: FIRST - len(gone)]
             count += len(names)
@@ -186,7 +188,7 @@ class _Store:
             columns = dict(zip(REJECTS.names, zip(*found, strict=True), strict=True))
             self._rejects.add(columns)
             self._reasons.update(columns["reason"])
-            self._note({f"rejected {name}": values for name, values in columns.items()})
+            self._note(dict(zip(NOTED_REJECTS, columns.values(), strict=True)))
             self.rejected += len(found)
 
     def _note(self, columns: dict[str, Any]) -> None:

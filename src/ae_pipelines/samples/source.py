@@ -14,8 +14,8 @@ from ae_pipelines.samples.spec import SampleSpec
 class Reject:
     """One row of a source that could not be used."""
 
-    source: str
-    """Its id: a path below the source's folder, a row of a file."""
+    id: str
+    """A path below the source's folder, a row of a file."""
     sha256: str
     """Of its content as the source holds it."""
     reason: str
@@ -40,7 +40,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedBlock:
     """Some samples of a source that the source's `decode` has yet to decode: files, or their content."""
 
     contents: Sequence[Path] | Sequence[bytes]
@@ -94,13 +94,13 @@ class EncodedSource(Protocol):
         """How many samples `blocks` will give, rejects included; None if that is not known yet."""
         ...
 
-    def blocks(self) -> Iterator[Encoded]:
+    def blocks(self) -> Iterator[EncodedBlock]:
         """The samples, a block at a time; always in the same order."""
         ...
 
 
 @runtime_checkable
-class Scaled(Protocol):
+class ScaledSource(Protocol):
     """A source that finds the scale of its samples itself, unless it is told one."""
 
     def like(self, spec: SampleSpec) -> Any:

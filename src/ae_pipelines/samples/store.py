@@ -110,8 +110,8 @@ class Samples:
 
     @cached_property
     def rejects(self) -> pd.DataFrame:
-        """A row for each thing left out: source, sha256, reason."""
-        return self._table(self.manifest.rejects)
+        """A row for each thing left out: sample_id, sha256, reason."""
+        return self._table(self.manifest.rejects).rename(columns={"source": "sample_id"})  # as 0.1.0 wrote it
 
     def counts(self) -> dict[str, float]:
         """Read, accepted, rejected, duplicates; labelled; by split; and what the last ingest decoded and reused."""
@@ -139,7 +139,7 @@ class Samples:
         with _or_refused(self.folder / name):
             return pq.read_table(self.folder / name, page_checksum_verification=True).to_pandas()
 
-    def labels(self) -> pd.Series:
+    def label_counts(self) -> pd.Series:
         """How many samples there are, by (split, label); unlabelled ones are not counted."""
         counts = Counter[tuple[str, str]]()
         for batch in self.index_batches("split", "label"):
@@ -149,7 +149,7 @@ class Samples:
 
     def classes(self) -> tuple[str, ...]:
         """The different labels in the train split, sorted."""
-        labels = self.labels()
+        labels = self.label_counts()
         train = labels.index.get_level_values("split") == "train"
         return tuple(sorted(labels[train].index.get_level_values("label").astype(str)))
 
@@ -168,7 +168,7 @@ class Samples:
                 return at_least
         return len(found)
 
-    def rows(self, split: str) -> np.ndarray:
+    def positions(self, split: str) -> np.ndarray:
         """Positions of a split's samples, int64; `InputError` if there are none."""
         rows = np.flatnonzero(self._each("split", lambda column: pc.equal(column, split)))
         if not len(rows):

@@ -18,7 +18,7 @@ from ae_pipelines.latents.file import LatentBlock, column_of, parquet_options, r
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import ABOUT, Scores, run_id
 from ae_pipelines.scoring.version import RegisteredModel
-from ae_pipelines.training import embedding as export
+from ae_pipelines.training import embedding
 from ae_pipelines.training.devices import in_parallel
 
 log = logging.getLogger(__name__)
@@ -82,8 +82,8 @@ class NewRows:
             yield self._table(block, part)
 
     def _blocks(self) -> Iterator[LatentBlock]:
-        embed = partial(export.latent_block, self.model.models.autoencoder)
-        size = export.ROWS_PER_PASS
+        embed = partial(embedding.latent_block, self.model.models.autoencoder)
+        size = embedding.ROWS_PER_PASS
         parts = (self.samples.take(self.rows[start : start + size]) for start in range(0, len(self.rows), size))
         with progress.bar(total=len(self.rows), label="score", unit="sample") as bar:
             for block in in_parallel(embed, parts):

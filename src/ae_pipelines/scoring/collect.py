@@ -8,7 +8,7 @@ import numpy as np
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import NothingThere
 from ae_pipelines.samples.ingest import Ingest, IngestOptions
-from ae_pipelines.samples.source import EncodedSource, Scaled, Source
+from ae_pipelines.samples.source import EncodedSource, ScaledSource, Source
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.scoring_contract import BLOCK_ROWS, ScoreOptions, magnitudes
@@ -21,7 +21,7 @@ def new_samples(
     """The source, to be written into a store, which may be empty; `InputError` if its samples are not what the models
     take."""
     contract = model.models.contract
-    scaled: Any = source.like(contract.samples) if isinstance(source, Scaled) else source
+    scaled: Any = source.like(contract.samples) if isinstance(source, ScaledSource) else source
     with suppress(NothingThere):  # of no samples there is nothing to refuse
         contract.refuse_other(scaled.spec())
     if options.leave_out_bad_rows:

@@ -15,7 +15,7 @@ from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.standardise import TOO_LARGE, stored_of
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.scoring_contract import magnitudes
-from ae_pipelines.training import embedding as export
+from ae_pipelines.training import embedding
 
 LARGEST = 255
 DECODING = Lock()
@@ -32,7 +32,7 @@ def scored_raw(models: ScoringModel, data: Any) -> list[dict[str, Any]]:
     """
     values = stored(data, models.contract.samples)
     models.contract.refuse_other_scale(magnitudes(values))
-    size = export.ROWS_PER_PASS
+    size = embedding.ROWS_PER_PASS
     parts = (values[start : start + size] for start in range(0, len(values), size))
     return [record for part in parts for record in _records(models, part)]
 
@@ -53,7 +53,7 @@ def stored(data: Any, spec: SampleSpec) -> np.ndarray:
 
 
 def _records(models: ScoringModel, values: np.ndarray) -> list[dict[str, Any]]:
-    block = export.latent_block(models.autoencoder, values)
+    block = embedding.latent_block(models.autoencoder, values)
     table = models.scored(block, pd.Series(np.arange(len(values)).astype(str))).drop(columns="sample_id")
     rows = zip(block.vectors.tolist(), table.to_dict("records"), strict=True)
     return [{"latent": z, **{str(name): _plain(value) for name, value in row.items()}} for z, row in rows]

@@ -33,9 +33,9 @@ class Scores:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def batches(self, version: Version) -> "list[Batch]":
+    def batches(self, version: Version) -> "list[ScoredBatch]":
         """What a version has scored, by name."""
-        return [Batch(path) for path in sorted((self.folder / version.folder_name).glob("[!.]*.parquet"))]
+        return [ScoredBatch(path) for path in sorted((self.folder / version.folder_name).glob("[!.]*.parquet"))]
 
     def unscored(self, samples: Samples, version: Version) -> np.ndarray:
         """Positions of the samples whose content this version has not scored, each content once."""
@@ -51,14 +51,14 @@ class Scores:
         """The file of a batch of these contents; another batch never takes its place."""
         return self.folder / version.folder_name / f"{canonical_sha256(list(contents))[:16]}.parquet"
 
-    def current(self, version: Version) -> "list[Batch]":
+    def current(self, version: Version) -> "list[ScoredBatch]":
         """What the current run, or an earlier try of it, has scored, and what runs scored that ended before it was held
         against the training."""
         return [batch for batch in self.batches(version) if not batch.judged or batch.about["run_id"] == run_id()]
 
 
 @dataclass(frozen=True)
-class Batch:
+class ScoredBatch:
     """One file of scores; a row for each sample."""
 
     path: Path

@@ -104,6 +104,6 @@ def _refuse_not_finite(samples: Samples) -> None:
     bad = rejects[rejects["reason"].str.startswith(NOT_FINITE)]
     if len(bad):
         raise InputError(
-            f"{len(bad)} of {samples.manifest.read} rows have NaN or Inf, first: {first_of(list(bad['source']))}. Mend "
-            "them, or give --params=score.leave_out_bad_rows=true to score the others"
+            f"{len(bad)} of {samples.manifest.read} rows have NaN or Inf, first: {first_of(list(bad['sample_id']))}. "
+            "Mend them, or give --params=score.leave_out_bad_rows=true to score the others"
         )

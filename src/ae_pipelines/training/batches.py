@@ -55,9 +55,9 @@ class Finish:
         generator = torch.Generator(target.device).manual_seed(stream_seed(self.seed, epoch, number))
         if self.binarise:
             target = torch.bernoulli(target, generator=generator)
-        seen = self._corrupted(target, generator)
+        corrupted = self._corrupted(target, generator)
         second = self._corrupted(target, generator) if self.second_view else None
-        return Batch(seen, target, rows, label, second, step, layout)
+        return Batch(corrupted, target, rows, label, second, step, layout)
 
     def _corrupted(self, target: Tensor, generator: torch.Generator) -> Tensor:
         return target if self.corrupt is None else self.corrupt(target, generator)

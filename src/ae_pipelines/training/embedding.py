@@ -56,7 +56,7 @@ def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterat
 def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = True) -> LatentBlock:
     """Latents of stored values (batch, *shape) and, unless told otherwise, their errors, if the model has a decoder."""
     x = torch.from_numpy(values).to(torch.float32).mul_(autoencoder.contract.samples.scale)
-    z = autoencoder.module.encode(autoencoder.seen(x))
+    z = autoencoder.module.encode(autoencoder.encoder_input(x))
     vectors = pooled(z).numpy()
     if not (errors and hasattr(autoencoder.module, "decode")):
         return LatentBlock(vectors)

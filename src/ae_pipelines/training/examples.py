@@ -39,7 +39,7 @@ def rebuilt(trained: TrainedModel, values: np.ndarray) -> Rows:
 
 def _spread(samples: Samples, count: int) -> np.ndarray:
     """So many samples from all over the test split."""
-    rows = samples.rows("test")
+    rows = samples.positions("test")
     return samples.take(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)])
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training import embedding as export
+from ae_pipelines.training import embedding
 from ae_pipelines.training.devices import in_parallel
 from ae_pipelines.training.trained import TrainedModel
 
@@ -19,11 +19,11 @@ def reconstruction_errors(autoencoder: TrainedModel, samples: Samples) -> np.nda
     _refuse_misfit(autoencoder, samples)
 
     def errors(values: np.ndarray) -> np.ndarray:
-        return export.latent_block(autoencoder, values).reconstruction_error  # type: ignore[return-value]
+        return embedding.latent_block(autoencoder, values).reconstruction_error  # type: ignore[return-value]
 
     found = []
     with progress.bar(total=len(samples), label="recognise", unit="sample") as bar:
-        for block in in_parallel(errors, samples.blocks(export.ROWS_PER_PASS)):
+        for block in in_parallel(errors, samples.blocks(embedding.ROWS_PER_PASS)):
             found.append(block)
             bar.update(len(block))
     return np.concatenate(found)

@@ -167,14 +167,14 @@ class Recipe(Options):
         spec = samples.spec
         if self.loader.binarise and not spec.bounded:
             raise InputError("loader.binarise needs images, whose values lie in [0, 1]: leave it out")
-        seen = corrupted_spec([choice.build() for choice in self.loader.corruptions], spec)
-        return Task(samples=spec, input_shape=seen.shape, classes=samples.classes())
+        corrupted = corrupted_spec([choice.build() for choice in self.loader.corruptions], spec)
+        return Task(samples=spec, input_shape=corrupted.shape, classes=samples.classes())
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if there are too few samples to learn from, none to judge by, or if they do not suit the
         method: found by one small batch of zeros."""
-        samples.rows("test")
-        train, learned_from = len(samples.rows("train")), self.learned_from(samples)
+        samples.positions("test")
+        train, learned_from = len(samples.positions("train")), self.learned_from(samples)
         learning = np.flatnonzero(samples.seen(learned_from))
         left = len(learning)
         if left < self.loader.batch_size:

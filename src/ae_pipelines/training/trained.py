@@ -140,7 +140,7 @@ class TrainedModel:
         with torch.inference_mode():
             return restored(self.module, x).numpy()
 
-    def seen(self, x: Tensor) -> Tensor:
+    def encoder_input(self, x: Tensor) -> Tensor:
         """Inputs of the encoder for clean samples x (batch, *shape): only corruptions that change the shape, such as
         downscale, are done."""
         for corruption in self.reshaping:
@@ -173,7 +173,7 @@ class TrainedModel:
         self.contract.samples.refuse_misfit(samples, self.contract.part)
         for start in range(0, len(samples), size):
             clean = torch.from_numpy(samples[start : start + size]).to(torch.float32) * self.contract.samples.scale
-            yield self.seen(clean)
+            yield self.encoder_input(clean)
 
     def _numbers(self, labels: Sequence[str | None], count: int) -> Tensor:
         kind, classes = self.contract.model["kind"], self.contract.task.classes

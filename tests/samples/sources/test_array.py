@@ -158,7 +158,7 @@ def test_rows_with_nan_or_inf_are_rejected_and_counted(tmp_path, small_blocks):
     store = write_store(tmp_path / "store", found)
     assert found.count() == store.manifest.read == 320
     assert (store.manifest.accepted, store.manifest.rejected) == (318, 2)
-    assert store.rejects["source"].tolist() == ["x/003", "x/200"]
+    assert store.rejects["sample_id"].tolist() == ["x/003", "x/200"]
     assert store.rejects["reason"].tolist() == ["NaN or Inf"] * 2
     assert store.rejects["sha256"][0] == hashlib.sha256(values[3].tobytes()).hexdigest()
     assert store.index["label"].tolist() == [str(row) for row in range(320) if row not in (3, 200)]
@@ -169,7 +169,7 @@ def test_a_row_beyond_float32_is_rejected(tmp_path):
     values = FLOATS.astype(np.float64)
     values[9, 0] = 1e39
     _, ids, _, _, rejects = read(saved(tmp_path, values, standardise=False))
-    assert [(reject.source, reject.reason) for reject in rejects] == [("x/09", "too large for float32")]
+    assert [(reject.id, reject.reason) for reject in rejects] == [("x/09", "too large for float32")]
     assert len(ids) == 31
 
 

@@ -61,7 +61,7 @@ def everything(root, **options):
         for block in blocks
         for name, content, label in zip(block.ids, block.contents, block.labels, strict=True)
     }
-    return accepted, {reject.source: reject for block in blocks for reject in block.rejects}
+    return accepted, {reject.id: reject for block in blocks for reject in block.rejects}
 
 
 def test_a_folder_is_a_source_that_the_workers_decode(tmp_path):

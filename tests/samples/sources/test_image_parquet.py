@@ -104,7 +104,7 @@ def test_a_row_without_an_image_is_rejected(tmp_path):
     structs = [None, {"bytes": None, "path": "b.png"}, *({"bytes": png, "path": None} for png in PNGS[:2])]
     path = written(tmp_path / "all.parquet", {"image": structs, "label": [0, 1, 2, 3]})
     (block,) = source(path).blocks()
-    assert [(reject.source, reject.reason) for reject in block.rejects] == [
+    assert [(reject.id, reject.reason) for reject in block.rejects] == [
         ("all/00000", "no image"),
         ("all/00001", "no image"),
     ]

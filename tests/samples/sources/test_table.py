@@ -59,7 +59,7 @@ def read(found):
 
 
 def faults(found):
-    return [(reject.source, reject.reason) for reject in read(found)[-1]]
+    return [(reject.id, reject.reason) for reject in read(found)[-1]]
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_rejected_rows_are_counted_and_do_not_touch_the_statistics(tmp_path, sma
     found = written(tmp_path, frame, "cells.parquet", columns=["area", "nuclei"])
     store = write_store(tmp_path / "store", found)
     assert (store.manifest.read, store.manifest.accepted, store.manifest.rejected) == (400, 398, 2)
-    assert store.rejects["source"].tolist() == ["cells/010", "cells/350"]
+    assert store.rejects["sample_id"].tolist() == ["cells/010", "cells/350"]
     assert np.isfinite(found.spec().preprocessing["mean"]).all()
 
 

@@ -21,7 +21,7 @@ from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.scoring.onnx import clusterers, exporting
 from ae_pipelines.scoring.onnx.exporting import Trial
 from ae_pipelines.scoring.onnx.parity import OnLatents
-from ae_pipelines.scoring.onnx.scorer import Scorer
+from ae_pipelines.scoring.onnx.scorer import ScorerModule
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
 
@@ -118,7 +118,7 @@ def test_the_measured_differences_are_those_of_rounding(made):
 
 
 def test_samples_of_the_test_split_are_compared_first(trained, digits):
-    tests = digits.take(digits.rows("test"))
+    tests = digits.take(digits.positions("test"))
     assert len(tests) < 512
     rows = {sample.tobytes() for sample in Trial.of(trained, digits).raw}
     assert {sample.tobytes() for sample in tests} <= rows
@@ -171,7 +171,7 @@ def test_a_module_that_says_something_else_is_refused_with_the_name_of_the_outpu
     monkeypatch.setitem(clusterers.ASSIGNERS, type(models[0].assigner), SixThroughout)
     trial = Trial.of(trained, digits)
     with pytest.raises(InputError, match=r"scorer\.onnx would not be the trained model: its output 'cluster' differs"):
-        exporting.scorer(trial, OnLatents(trial.latents, *models), Scorer(trained, *models))
+        exporting.scorer(trial, OnLatents(trial.latents, *models), ScorerModule(trained, *models))
 
 
 def test_models_on_other_latents_are_refused(trained, models, digits):

@@ -19,17 +19,16 @@ from ae_pipelines.base.errors import InputError, first_of, suggestion
 from ae_pipelines.base.options import Options
 from ae_pipelines.comparison.scoreboard.encoders import (
     LATENTS,
-    Encoder,
     PrincipalComponents,
     RawValues,
+    ScoreboardEncoder,
     Trained,
     Untrained,
     of_labels,
     on_its_own,
 )
-from ae_pipelines.comparison.scoreboard.tasks import Task, TaskChoice, tasks
-from ae_pipelines.latents import file as latents
-from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream
+from ae_pipelines.comparison.scoreboard.tasks import ScoreboardTask, TaskChoice, tasks
+from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream, write_latents
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 
@@ -118,9 +117,9 @@ class ScoreboardOptions(Options):
 class Cell:
     """One encoder, trained with one seed, and what it is put to."""
 
-    encoder: Encoder
+    encoder: ScoreboardEncoder
     seed: int
-    tasks: dict[str, Task]
+    tasks: dict[str, ScoreboardTask]
     folder: Path
 
     def key(self, samples: Samples, normal_labels: tuple[str, ...] = ()) -> str:
@@ -152,7 +151,7 @@ def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterat
     """Each recipe before its controls; a control that serves several recipes comes once, with all their tasks."""
     built = tasks(options.tasks)
     for seed in options.seeds:
-        wanted: dict[str, tuple[Encoder, dict[str, Task]]] = {}
+        wanted: dict[str, tuple[ScoreboardEncoder, dict[str, ScoreboardTask]]] = {}
         for name, entry in options.recipes.items():
             own = {task: built[task] for task in entry.tasks or built}
             for encoder in [Trained(name, entry.recipe), *_controls(name, entry, own, options, seed)]:
@@ -161,17 +160,19 @@ def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterat
             yield Cell(encoder, seed, put_to, folder / f"seed-{seed}" / _file_name(encoder.name))
 
 
-def _controls(name: str, entry: Entry, own: dict[str, Task], options: ScoreboardOptions, seed: int) -> list[Encoder]:
+def _controls(
+    name: str, entry: Entry, own: dict[str, ScoreboardTask], options: ScoreboardOptions, seed: int
+) -> list[ScoreboardEncoder]:
     seeds = options.seeds if options.control_seeds is None else options.control_seeds
     if not options.controls or seed not in seeds:
         return []
     size = int(entry.recipe.model.check()["latent_size"])
     components = {size, *(task.components for task in own.values() if task.components)}
-    more: list[Encoder] = [PrincipalComponents(count) for count in sorted(components)]
+    more: list[ScoreboardEncoder] = [PrincipalComponents(count) for count in sorted(components)]
     return [RawValues(), *more, Untrained(f"{name}, untrained", entry.recipe)]
 
 
-def _served(encoder: Encoder, own: dict[str, Task]) -> dict[str, Task]:
+def _served(encoder: ScoreboardEncoder, own: dict[str, ScoreboardTask]) -> dict[str, ScoreboardTask]:
     """The tasks without those for which an encoder would have to learn, if this one learns nothing."""
     return {name: task for name, task in own.items() if encoder.learns or not task.teaches}
 
@@ -217,11 +218,11 @@ class _Encodings:
             about = f", normal: {first_of(normal_labels)}" if normal_labels else ""
             log.info("scoreboard: %s, seed %d%s", cell.encoder.name, cell.seed, about)
             stream = cell.encoder.stream(samples, cell.seed, normal_labels, folder)
-            latents.write(path, LatentStream(stream.ids, stream.blocks, stream.metadata | {"scoreboard_key": key}))
+            write_latents(path, LatentStream(stream.ids, stream.blocks, stream.metadata | {"scoreboard_key": key}))
         return LatentsFile(path)
 
 
-def _result(task: Task, encodings: _Encodings, seed: int) -> dict[str, Any]:
+def _result(task: ScoreboardTask, encodings: _Encodings, seed: int) -> dict[str, Any]:
     """What a task gives, and what the latents that it took are."""
     encodings.used.clear()
     metrics = task(encodings, seed)

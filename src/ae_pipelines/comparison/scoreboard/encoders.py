@@ -22,7 +22,7 @@ ROWS_PER_PASS = 4096
 LATENTS = "latents.parquet"
 
 
-class Encoder(Protocol):
+class ScoreboardEncoder(Protocol):
     """Something that gives latents."""
 
     @property
@@ -68,14 +68,14 @@ class Trained:
         return re.findall(r"\{beside\}/([^/]+)/", json.dumps(self.recipe.model_dump(mode="json")))
 
     def stream(self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path) -> LatentStream:
-        from ae_pipelines.training import loop as training
+        from ae_pipelines.training import loop
         from ae_pipelines.training.checkpoints import CheckpointFile
         from ae_pipelines.training.embedding import latent_stream
 
         recipe = of_labels(self._of(seed, folder), normal_labels)
         recipe.check_samples(samples)
         started = time.monotonic()
-        trained, _ = training.train(samples, recipe, CheckpointFile(folder / "training.checkpoint"))
+        trained, _ = loop.train(samples, recipe, CheckpointFile(folder / "training.checkpoint"))
         seconds = time.monotonic() - started
         trained.save(folder / "autoencoder")
         stream = latent_stream(trained, samples)

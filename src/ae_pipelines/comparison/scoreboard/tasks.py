@@ -32,7 +32,7 @@ class Encodings(Protocol):
         ...
 
 
-class Task(Protocol):
+class ScoreboardTask(Protocol):
     """What a scoreboard measures."""
 
     transductive: bool
@@ -64,7 +64,7 @@ class _Task:
     components: int | None = None
 
     def check_samples(self, samples: Samples) -> None:
-        labels = samples.labels()
+        labels = samples.label_counts()
         splits = labels.index.get_level_values("split")
         train, test = ({*labels[splits == split].index.get_level_values("label")} for split in ("train", "test"))
         if len(train & test) < 2:
@@ -80,7 +80,7 @@ class Reconstruction(_Task):
     """Mean squared error per value, on the test split."""
 
     def check_samples(self, samples: Samples) -> None:
-        samples.rows("test")
+        samples.positions("test")
 
     def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
         errors = encodings.latents().errors("test")
@@ -176,7 +176,7 @@ class OneClass(_Task):
 
     def check_samples(self, samples: Samples) -> None:
         super().check_samples(samples)
-        labels = samples.labels()
+        labels = samples.label_counts()
         missing = [name for name in samples.classes() if ("test", name) not in labels.index]
         if missing:
             raise InputError(

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
-from ae_pipelines.samples.source import Encoded, Reject
+from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.spec import SampleSpec
 
 log = logging.getLogger(__name__)
@@ -74,13 +74,13 @@ class ImageFolder:
     def count(self) -> int:
         return self._listed
 
-    def blocks(self) -> Iterator[Encoded]:
+    def blocks(self) -> Iterator[EncodedBlock]:
         label_of = self._label_of()
         misnamed = 0
         for files in _batched(self._files(), FILES_PER_BLOCK):
             usable = [file for file in files if not file.fault]
             misnamed += sum(file.misnamed() for file in usable)
-            yield Encoded(
+            yield EncodedBlock(
                 contents=[file.path for file in usable],
                 ids=[file.id for file in usable],
                 labels=[label_of(file.id) for file in usable],

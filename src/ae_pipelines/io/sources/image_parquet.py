@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, encoded_leaf, header_size
-from ae_pipelines.samples.source import Encoded, Reject
+from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.spec import SampleSpec
 
 ROWS_PER_BLOCK = 256
@@ -61,11 +61,11 @@ class ImageParquet:
     def count(self) -> int:
         return sum(file.count for file in self._files)
 
-    def blocks(self) -> Iterator[Encoded]:
+    def blocks(self) -> Iterator[EncodedBlock]:
         for file in self._files:
             for rows in file.blocks():
                 there = [row for row in rows if row.image is not None]
-                yield Encoded(
+                yield EncodedBlock(
                     contents=[row.image for row in there if row.image is not None],
                     ids=[row.id for row in there],
                     labels=[row.label for row in there],

@@ -14,17 +14,17 @@ def take_apart(autoencoder: Any) -> tuple[Any, Any]:
 
 def embed(autoencoder: Any, samples: Samples, options: EmbedOptions) -> LatentStream:
     """A latent vector and reconstruction errors for every sample."""
-    from ae_pipelines.training import embedding as export
+    from ae_pipelines.training import embedding
 
-    return export.latent_stream(autoencoder, samples, options.errors)
+    return embedding.latent_stream(autoencoder, samples, options.errors)
 
 
 def embed_by_pca(samples: Samples, autoencoder: Any) -> LatentStream:
     """The control: as many principal components as the autoencoder has latents."""
-    from ae_pipelines.latents import pca as controls
+    from ae_pipelines.latents.pca import pca_stream
 
     contract = autoencoder.contract
-    return controls.pca_stream(samples, contract.latent_size, contract.learned_from)
+    return pca_stream(samples, contract.latent_size, contract.learned_from)
 
 
 def measure(latents: Latents, pca_latents: Latents) -> dict[str, float]:

@@ -8,9 +8,9 @@ from ae_pipelines.training.recipe import Recipe
 
 def train(samples: Samples, recipe: Recipe, checkpoint: Any) -> tuple[Any, list[dict[str, Any]]]:
     """The autoencoder with its best weights, and a row an epoch."""
-    from ae_pipelines.training import loop as training
+    from ae_pipelines.training import loop
 
-    return training.train(samples, recipe, checkpoint)
+    return loop.train(samples, recipe, checkpoint)
 
 
 def measure(autoencoder: Any, samples: Samples, recipe: Recipe) -> dict[str, float]:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ae_pipelines.downstream import calibration
 from ae_pipelines.downstream.calibration import FLOOR
-from ae_pipelines.downstream.classification import Classifier as FittedClassifier
+from ae_pipelines.downstream.classification import Classifier
 from ae_pipelines.downstream.classifiers import knn, logistic_regression, references
 from ae_pipelines.scoring.onnx.nearest import Nearest
 from ae_pipelines.scoring.onnx.parts import Table, module_of, tensor
@@ -160,10 +160,10 @@ CALIBRATIONS: Table = {
 }
 
 
-class Classifier(nn.Module):
+class ClassifierModule(nn.Module):
     """Latents (batch, d) → the number of the most probable class (batch,) int64 and its probability (batch,)."""
 
-    def __init__(self, classifier: FittedClassifier) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self._probabilities = nn.Sequential(
             module_of(classifier.places, PLACES, "place"),

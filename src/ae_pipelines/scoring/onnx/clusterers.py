@@ -76,7 +76,7 @@ ASSIGNERS: Table = {
 }
 
 
-class Clusterer(nn.Module):
+class ClustererModule(nn.Module):
     """Latents (batch, d) → clusters (batch,) int64, -1 for noise, and distances (batch,) to the centre of the own
     cluster, NaN for noise."""
 

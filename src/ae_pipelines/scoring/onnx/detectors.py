@@ -54,7 +54,7 @@ SCORERS: Table = {
 }
 
 
-class Detector(nn.Module):
+class DetectorModule(nn.Module):
     """Latents (batch, d) and errors → scores (batch,), higher is odder, and whether each is an anomaly (batch,)."""
 
     def __init__(self, model: AnomalyModel) -> None:

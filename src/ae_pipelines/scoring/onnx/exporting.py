@@ -23,13 +23,13 @@ from ae_pipelines.models.method import pooled
 from ae_pipelines.samples.standardise import stored_of
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.onnx.files import OPSET, answers, note, onnx_of, values
-from ae_pipelines.scoring.onnx.halves import Decoder, Encoder
-from ae_pipelines.scoring.onnx.onnx_contract import OnnxContract, OnnxFile, Parity, Part
+from ae_pipelines.scoring.onnx.halves import DecoderModule, EncoderModule
+from ae_pipelines.scoring.onnx.onnx_contract import OnnxContract, OnnxFile, OnnxPart, Parity
 from ae_pipelines.scoring.onnx.parity import TOLERANCE, Again, Answers, OnLatents, largest, parity
 from ae_pipelines.scoring.onnx.parts import NoModuleError
 from ae_pipelines.scoring.onnx.preprocessing import output_of, raw_of
 from ae_pipelines.scoring.onnx.saved import OnnxExport, sha256
-from ae_pipelines.scoring.onnx.scorer import Scorer
+from ae_pipelines.scoring.onnx.scorer import ScorerModule
 from ae_pipelines.training.embedding import latent_block
 from ae_pipelines.training.trained import TrainedModel
 
@@ -73,7 +73,7 @@ class Trial:
         """Latents, or feature maps."""
         x = torch.from_numpy(self.stored).to(torch.float32) * self.trained.contract.samples.scale
         with torch.inference_mode():
-            return self.trained.module.encode(self.trained.seen(x))
+            return self.trained.module.encode(self.trained.encoder_input(x))
 
     @cached_property
     def latents(self) -> Latents:
@@ -96,14 +96,14 @@ def export_models(
     contract.samples.refuse_other(samples.spec, contract.part)
     trial = Trial.of(trained, samples)
     expected = OnLatents(trial.latents, groups, classifier, anomaly_model)
-    made: dict[Part, Made] = {"encoder": encoder(trial)}
-    left_out: dict[Part, str] = {}
+    made: dict[OnnxPart, Made] = {"encoder": encoder(trial)}
+    left_out: dict[OnnxPart, str] = {}
     if hasattr(trained.module, "decode"):
         made["decoder"] = decoder(trial)
     else:
         left_out["decoder"] = f"{contract.model['kind']} has no decoder"
     try:
-        made["scorer"] = scorer(trial, expected, Scorer(trained, groups, classifier, anomaly_model))
+        made["scorer"] = scorer(trial, expected, ScorerModule(trained, groups, classifier, anomaly_model))
     except NoModuleError as error:
         log.warning("scorer.onnx is left out: %s", error)
         left_out["scorer"] = str(error)
@@ -133,14 +133,14 @@ def export_models(
 
 def encoder(trial: Trial) -> Made:
     """Raw samples → `latent` and, where it is the mean of a feature map, `latent_map`."""
-    module = Encoder(trial.trained)
+    module = EncoderModule(trial.trained)
     expected = {"latent": pooled(trial.z).numpy(), "latent_map": trial.z.numpy()}
     return _made("encoder", module, {"raw": trial.raw}, {name: expected[name] for name in module.gives}, trial)
 
 
 def decoder(trial: Trial) -> Made:
     """`latent`, or `latent_map`, and the `label` that a conditional method may be told → `sample`."""
-    module, contract = Decoder(trial.trained), trial.trained.contract
+    module, contract = DecoderModule(trial.trained), trial.trained.contract
     numbers = np.arange(len(trial.z)) % (len(contract.task.classes) + 1) - 1  # each class, and none
     names = [None if number < 0 else contract.task.classes[number] for number in numbers]
     told = names if trial.trained.module.conditional else None
@@ -149,7 +149,7 @@ def decoder(trial: Trial) -> Made:
     return _made("decoder", module, given, {"sample": output_of(contract.samples)(decoded).numpy()}, trial)
 
 
-def scorer(trial: Trial, on_latents: OnLatents, module: Scorer) -> Made:
+def scorer(trial: Trial, on_latents: OnLatents, module: ScorerModule) -> Made:
     """Raw samples → what `GIVES` names."""
     errors = {name: trial.latents.column(name).to_numpy() for name in module.gives if name == "reconstruction_error"}
     expected = {"latent": trial.latents.vectors, **errors, **on_latents.answers}
@@ -158,7 +158,7 @@ def scorer(trial: Trial, on_latents: OnLatents, module: Scorer) -> Made:
 
 
 def _made(
-    name: Part,
+    name: OnnxPart,
     module: nn.Module,
     given: Mapping[str, np.ndarray],
     expected: Answers,

@@ -7,7 +7,7 @@ from ae_pipelines.scoring.onnx.preprocessing import Seen, input_of, output_of
 from ae_pipelines.training.trained import TrainedModel
 
 
-class Encoder(nn.Module):
+class EncoderModule(nn.Module):
     """Raw samples (batch, *shape) → latents (batch, d) and, where the latent is a feature map, the map."""
 
     def __init__(self, trained: TrainedModel) -> None:
@@ -21,7 +21,7 @@ class Encoder(nn.Module):
         return (pooled(z), z)[: len(self.gives)]
 
 
-class Decoder(nn.Module):
+class DecoderModule(nn.Module):
     """Latents (batch, *latent_shape), for a conditional method with class numbers (batch,) int64, -1 where unknown →
     samples (batch, *shape), float32: images in [0, 1], others in the units of raw samples."""
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from ae_pipelines.base.options import Options
 from ae_pipelines.samples.spec import SampleSpec
 
-Part = Literal["encoder", "decoder", "scorer"]
+OnnxPart = Literal["encoder", "decoder", "scorer"]
 
 CONTRACT = "contract.json"
 
@@ -48,8 +48,8 @@ class OnnxFile(Options):
 class OnnxContract(Options):
     """The text beside the files, written last."""
 
-    files: dict[Part, OnnxFile]
-    left_out: dict[Part, str]
+    files: dict[OnnxPart, OnnxFile]
+    left_out: dict[OnnxPart, str]
     """Why a file is not there."""
     samples: SampleSpec
     """As they are stored; what `preprocessing` says of mean and standard deviation is done inside the files."""

@@ -42,7 +42,7 @@ class Restored(Standardised):
 
 
 class Seen(nn.Module):
-    """What `TrainedModel.seen` gives: only corruptions that change the shape are done."""
+    """What `TrainedModel.encoder_input` gives: only corruptions that change the shape are done."""
 
     def __init__(self, trained: TrainedModel) -> None:
         super().__init__()

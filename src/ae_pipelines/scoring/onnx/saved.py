@@ -9,7 +9,7 @@ from typing import Self
 
 from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT, OnnxContract, Part
+from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT, OnnxContract, OnnxPart
 
 AGAIN = "run `kedro run --pipelines=export` again"
 
@@ -18,7 +18,7 @@ AGAIN = "run `kedro run --pipelines=export` again"
 class OnnxExport:
     """Files that are to be written."""
 
-    contents: Mapping[Part, bytes]
+    contents: Mapping[OnnxPart, bytes]
     contract: OnnxContract
 
     def into(self, folder: Path) -> None:
@@ -52,7 +52,7 @@ class OnnxModels:
             _refuse_damaged(folder / file.file, file.sha256)
         return cls(folder, contract)
 
-    def path(self, part: Part) -> Path:
+    def path(self, part: OnnxPart) -> Path:
         """Of the encoder's, decoder's or scorer's file; `InputError` says why it was left out."""
         if part not in self.contract.files:
             raise InputError(f"there is no {part}.onnx in {self.folder}: {self.contract.left_out[part]}")

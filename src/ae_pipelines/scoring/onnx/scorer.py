@@ -2,13 +2,13 @@
 
 from torch import Tensor, nn
 
-from ae_pipelines.downstream.classification import Classifier as FittedClassifier
+from ae_pipelines.downstream.classification import Classifier
 from ae_pipelines.downstream.clustering import Groups
 from ae_pipelines.downstream.detection import AnomalyModel
 from ae_pipelines.models.method import pooled
-from ae_pipelines.scoring.onnx.classifiers import Classifier
-from ae_pipelines.scoring.onnx.clusterers import Clusterer
-from ae_pipelines.scoring.onnx.detectors import Detector
+from ae_pipelines.scoring.onnx.classifiers import ClassifierModule
+from ae_pipelines.scoring.onnx.clusterers import ClustererModule
+from ae_pipelines.scoring.onnx.detectors import DetectorModule
 from ae_pipelines.scoring.onnx.preprocessing import Seen, input_of
 from ae_pipelines.training.embedding import blurred_error, mean_square
 from ae_pipelines.training.trained import TrainedModel
@@ -20,17 +20,17 @@ GIVES = (
 """What a scorer gives, in order; without a decoder there is no reconstruction error."""
 
 
-class Scorer(nn.Module):
+class ScorerModule(nn.Module):
     """Raw samples (batch, *shape) → what `GIVES` names, each (batch,) but the latent (batch, d)."""
 
     def __init__(
-        self, trained: TrainedModel, groups: Groups, classifier: FittedClassifier, anomaly_model: AnomalyModel
+        self, trained: TrainedModel, groups: Groups, classifier: Classifier, anomaly_model: AnomalyModel
     ) -> None:
         """`NoModuleError` if a part of the models on the latents has no module."""
         super().__init__()
         self._input, self._seen, self._model = input_of(trained.contract.samples), Seen(trained), trained.module
-        self._clusterer, self._classifier = Clusterer(groups), Classifier(classifier)
-        self._detector = Detector(anomaly_model)
+        self._clusterer, self._classifier = ClustererModule(groups), ClassifierModule(classifier)
+        self._detector = DetectorModule(anomaly_model)
         self._decodes = hasattr(trained.module, "decode")
         self.gives = tuple(name for name in GIVES if self._decodes or name != "reconstruction_error")
 
