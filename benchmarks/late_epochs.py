@@ -14,7 +14,7 @@ from ae_pipelines.models import ModelChoice
 from ae_pipelines.models.contract import Task
 from ae_pipelines.training.batches import Batches, Finish
 from ae_pipelines.training.loop import fit
-from ae_pipelines.training.recipe import TrainOptions
+from ae_pipelines.training.options import TrainOptions
 
 EPOCHS = 4
 

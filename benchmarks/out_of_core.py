@@ -27,7 +27,7 @@ from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.batches import Batches, Finish, StreamedBatches
 from ae_pipelines.training.loop import fit
-from ae_pipelines.training.recipe import TrainOptions
+from ae_pipelines.training.options import TrainOptions
 
 PROJECT = Path(__file__).parents[1]
 NET = {"kind": "dense", "widths": [512, 128]}

@@ -21,7 +21,8 @@ from ae_pipelines.models.corruptions import one_after_another
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training.batches import Batches, Finish
 from ae_pipelines.training.loop import fit
-from ae_pipelines.training.recipe import Recipe, TrainOptions
+from ae_pipelines.training.options import TrainOptions
+from ae_pipelines.training.recipe import Recipe
 
 MODELS = {
     # name: net, latent size, batch size, steps in a turn, gates: ours ÷ floor, tutorial ÷ ours

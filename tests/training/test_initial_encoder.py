@@ -195,7 +195,7 @@ def test_only_the_same_start_makes_it_the_same_training(digits, folder, tmp_path
 
 
 def test_a_folder_that_is_not_there_or_empty_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere is no folder: give the folder .*runs:/<MLflow run id>/encoder"):
+    with pytest.raises(InputError, match=r"nowhere is no folder: give the folder .*data_dir of the run"):
         made(AUTOENCODER, tmp_path / "nowhere").check()
     with pytest.raises(InputError, match=r"has no trained encoder in it: give the folder"):
         made(AUTOENCODER, tmp_path).check()
@@ -268,5 +268,5 @@ def test_freezing_an_encoder_that_has_learned_nothing_is_refused():
 
 def test_an_mlflow_run_is_left_to_kedro():
     for address in ("runs:/0123/encoder", "mlflow:0123"):
-        with pytest.raises(InputError, match=rf"{address} is an MLflow run, whose encoder `kedro run` fetches"):
+        with pytest.raises(InputError, match=rf"{address} is no folder: give the folder"):
             made(AUTOENCODER, address).check()

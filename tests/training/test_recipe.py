@@ -88,7 +88,7 @@ def of(model, **loader):
 )
 def test_a_senseless_combination_is_refused_before_training(task, recipe, message):
     with pytest.raises(InputError, match=message):
-        recipe.check_task(task)
+        recipe.try_out(task)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_senseless_combination_is_refused_before_training(task, recipe, messag
     ],
 )
 def test_an_overcomplete_autoencoder_is_fine_if_something_keeps_it_from_copying(recipe):
-    recipe.check_task(NUMBERS)
+    recipe.try_out(NUMBERS)
 
 
 def test_the_task_follows_from_samples_and_corruptions(digits):

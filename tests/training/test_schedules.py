@@ -1,6 +1,6 @@
 import pytest
 
-from ae_pipelines.training.recipe import TrainOptions
+from ae_pipelines.training.options import TrainOptions
 from ae_pipelines.training.schedules import learning_rate
 
 

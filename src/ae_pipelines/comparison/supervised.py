@@ -26,7 +26,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches, Finish, StreamedBatches
 from ae_pipelines.training.devices import in_parallel, pick_device
-from ae_pipelines.training.recipe import TrainOptions
+from ae_pipelines.training.options import TrainOptions
 
 log = logging.getLogger(__name__)
 

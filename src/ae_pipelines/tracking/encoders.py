@@ -1,18 +1,22 @@
 """Encoders that MLflow runs have kept."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.tracking.store import client_of
-from ae_pipelines.training.recipe import RUN
+
+RUN = re.compile(r"(?:runs:/|mlflow:)(?P<id>[^/]+)(?:/(?P<artifact>.+))?")
+"""How an MLflow run is named where a folder may be; the artifact is `encoder` unless it says otherwise."""
 
 
 def folder_of(project: Path, address: str) -> Path:
     """Where the encoder is that a recipe starts from: a folder as it is, an MLflow run's once it is here;
     `InputError` if the run is unknown, or has not kept what is asked for."""
-    run = RUN.fullmatch(address)
-    return Path(address) if run is None else _fetched(client_of(project), run["id"], run["artifact"] or "encoder")
+    if (run := RUN.fullmatch(address)) is not None:
+        return _fetched(client_of(project), run["id"], run["artifact"] or "encoder")
+    return Path(address)
 
 
 def _fetched(client: Any, run_id: str, artifact: str) -> Path:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
 from ae_pipelines.models import Player
-from ae_pipelines.training.recipe import TrainOptions
+from ae_pipelines.training.options import TrainOptions
 
 
 def adam_for(player: Player, options: TrainOptions) -> Optimizer:

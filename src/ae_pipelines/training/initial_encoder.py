@@ -114,7 +114,7 @@ def _place(folder: Path) -> Path:
     there = "has no trained encoder in it" if folder.is_dir() else "is no folder"
     raise InputError(
         f"training.initial_encoder: {folder} {there}: give the folder of an encoder or an autoencoder "
-        f"({weights.WEIGHTS}), the data_dir of the run that trained it, or runs:/<MLflow run id>/encoder"
+        f"({weights.WEIGHTS}), or the data_dir of the run that trained it"
     )
 
 

@@ -22,7 +22,8 @@ from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.devices import fastest_threads, pick_device
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
-from ae_pipelines.training.recipe import Recipe, TrainOptions
+from ae_pipelines.training.options import TrainOptions
+from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up
 from ae_pipelines.training.schedules import learning_rate
 from ae_pipelines.training.trained import TrainedModel

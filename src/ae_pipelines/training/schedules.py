@@ -2,7 +2,7 @@
 
 import math
 
-from ae_pipelines.training.recipe import TrainOptions
+from ae_pipelines.training.options import TrainOptions
 
 
 def learning_rate(options: TrainOptions, done: float) -> float:

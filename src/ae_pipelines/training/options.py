@@ -1,0 +1,78 @@
+"""How samples become batches, and how a model is trained. Cheap to import."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, ByteSize, Field, model_validator
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.options import Options
+from ae_pipelines.models.corruptions import CorruptionChoice
+from ae_pipelines.samples.store import Samples
+
+Share = Annotated[float, Field(ge=0, lt=0.9)]
+
+
+class LoaderOptions(Options):
+    """How samples become batches."""
+
+    batch_size: Annotated[int, Field(gt=0)] = 256
+    normal_labels: tuple[Annotated[str, BeforeValidator(str)], ...] = ()
+    """Train on the samples with one of these labels alone, so that all others are odd to the model; none: on all."""
+    corruptions: list[CorruptionChoice] = []
+    """Done to the input in this order; the target stays clean."""
+    binarise: bool = False
+    """Values in [0, 1] become 0 or 1, drawn with that probability anew in each epoch, before any corruption: the
+    binary samples on which likelihoods are compared (Salakhutdinov & Murray 2008)."""
+    memory_budget: Annotated[ByteSize, Field(gt=0)] = ByteSize(10**9)
+    """Samples that take more are streamed from the store instead of held in memory: 1GB, 500MB, bytes."""
+
+    def streams(self, samples: Samples) -> bool:
+        """Whether these samples are more than the budget."""
+        return samples.stored_bytes > self.memory_budget
+
+
+class TrainOptions(Options):
+    """How a model is trained."""
+
+    steps: Annotated[int, Field(gt=0)] = 5000
+    """Batches to learn from (rounded up to whole epochs), so that a recipe fits data sets of any size."""
+    epochs: Annotated[int, Field(gt=0)] | None = None
+    """Given, it counts instead of `steps`."""
+    until_epoch: Annotated[int, Field(gt=0)] | None = None
+    """Go on with the finished training of the same recipe until it has so many epochs, instead of starting
+    afresh. A total, so that a run that is repeated does not train further; of the last phase, if there are several."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Of Adam (Kingma & Ba 2015); the peak, when the schedule is not constant."""
+    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """How slowly Adam's mean of gradients forgets; Radford et al. 2016 give 0.5 for GANs."""
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    """cosine: from the peak to zero; one_cycle: up for 30 % of the steps, then down (Smith & Topin 2018)."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Decoupled from the gradient when above zero (AdamW, Loshchilov & Hutter 2019)."""
+    maximum_gradient_norm: Annotated[float, Field(gt=0)] | None = None
+    """Gradients are scaled down to this norm, over all parameters of a player."""
+    validation_share: Share = 0.05
+    """Of the train split, picked by content; zero trains on all of it and keeps the last weights."""
+    patience: Annotated[int, Field(gt=0)] | None = 10
+    """Stop after so many epochs without a lower validation loss."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: autocast in the loss terms; weights and optimiser stay float32."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Field(gt=0)] | None = None
+    """CPU threads; None tries a few and takes the fastest."""
+    initial_encoder: str | None = None
+    """A trained encoder whose weights this one starts from: the folder of an encoder or an autoencoder, the `data_dir`
+    of the run that trained it, or an MLflow run in which `embed` ran, runs:/<run id>/encoder (mlflow:<run id>)."""
+    freeze_encoder: bool = False
+    """Leave the initial encoder as it is, batch norm's statistics too, and train what is left of the model."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 15.0
+    """At most this much work is lost when the process is killed (checked every 50 steps)."""
+
+    @model_validator(mode="after")
+    def _refuse_frozen_noise(self) -> Self:
+        if self.freeze_encoder and self.initial_encoder is None:
+            raise InputError(
+                "freeze_encoder is for a trained encoder, but there is no initial_encoder: give one, or leave it out"
+            )
+        return self

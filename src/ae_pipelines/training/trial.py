@@ -1,0 +1,85 @@
+"""A model is built and shown one small batch of zeros, so that what does not go together is found before training."""
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models import ModelChoice, Player
+from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.method import Method
+from ae_pipelines.training.initial_encoder import InitialEncoder
+from ae_pipelines.training.options import LoaderOptions
+
+
+def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: InitialEncoder | None) -> Method:
+    """The model, in evaluation mode; `InputError` if it cannot learn this task from such batches, or cannot start from
+    the initial encoder."""
+    with torch.random.fork_rng():
+        model: Method = choice.build(task)
+    if initial is not None:
+        initial.give_to(model)
+    batch = _zeros(model, task, min(2, loader.batch_size))
+    with torch.no_grad(), torch.random.fork_rng():
+        for player in (player for phase in model.phases() for player in phase.players):
+            _try(player, batch, loader.batch_size)
+        latent = model.eval().encode(batch.input)[0].numel() if hasattr(model, "encode") else 0
+    _refuse_other_corruptions(model, choice.kind, loader)
+    if model.may_copy and not loader.corruptions and latent >= prod(task.input_shape):
+        raise InputError(
+            f"{latent} latents for samples of {prod(task.input_shape)} values: {choice.kind} would learn to "
+            f"copy them. Give model.latent_size below {prod(task.input_shape)}, or a corruption, or a penalty"
+        )
+    return model
+
+
+def refuse_too_few_labels(model: Method, kind: str, numbers: np.ndarray, loader: LoaderOptions) -> None:
+    """`InputError` unless samples of these class numbers (n,), -1 without a label, fill a batch that teaches."""
+    teaching = int(model.learns_from(torch.from_numpy(numbers)).sum())
+    if teaching < loader.batch_size:
+        raise InputError(
+            f"{kind} can learn from {teaching} of {len(numbers)} train samples only (others have no label, "
+            f"or one that is kept from it), too few for a batch of {loader.batch_size}: give more labels "
+            "or a smaller recipe.loader.batch_size"
+        )
+
+
+def _zeros(model: Method, task: Task, count: int) -> Batch:
+    """With everything in it that any method wants."""
+    x, target = torch.zeros(count, *task.input_shape), torch.zeros(count, *task.samples.shape)
+    batch = Batch(x, target, torch.arange(count), torch.zeros(count, dtype=torch.int64), x, 0)
+    if model.wants_layout is None:
+        return batch
+    layout: Tensor = torch.zeros(count, model.wants_layout.components)
+    return replace(batch, layout=layout)
+
+
+def _try(player: Player, batch: Batch, batch_size: int) -> None:
+    try:
+        player.terms(batch)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):  # torch's, of batch norm
+            raise
+        raise InputError(
+            f"batch norm cannot learn from one value a channel, in {player.name}, with "
+            f"batches of {batch_size}: give a larger loader.batch_size, larger images or fewer channels"
+        ) from error
+
+
+def _refuse_other_corruptions(model: Method, kind: str, loader: LoaderOptions) -> None:
+    if loader.corruptions and not model.takes_corruptions:
+        raise InputError(f"{kind} does not look at corrupted inputs: leave loader.corruptions out")
+    if model.undoes_corruptions and not loader.corruptions:
+        raise InputError(
+            f"{kind} learns to undo corruptions, but loader.corruptions is empty: give what is to be "
+            "undone, such as [{kind: gaussian_noise, noise_level: 0.1, clip: true}]"
+        )
+    if model.wants_second_view and not loader.corruptions:
+        raise InputError(
+            f"{kind} learns from two corrupted views of each sample, but loader.corruptions is empty: "
+            "give one, such as [{kind: gaussian_noise}]"
+        )
