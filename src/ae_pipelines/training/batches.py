@@ -159,37 +159,34 @@ class StreamedBatches:
         """The batches of an epoch, from step `start` on."""
         if start >= len(self):
             return
-        order = _permutation(len(self._blocks.first), self._finish.seed, epoch).numpy()
-        groups = np.array_split(order, -(-len(order) // self._in_buffer))  # none much smaller than the others
+        groups = self._groups(epoch)
         ends = np.cumsum([int(self._in_block[group].sum()) for group in groups])
         first = int(np.searchsorted(ends, start * self.batch_size, side="right"))
         place = start * self.batch_size - (int(ends[first - 1]) if first else 0)
-        buffers = [torch.empty(self._shape, dtype=self._dtype) for _ in range(2)]
+        drawn = _drawn(self._read_ahead(groups, epoch, first), place, self.batch_size)
+        for step, (stored, rows) in zip(range(start, len(self)), drawn, strict=False):
+            number = epoch * len(self) + step
+            yield self._finish(stored.to(self._device), rows.to(self._device), epoch, step, number)
+
+    def _groups(self, epoch: int) -> list[np.ndarray]:
+        """The blocks of each buffer of an epoch, none much smaller than the others."""
+        order = _permutation(len(self._blocks.first), self._finish.seed, epoch).numpy()
+        return np.array_split(order, -(-len(order) // self._in_buffer))
+
+    def _read_ahead(self, groups: list[np.ndarray], epoch: int, first: int) -> "Iterator[_Buffer]":
+        """The buffers of an epoch from `first` on; while one is drawn from, the next is read."""
+        memory = [torch.empty(self._shape, dtype=self._dtype) for _ in range(2)]
         with ThreadPoolExecutor(1, "read-ahead") as reader:
-            ahead: deque[Future[_Buffer]] = deque()
 
-            def read_ahead(number: int) -> None:
+            def read(number: int) -> "Future[_Buffer]":
+                seeds = (self._finish.seed, epoch, number, 1)
+                return reader.submit(self._filled, memory[number % 2], groups[number], seeds)
+
+            ahead = deque(read(number) for number in range(first, min(first + 2, len(groups))))
+            for number in range(first + 2, len(groups) + 2):
+                yield ahead.popleft().result()
                 if number < len(groups):
-                    seeds = (self._finish.seed, epoch, number, 1)
-                    ahead.append(reader.submit(self._filled, buffers[number % 2], groups[number], seeds))
-
-            read_ahead(first)
-            read_ahead(first + 1)
-            number, buffer = first, ahead.popleft().result()
-            for step in range(start, len(self)):
-                parts: list[_Part] = []
-                missing = self.batch_size
-                while missing:
-                    if place == len(buffer):
-                        read_ahead(number + 2)
-                        number, place, buffer = number + 1, 0, ahead.popleft().result()
-                    parts.append(buffer.part(place, min(missing, len(buffer) - place)))
-                    place += len(parts[-1][1])
-                    missing -= len(parts[-1][1])
-                stored, rows = parts[0] if len(parts) == 1 else (torch.cat(p) for p in zip(*parts, strict=True))
-                yield self._finish(
-                    stored.to(self._device), rows.to(self._device), epoch, step, epoch * len(self) + step
-                )
+                    ahead.append(read(number))  # over the buffer that has been drawn empty
 
     def _filled(self, buffer: Tensor, group: np.ndarray, seeds: tuple[int, ...]) -> "_Buffer":
         """Read a group of blocks, and put the rows that are wanted in random order.
@@ -236,6 +233,21 @@ class _Buffer:
         """A copy of some samples, and their positions."""
         part = slice(start, start + count)
         return self.values.index_select(0, self.places[part]), self.rows[part]
+
+
+def _drawn(buffers: Iterator[_Buffer], place: int, size: int) -> Iterator[_Part]:
+    """`size` samples at a time, from `place` in the first buffer on; the last few that are fewer are left out."""
+    parts: list[_Part] = []
+    missing = size
+    for buffer in buffers:
+        while place < len(buffer):
+            parts.append(buffer.part(place, min(missing, len(buffer) - place)))
+            place += len(parts[-1][1])
+            missing -= len(parts[-1][1])
+            if not missing:
+                yield parts[0] if len(parts) == 1 else tuple(torch.cat(part) for part in zip(*parts, strict=True))  # type: ignore[misc]
+                parts, missing = [], size
+        place = 0
 
 
 @dataclass(frozen=True)

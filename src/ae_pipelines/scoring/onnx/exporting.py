@@ -39,6 +39,8 @@ COMPARED_ROWS = 512
 EXAMPLE_ROWS = 3
 """Of the batch that an export follows through a module."""
 
+_Models = tuple[Groups, Classifier, AnomalyModel]
+
 
 @dataclass(frozen=True)
 class Made:
@@ -90,44 +92,54 @@ def export_models(
     What a method or a part cannot give is left out, and the contract says why. Raises `InputError` if there is no
     encoder, if models and samples do not belong together, or if a file would say something else than its model.
     """
-    contract = trained.contract
     if not hasattr(trained.module, "encode"):
-        raise InputError(f"{contract.model['kind']} has no encoder to export: train a method with one, such as vae")
-    contract.samples.refuse_other(samples.spec, contract.part)
-    trial = Trial.of(trained, samples)
-    expected = OnLatents(trial.latents, groups, classifier, anomaly_model)
+        kind = trained.contract.model["kind"]
+        raise InputError(f"{kind} has no encoder to export: train a method with one, such as vae")
+    trained.contract.samples.refuse_other(samples.spec, trained.contract.part)
+    models, trial = (groups, classifier, anomaly_model), Trial.of(trained, samples)
+    made, left_out = _files(trial, models)
+    contents = {part: one.content for part, one in made.items()}
+    return OnnxExport(contents, _contract(trial, models, {part: one.file for part, one in made.items()}, left_out))
+
+
+def _files(trial: Trial, models: _Models) -> tuple[dict[OnnxPart, Made], dict[OnnxPart, str]]:
+    """What can be made, and why the rest cannot."""
     made: dict[OnnxPart, Made] = {"encoder": encoder(trial)}
     left_out: dict[OnnxPart, str] = {}
-    if hasattr(trained.module, "decode"):
+    if hasattr(trial.trained.module, "decode"):
         made["decoder"] = decoder(trial)
     else:
-        left_out["decoder"] = f"{contract.model['kind']} has no decoder"
+        left_out["decoder"] = f"{trial.trained.contract.model['kind']} has no decoder"
     try:
-        made["scorer"] = scorer(trial, expected, ScorerModule(trained, groups, classifier, anomaly_model))
+        made["scorer"] = scorer(trial, OnLatents(trial.latents, *models), ScorerModule(trial.trained, *models))
     except NoModuleError as error:
         log.warning("scorer.onnx is left out: %s", error)
         left_out["scorer"] = str(error)
-    return OnnxExport(
-        {part: one.content for part, one in made.items()},
-        OnnxContract(
-            files={part: one.file for part, one in made.items()},
-            left_out=left_out,
-            samples=contract.samples,
-            latent_shape=contract.latent_shape,
-            classes=tuple(map(str, classifier.classes)),
-            groups=len(groups.centres),
-            anomaly_threshold=anomaly_model.threshold,
-            kinds={"cluster": groups.kind, "classifier": classifier.kind, "detector": anomaly_model.kind},
-            compared_rows=len(trial.raw),
-            tolerance=TOLERANCE,
-            opset=OPSET,
-            versions=_versions(),
-            models=learned_sha256(groups, classifier, anomaly_model),
-            encoder_sha256=contract.sha256,
-            preprocessing_sha256=contract.preprocessing_sha256,
-            recipe=contract.recipe,
-            run_id=contract.run_id,
-        ),
+    return made, left_out
+
+
+def _contract(
+    trial: Trial, models: _Models, files: dict[OnnxPart, OnnxFile], left_out: dict[OnnxPart, str]
+) -> OnnxContract:
+    contract, (groups, classifier, anomaly_model) = trial.trained.contract, models
+    return OnnxContract(
+        files=files,
+        left_out=left_out,
+        samples=contract.samples,
+        latent_shape=contract.latent_shape,
+        classes=tuple(map(str, classifier.classes)),
+        groups=len(groups.centres),
+        anomaly_threshold=anomaly_model.threshold,
+        kinds={"cluster": groups.kind, "classifier": classifier.kind, "detector": anomaly_model.kind},
+        compared_rows=len(trial.raw),
+        tolerance=TOLERANCE,
+        opset=OPSET,
+        versions=_versions(),
+        models=learned_sha256(groups, classifier, anomaly_model),
+        encoder_sha256=contract.sha256,
+        preprocessing_sha256=contract.preprocessing_sha256,
+        recipe=contract.recipe,
+        run_id=contract.run_id,
     )
 
 
@@ -143,8 +155,8 @@ def decoder(trial: Trial) -> Made:
     module, contract = DecoderModule(trial.trained), trial.trained.contract
     numbers = np.arange(len(trial.z)) % (len(contract.task.classes) + 1) - 1  # each class, and none
     names = [None if number < 0 else contract.task.classes[number] for number in numbers]
-    told = names if trial.trained.module.conditional else None
-    decoded = torch.from_numpy(trial.trained.decode(trial.z.numpy(), told))
+    labels = names if trial.trained.module.conditional else None
+    decoded = torch.from_numpy(trial.trained.decode(trial.z.numpy(), labels))
     given = dict(zip(module.takes, (trial.z.numpy(), numbers), strict=False))
     return _made("decoder", module, given, {"sample": output_of(contract.samples)(decoded).numpy()}, trial)
 
