@@ -83,6 +83,8 @@ def _main_hidden() -> Iterator[None]:
 
 
 _given: list[Any] = []
+"""Of a worker process: what `in_processes` sent it once. A pool hands its workers nothing else between tasks, so it
+must be kept here."""
 
 
 def _start(function: Callable[[Any, Any], Any], common: Any) -> None:

@@ -10,10 +10,10 @@ import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.project import settings
 from omegaconf import OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
 
 SKIP_EXIT_CODE = "ae_pipelines.skip_exit_code"
@@ -70,9 +70,16 @@ class RunCommand(click.Command):
             if (refusal := _input_error(error)) is None:
                 raise
             raise click.ClickException(str(refusal)) from error
-        if progress.skipped():
+        if _nothing_to_do():
             context.exit(context.meta.get(SKIP_EXIT_CODE, 0))
         return result
+
+
+def _nothing_to_do() -> bool:
+    """Whether the run that has just ended found that."""
+    from ae_pipelines.project.hooks import TrackingHook
+
+    return any(hook.nothing_to_do for hook in settings.HOOKS if isinstance(hook, TrackingHook))
 
 
 def _input_error(error: BaseException | None) -> InputError | None:

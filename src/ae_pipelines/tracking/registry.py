@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.run import Run
 from ae_pipelines.scoring.model import ScoringModel, files_of
 from ae_pipelines.scoring.promotion import PromoteOptions, objections
 from ae_pipelines.scoring.version import Fetched, Version
@@ -30,8 +30,9 @@ class ModelRegistry:
     def __init__(self, project: Path, name: str) -> None:
         self._project, self.name = project, name
 
-    def register(self, models: ScoringModel, options: PromoteOptions) -> dict[str, Any]:
-        """Make them a version, unless they are one already, and let the alias move to it if they are good enough.
+    def register(self, models: ScoringModel, options: PromoteOptions, run: Run) -> dict[str, Any]:
+        """Make them a version, which this run has made, unless they are one already, and let the alias move to it if
+        they are good enough.
 
         Gives `name`, `version`, `new`, `content`, the `alias`, whether it was `promoted`, the `champion`'s version,
         and in words `why`.
@@ -39,7 +40,7 @@ class ModelRegistry:
         client = self._client()
         with alone(self._project):
             found = self._version_of(client, models.contract.content, options.alias)
-            version = found or self._new_version(client, models)
+            version = found or self._new_version(client, models, run)
             champion = self._aliased(client, options.alias)
             refused = self._objections(models, version, champion, options)
             if not refused and champion != version:
@@ -122,13 +123,12 @@ class ModelRegistry:
                 raise  # a registry that cannot be reached is not one without a champion
             return None
 
-    def _new_version(self, client: Any, models: ScoringModel) -> int:
-        """Of artifacts of the current run; whatever an earlier try left there is replaced."""
+    def _new_version(self, client: Any, models: ScoringModel, run: Run) -> int:
+        """Of artifacts of the run; whatever an earlier try left there is replaced."""
         from mlflow import pyfunc
         from mlflow.exceptions import MlflowException
 
-        run_id = progress.run_id()
-        if run_id is None:
+        if (run_id := run.id) is None:
             raise InputError("models are registered by a run: use `kedro run --pipelines=register`")
         with TemporaryDirectory() as temporary:
             folder = Path(temporary) / FOLDER
