@@ -20,7 +20,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.models.contract import Task
 from ae_pipelines.project.locking import only_run
-from ae_pipelines.project.summary import summary
+from ae_pipelines.project.summary import Summary
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.encoders import folder_of
 from ae_pipelines.tracking.runs import RunRecord, open_run, secrets_among
@@ -173,6 +173,7 @@ class TrackingHook:
         self._record: RunRecord | None = None
         self.nothing_to_do: str | None = None
         """Why, if the last run found that."""
+        self._summary: Summary | None = None
         self._around = ExitStack()
         self._project, self._env = Path.cwd(), ""
         self._given: dict[str, Any] = {}
@@ -188,16 +189,19 @@ class TrackingHook:
         self._given = dict(context._runtime_params or {})
 
     @hook_impl
-    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+    def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
+        self._entries = list(conf_catalog)
         catalog[RUN] = MemoryDataset(NO_RUN, copy_mode="assign")  # until the first node starts and opens one
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        self._catalog, self._run_params = catalog, run_params
+        self._catalog, self._run_params, self._pipeline, self._summary = catalog, run_params, pipeline, None
         self._around.enter_context(_sigterm_as_exit())
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
+        if self._summary is None:  # a misspelt field is refused before the work, not after it
+            self._summary = Summary(self._pipeline, self._catalog, self._entries)
         record = self._open(self._run_params)
         record.parameters({"source": self._catalog.load("params:source")})
         record.parameters(
@@ -222,13 +226,13 @@ class TrackingHook:
             self._record.artifact(_path(self._catalog, dataset_name), dataset_name)
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(self) -> None:
         ran = self._record is not None
         if self._record is not None and (why := self._record.skipped):
             self._record.tag("nothing_to_do", why)
             self.nothing_to_do = why
         self._end("FINISHED")
-        if ran and (text := summary(pipeline, catalog)):
+        if ran and self._summary is not None and (text := self._summary.text()):
             print(text, flush=True)
 
     @hook_impl
