@@ -35,7 +35,7 @@ def test_well_separated_groups_are_found_exactly():
 
 
 def test_without_labels_the_number_must_be_given_and_accuracy_is_not_claimed():
-    with pytest.raises(InputError, match=r"0 different labels.*--params=cluster.clusters=<number>"):
+    with pytest.raises(InputError, match=r"0 different labels.*Give clusters, their number"):
         grouped(latents(labels=None))
     assert set(grouped(latents(labels=None), clusters=3)[1]) == {"clusters", "inertia", "silhouette"}
 

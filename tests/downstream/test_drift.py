@@ -267,7 +267,7 @@ def test_drift_ends_a_run_only_where_that_is_asked():
     drifted, calm = (compare(normal(1000), normal(1000, seed=1, shift=shift), OPTIONS) for shift in (1, 0))
     refuse_drift(drifted, OPTIONS)
     refuse_drift(calm, DriftOptions(fail=True))
-    with pytest.raises(InputError, match=r"1 of 3 latents .* give --params=drift.fail=false"):
+    with pytest.raises(InputError, match=r"1 of 3 latents .* set drift.fail to false"):
         refuse_drift(drifted, DriftOptions(fail=True))
 
 

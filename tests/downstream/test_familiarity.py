@@ -55,7 +55,7 @@ def test_an_encoder_without_errors_cannot_be_asked():
 @pytest.mark.parametrize(
     ("trained", "message"),
     [
-        (None, "give --params=recognise.trained=<the data folder"),
+        (None, "give as trained the data folder of the run"),
         ("data/../data", "are the same folder, data: the other data would replace the samples"),
     ],
 )

@@ -51,7 +51,8 @@ def in_processes(
     except BrokenProcessPool as error:
         raise InputError(
             "a worker process ended in the middle of its work, perhaps killed for want of memory: run again, with "
-            "fewer --params=ingest.workers=... if it happens again; what was done is kept"
+            "fewer workers if it happens again; what was done is kept",
+            options={"ingest.workers": "..."},
         ) from error
     finally:
         if not done:

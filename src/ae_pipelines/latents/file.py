@@ -142,7 +142,9 @@ class LatentsFile(Latents):
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise InputError(f"no latents in {path}: run `kedro run --pipelines=ingest,fit,embed` first")
+            raise InputError(
+                f"no latents in {path}: run ingest, fit and embed first", stages=("ingest", "fit", "embed")
+            )
         self._path = path
         with self._or_refused():
             file = pq.read_metadata(path)

@@ -19,6 +19,7 @@ from kedro.pipeline.node import Node
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.models.contract import Task
+from ae_pipelines.project.advice import advised
 from ae_pipelines.project.locking import only_run
 from ae_pipelines.project.summary import Summary
 from ae_pipelines.samples.store import Samples
@@ -238,7 +239,7 @@ class TrackingHook:
     @hook_impl
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
         try:
-            self._open(run_params).tag("error", f"{type(error).__name__}: {error}"[:5000])
+            self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
         finally:
             self._end("FAILED")
 

@@ -115,7 +115,7 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     except filelock.Timeout as error:
         raise InputError(
-            f"another run is ingesting into {folder}: wait for it, or give another --params=data_dir=..."
+            f"another run is ingesting into {folder}: wait for it, or give another folder", options={"data_dir": "..."}
         ) from error
 
 
@@ -256,7 +256,8 @@ class _Store:
         raise InputError(
             f"source {self._source!r}: {unusable} of {read} read cannot be used ({unusable / read:.1%}, at most "
             f"{most:.1%} may be): {reasons}. All of them are in {path}. Mend or remove them"
-            + (", or give --params=ingest.max_rejected_share=..." if self.accepted else "")
+            + (", or give a larger max_rejected_share" if self.accepted else ""),
+            options={"ingest.max_rejected_share": "..."} if self.accepted else None,
         )
 
     def _refuse_repeated_ids(self) -> None:

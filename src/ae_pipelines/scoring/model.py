@@ -202,7 +202,7 @@ def _sha256(path: Path) -> str:
 
 def _read_contract(path: Path) -> ScoringContract:
     if not path.exists():
-        raise InputError(f"no registered models in {path.parent}: run `kedro run --pipeline=train` first")
+        raise InputError(f"no registered models in {path.parent}: run train first", stages=("train",))
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         contract = ScoringContract.model_validate(content)

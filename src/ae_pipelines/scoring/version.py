@@ -54,7 +54,7 @@ class RegisteredModel:
         try:
             self.version = Version(**json.loads((folder / VERSION).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"no models in {folder} ({error}): run `kedro run --pipeline=score`") from error
+            raise InputError(f"no models in {folder} ({error}): run score first", stages=("score",)) from error
         self._folder = folder
 
     @cached_property

@@ -21,6 +21,8 @@ FOLDER = "scoring_model"
 LOADER = "ae_pipelines.tracking.serving"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow answers for a version or an alias that there is not."""
+ANOTHER = {"score.version": "..."}
+"""The option that chooses a version."""
 CONTENT, FILES = "ae.content_sha256", "ae.files"
 
 
@@ -74,7 +76,8 @@ class ModelRegistry:
         except (MlflowException, OSError) as error:
             raise InputError(
                 f"the files of {self.name} version {number} cannot be read from {source} ({error}): restore them, or "
-                "give another --params=score.version=..."
+                "choose another version",
+                options=ANOTHER,
             ) from error
         _refuse_altered(folder, json.loads(found.tags.get(FILES, "{}")), f"{self.name} version {number} ({source})")
         (data,) = (folder / "data").iterdir()
@@ -109,8 +112,9 @@ class ModelRegistry:
         names = sorted(model.name for model in client.search_registered_models())
         there = f"it has {', '.join(map(str, versions))}" if versions else f"registered are {names or 'none'}"
         return InputError(
-            f"{what}; {there}. Run `kedro run --pipeline=train` first, or give --params=model_name=..., "
-            "score.version=..."
+            f"{what}; {there}. Run train first, or choose another model_name or version",
+            stages=("train",),
+            options={"model_name": "..."} | ANOTHER,
         )
 
     def _aliased(self, client: Any, alias: str) -> int | None:
@@ -129,7 +133,7 @@ class ModelRegistry:
         from mlflow.exceptions import MlflowException
 
         if (run_id := run.id) is None:
-            raise InputError("models are registered by a run: use `kedro run --pipelines=register`")
+            raise InputError("models are registered by a run: run register", stages=("register",))
         with TemporaryDirectory() as temporary:
             folder = Path(temporary) / FOLDER
             pyfunc.save_model(
@@ -180,5 +184,6 @@ def _refuse_altered(folder: Path, expected: dict[str, str], what: str) -> None:
     if altered := sorted({name for name, _ in {*found.items()} ^ {*expected.items()}}):
         raise InputError(
             f"{what} in {folder} is damaged or was altered: {', '.join(altered[:5])}. Nothing of it is opened; restore "
-            "it, or give another --params=score.version=..."
+            "it, or choose another version",
+            options=ANOTHER,
         )

@@ -122,7 +122,8 @@ class Recipe(Options):
             able = ", ".join(kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), ability))
             raise InputError(
                 f"{self.model.kind} has no {half}, so {stage} cannot run: choose a method with one ({able}), or run "
-                "without it, such as kedro run --pipelines=ingest,fit"
+                "without it, such as ingest and fit alone",
+                stages=("ingest", "fit"),
             )
 
     def initial_encoder(self) -> "InitialEncoder | None":
@@ -139,8 +140,8 @@ class Recipe(Options):
             )
         if RUN.fullmatch(address):
             raise InputError(
-                f"training.initial_encoder: {address} is an MLflow run, whose encoder `kedro run` fetches for "
-                "params:recipe; elsewhere give a folder"
+                f"training.initial_encoder: {address} is an MLflow run, whose encoder is fetched when a "
+                "pipeline runs; elsewhere give a folder"
             )
         return InitialEncoder.load(Path(address), self.training.freeze_encoder)
 
