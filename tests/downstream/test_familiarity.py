@@ -7,7 +7,7 @@ import pytest
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import familiarity
 from ae_pipelines.downstream.familiarity import ErrorRange, RecogniseOptions
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 
 
 def latents(errors=None, seen=None, splits=None):
@@ -17,7 +17,7 @@ def latents(errors=None, seen=None, splits=None):
     table["seen"] = seen if seen is not None else np.zeros(count, bool)
     if errors is not None:
         table["reconstruction_error"] = np.asarray(errors, np.float32)
-    return Latents(table, np.zeros((count, 2), np.float32), {"encoder_sha256": "mine"})
+    return LatentsInMemory(table, np.zeros((count, 2), np.float32), {"encoder_sha256": "mine"})
 
 
 def test_the_range_leaves_out_a_thousandth_at_both_ends_of_held_out_rows():

@@ -9,7 +9,7 @@ from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.downstream import drift
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions
-from ae_pipelines.latents.file import Latents, vectors_of
+from ae_pipelines.latents.file import LatentsInMemory, vectors_of
 from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.version import RegisteredModel
 
@@ -45,7 +45,8 @@ def batch_of(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> Distr
         return model.models.reference.sample(0, seed=0)
     table = pd.concat([batch.table() for batch in batches], ignore_index=True)
     vectors = np.concatenate([vectors_of(batch.read("latent").column(0)) for batch in batches])
-    return Distribution.of_batch(Latents(table, vectors, {"encoder_sha256": batches[0].about["encoder_sha256"]}), table)
+    latents = LatentsInMemory(table, vectors, {"encoder_sha256": batches[0].about["encoder_sha256"]})
+    return Distribution.of_batch(latents, table)
 
 
 def note_judged(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> None:
