@@ -70,6 +70,10 @@ class LatentStream:
     metadata: dict[str, str]
     """Which encoder: its sha256, the run, the preprocessing's hash, the sample store."""
 
+    def into(self, path: Path) -> None:
+        """Write the file."""
+        write_latents(path, self)
+
 
 class Latents(ABC):
     """Latent vectors and what is known of their samples, wherever they are kept."""

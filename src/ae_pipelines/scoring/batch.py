@@ -31,17 +31,18 @@ class NewRows:
 
     model: RegisteredModel
     samples: Samples
-    folder: Path
+    scored: Scores
     run: Run = NO_RUN
 
     @cached_property
     def rows(self) -> np.ndarray:
         """Their positions."""
-        return Scores(self.folder).unscored(self.samples, self.model.version)
+        return self.scored.unscored(self.samples, self.model.version)
 
-    def score(self) -> None:
-        """Write a batch, atomically and without holding it in memory; nothing if no row is new."""
-        scores, version = Scores(self.folder), self.model.version
+    def into(self, folder: Path) -> None:
+        """Score them into one more file of a folder of scores, atomically and without holding it in memory; nothing if
+        no row is new."""
+        scores, version = Scores(folder), self.model.version
         if not len(self.rows):
             if not scores.current(version, self.run):  # else an earlier try has scored them
                 self.run.skip(f"none of the {len(self.samples)} samples is new to {version}")

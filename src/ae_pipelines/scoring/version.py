@@ -42,6 +42,7 @@ class Fetched:
     """Where they lie until then, and which is gone with this."""
 
     def into(self, folder: Path) -> None:
+        """Keep them there, with what version they are."""
         with atomic.replacing_folder(folder) as new:
             self.models.into(new / MODELS)
             atomic.write_text(new / VERSION, json.dumps(asdict(self.version), indent=2))

@@ -29,7 +29,7 @@ from ae_pipelines.comparison.scoreboard.encoders import (
     on_its_own,
 )
 from ae_pipelines.comparison.scoreboard.tasks import ScoreboardTask, TaskChoice, tasks
-from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream, write_latents
+from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 
@@ -220,7 +220,7 @@ class _Encodings:
             about = f", normal: {first_of(normal_labels)}" if normal_labels else ""
             log.info("scoreboard: %s, seed %d%s", cell.encoder.name, cell.seed, about)
             stream = cell.encoder.stream(samples, cell.seed, normal_labels, folder, self._run)
-            write_latents(path, LatentStream(stream.ids, stream.blocks, stream.metadata | {"scoreboard_key": key}))
+            LatentStream(stream.ids, stream.blocks, stream.metadata | {"scoreboard_key": key}).into(path)
         return LatentsFile(path)
 
 

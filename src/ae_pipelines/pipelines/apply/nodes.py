@@ -10,7 +10,7 @@ def apply(registered_model: Any, new_samples: Samples, scored: Any, collect_metr
     """The rows that this version has not scored, to be scored as a stream; they were found fit when counted."""
     from ae_pipelines.scoring.batch import NewRows
 
-    return NewRows(registered_model, new_samples, scored.folder, run)
+    return NewRows(registered_model, new_samples, scored, run)
 
 
 def measure(scores: Any, registered_model: Any, run: Run) -> dict[str, float]:
