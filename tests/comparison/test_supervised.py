@@ -15,7 +15,7 @@ from ae_pipelines.comparison.contrast import ContrastOptions
 from ae_pipelines.comparison.supervised import Repeated, Supervised
 from ae_pipelines.downstream import few_labels
 from ae_pipelines.downstream.classification import ClassifyOptions
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.plots import contrast as plots
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.training.batches import Batches, Finish
@@ -31,7 +31,7 @@ def latents_of(samples, **metadata):
     """Pixels as latents."""
     table = samples.index[["sample_id", "split", "label"]]
     vectors = samples.read().reshape(len(samples), -1).astype(np.float32) / 255
-    return Latents(table, vectors, {"samples_id": samples.id, "encoder_sha256": "pixels"} | metadata)
+    return LatentsInMemory(table, vectors, {"samples_id": samples.id, "encoder_sha256": "pixels"} | metadata)
 
 
 def curve(*errors, labels=(10, 100, 1000)):

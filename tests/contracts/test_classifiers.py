@@ -10,7 +10,7 @@ from ae_pipelines.downstream import classification
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.classifiers import CLASSIFIERS
 from ae_pipelines.io.skops_model import SkopsDataset
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 
 POINTS, CLASSES = make_blobs(240, 5, centers=4, cluster_std=0.5, random_state=3)
 VECTORS, UNSEEN = POINTS[:180].astype(np.float32), POINTS[180:].astype(np.float32)
@@ -36,7 +36,7 @@ def latents(count=180, labels=CLASSES, splits=None):
     splits = np.array(["train", "train", "test"] * 60)[:count] if splits is None else splits
     ids = [f"sample/{row}" for row in range(count)]
     table = pd.DataFrame({"sample_id": ids, "split": splits, "label": NAMES[labels[:count]]})
-    return Latents(table, VECTORS[:count], {"encoder_sha256": "e" * 64})
+    return LatentsInMemory(table, VECTORS[:count], {"encoder_sha256": "e" * 64})
 
 
 def test_probabilities_of_each_row_are_a_distribution(prepared):

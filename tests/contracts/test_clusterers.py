@@ -10,7 +10,7 @@ from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clusterers import CLUSTERERS
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.io.skops_model import SkopsDataset
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 
 POINTS, BLOBS = make_blobs(360, 5, centers=4, cluster_std=0.4, center_box=(-20, 20), random_state=1)
 FINDERS = [kind for kind in CLUSTERERS.kinds() if CLUSTERERS.maker(kind).finds_number]
@@ -19,7 +19,7 @@ FINDERS = [kind for kind in CLUSTERERS.kinds() if CLUSTERERS.maker(kind).finds_n
 def latents(rows=slice(None), encoder="mine"):
     splits = np.where(np.arange(len(POINTS)) % 3, "train", "test")
     table = pd.DataFrame({"sample_id": np.arange(len(POINTS)).astype(str), "split": splits, "label": BLOBS.astype(str)})
-    return Latents(
+    return LatentsInMemory(
         table.iloc[rows].reset_index(drop=True), POINTS[rows].astype(np.float32), {"encoder_sha256": encoder}
     )
 

@@ -11,7 +11,7 @@ from ae_pipelines.downstream import detection
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.downstream.detectors import DETECTORS
 from ae_pipelines.io.skops_model import SkopsDataset
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 
 ROWS = 900
 ODD = np.arange(ROWS) % 9 == 0
@@ -29,7 +29,7 @@ def latents(order=slice(None), odd=ODD, encoder="mine"):
     for name in ("reconstruction_error", "blurred_error"):
         table[name] = (draw.gamma(2, 0.01, ROWS) + np.where(odd, 0.3, 0)).astype(np.float32)
     metadata = {"encoder_sha256": encoder, "normal_labels": json.dumps(["fine"])}
-    return Latents(table.iloc[order].reset_index(drop=True), vectors[order].astype(np.float32), metadata)
+    return LatentsInMemory(table.iloc[order].reset_index(drop=True), vectors[order].astype(np.float32), metadata)
 
 
 @pytest.fixture(params=DETECTORS.kinds())

@@ -19,7 +19,7 @@ from ae_pipelines.downstream.clusterers import CLUSTERERS
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.downstream.detectors import DETECTORS
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.models import MODELS, ModelChoice
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.nets import NETS
@@ -149,7 +149,7 @@ def latents(vectors, labels=None):
     table["seen"] = (table["split"] == "train") & (np.arange(len(vectors)) % 5 != 0)
     for column in ("reconstruction_error", "blurred_error"):
         table[column] = draw.gamma(2, 0.01, len(vectors)).astype(np.float32)
-    return Latents(table, vectors, {"encoder_sha256": "mine"})
+    return LatentsInMemory(table, vectors, {"encoder_sha256": "mine"})
 
 
 LEARNED = latents(KNOWN, BLOBS[:360])

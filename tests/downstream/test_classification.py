@@ -17,7 +17,7 @@ from ae_pipelines.downstream.classifiers.knn import NearestNeighbours
 from ae_pipelines.downstream.classifiers.label_spreading import LabelSpreading
 from ae_pipelines.downstream.classifiers.references import References
 from ae_pipelines.downstream.graph import affinity
-from ae_pipelines.latents.file import LatentBlock, Latents, LatentsFile, LatentStream, write_latents
+from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentsInMemory, LatentStream, write_latents
 
 POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)
 SPLITS = np.array(["train", "train", "test"] * 100)
@@ -31,7 +31,7 @@ HARD, CLASSES = make_classification(
 def latents(labels=GROUPS, splits=SPLITS, points=POINTS, encoder="e"):
     labels = [None if value is None else str(value) for value in labels]
     table = pd.DataFrame({"sample_id": [str(row) for row in range(len(points))], "split": splits, "label": labels})
-    return Latents(table, points.astype(np.float32), {"encoder_sha256": encoder * 64})
+    return LatentsInMemory(table, points.astype(np.float32), {"encoder_sha256": encoder * 64})
 
 
 def hard(**given):

@@ -9,7 +9,7 @@ from sklearn.datasets import make_blobs
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clustering import ClusterOptions
-from ae_pipelines.latents.file import LatentBlock, Latents, LatentsFile, LatentStream, write
+from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentsInMemory, LatentStream, write_latents
 from ae_pipelines.samples.ingest import write_store
 
 POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)
@@ -18,7 +18,7 @@ POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)
 def latents(vectors=POINTS, labels=GROUPS, splits="train"):
     labels = [None] * len(vectors) if labels is None else [None if value is None else str(value) for value in labels]
     table = pd.DataFrame({"sample_id": [str(row) for row in range(len(vectors))], "split": splits, "label": labels})
-    return Latents(table, np.asarray(vectors, np.float32), {"encoder_sha256": "mine"})
+    return LatentsInMemory(table, np.asarray(vectors, np.float32), {"encoder_sha256": "mine"})
 
 
 def grouped(data, **options):
@@ -35,7 +35,7 @@ def test_well_separated_groups_are_found_exactly():
 
 
 def test_without_labels_the_number_must_be_given_and_accuracy_is_not_claimed():
-    with pytest.raises(InputError, match=r"0 different labels.*--params=cluster.clusters=<number>"):
+    with pytest.raises(InputError, match=r"0 different labels.*Give clusters, their number"):
         grouped(latents(labels=None))
     assert set(grouped(latents(labels=None), clusters=3)[1]) == {"clusters", "inertia", "silhouette"}
 
@@ -212,7 +212,7 @@ def test_a_hand_made_file_with_nan_is_refused(tmp_path):
     stream = LatentStream(
         iter([pa.RecordBatch.from_pandas(ids)]), iter([LatentBlock(vectors)]), {"encoder_sha256": "a"}
     )
-    write(path, stream)
+    write_latents(path, stream)
     table = pq.read_table(path)
     vectors[7] = np.nan
     spoiled = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), 4)

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import detection
 from ae_pipelines.downstream.detection import DetectOptions
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.training.recipe import Recipe
 
@@ -22,7 +22,7 @@ def latents(vectors, seen=None, splits=None, labels=None, normal=(), **columns):
     table["seen"] = np.ones(count, bool) if seen is None else seen
     for name, values in columns.items():
         table[name] = np.asarray(values, np.float32)
-    return Latents(table, vectors, {"encoder_sha256": "mine", "normal_labels": json.dumps(list(normal))})
+    return LatentsInMemory(table, vectors, {"encoder_sha256": "mine", "normal_labels": json.dumps(list(normal))})
 
 
 def scores(data, **options):

@@ -14,7 +14,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions, compare, drift_metrics, refuse_drift
 from ae_pipelines.downstream.on_latents import EncodedBy
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 
 OPTIONS = DriftOptions()
 WITHOUT_FLOOR = DriftOptions(smallest_effect=0)
@@ -44,7 +44,7 @@ def latents(rows, seen, labels=None, normal_labels=()):
     table["reconstruction_error"] = np.arange(rows, dtype=np.float32)
     metadata = {"encoder_sha256": "mine", "normal_labels": json.dumps(list(normal_labels))}
     vectors = np.arange(rows, dtype=np.float32)[:, None]
-    return Latents(table, vectors, metadata), pd.DataFrame({"cluster": np.arange(rows) % 7})
+    return LatentsInMemory(table, vectors, metadata), pd.DataFrame({"cluster": np.arange(rows) % 7})
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +230,7 @@ def test_a_latent_that_never_varies_does_not_drift_by_its_last_bits():
 def test_the_report_is_plain_json(count, errors):
     table, clusters = latents(count, np.zeros(count, bool))
     if errors == "none":
-        table.table = table.table.drop(columns="reconstruction_error")
+        table = LatentsInMemory(table.table.drop(columns="reconstruction_error"), table.vectors, table.metadata)
     if errors == "overflowed":
         table.table["reconstruction_error"] = np.float32(np.inf)
     batch = Distribution.of_batch(table, clusters)
@@ -267,7 +267,7 @@ def test_drift_ends_a_run_only_where_that_is_asked():
     drifted, calm = (compare(normal(1000), normal(1000, seed=1, shift=shift), OPTIONS) for shift in (1, 0))
     refuse_drift(drifted, OPTIONS)
     refuse_drift(calm, DriftOptions(fail=True))
-    with pytest.raises(InputError, match=r"1 of 3 latents .* give --params=drift.fail=false"):
+    with pytest.raises(InputError, match=r"1 of 3 latents .* set drift.fail to false"):
         refuse_drift(drifted, DriftOptions(fail=True))
 
 

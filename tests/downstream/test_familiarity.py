@@ -7,7 +7,7 @@ import pytest
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import familiarity
 from ae_pipelines.downstream.familiarity import ErrorRange, RecogniseOptions
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 
 
 def latents(errors=None, seen=None, splits=None):
@@ -17,7 +17,7 @@ def latents(errors=None, seen=None, splits=None):
     table["seen"] = seen if seen is not None else np.zeros(count, bool)
     if errors is not None:
         table["reconstruction_error"] = np.asarray(errors, np.float32)
-    return Latents(table, np.zeros((count, 2), np.float32), {"encoder_sha256": "mine"})
+    return LatentsInMemory(table, np.zeros((count, 2), np.float32), {"encoder_sha256": "mine"})
 
 
 def test_the_range_leaves_out_a_thousandth_at_both_ends_of_held_out_rows():
@@ -55,7 +55,7 @@ def test_an_encoder_without_errors_cannot_be_asked():
 @pytest.mark.parametrize(
     ("trained", "message"),
     [
-        (None, "give --params=recognise.trained=<the data folder"),
+        (None, "give as trained the data folder of the run"),
         ("data/../data", "are the same folder, data: the other data would replace the samples"),
     ],
 )

@@ -7,7 +7,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification, few_labels
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.few_labels import balanced_draw
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 
 POINTS, CLASSES = make_classification(
     1200, 5, n_informative=3, n_redundant=0, n_classes=3, class_sep=0.8, n_clusters_per_class=1, random_state=1
@@ -19,7 +19,7 @@ TEST = SPLITS == "test"
 def latents(labels=CLASSES, splits=SPLITS, points=POINTS):
     labels = [None if value is None else str(value) for value in labels]
     table = pd.DataFrame({"sample_id": [str(row) for row in range(len(points))], "split": splits, "label": labels})
-    return Latents(table, points.astype(np.float32), {"encoder_sha256": "e" * 64})
+    return LatentsInMemory(table, points.astype(np.float32), {"encoder_sha256": "e" * 64})
 
 
 def test_a_draw_has_as_many_of_each_class_and_none_that_may_not_be_drawn():

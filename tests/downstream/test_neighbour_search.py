@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import search
 from ae_pipelines.downstream.search import SearchOptions
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.samples import new_image
 from ae_pipelines.samples.images import ImageDecoder, ImageOptions
 from ae_pipelines.samples.ingest import write_store
@@ -24,7 +24,7 @@ def latents(vectors=POINTS, labels=GROUPS, train_every=3):
     table["split"] = np.where(np.arange(count) % train_every, "train", "test")
     table["label"] = [None if label is None else str(label) for label in labels]
     table["seen"] = table["split"] == "train"
-    return Latents(table, np.asarray(vectors, np.float32), {"encoder_sha256": "mine"})
+    return LatentsInMemory(table, np.asarray(vectors, np.float32), {"encoder_sha256": "mine"})
 
 
 def nothing(path):

@@ -79,5 +79,5 @@ def test_fewer_new_samples_leave_none_of_the_earlier_ones(tmp_path):
 
 
 def test_a_missing_folder_is_said_to_be_missing(tmp_path):
-    with pytest.raises(InputError, match="no new samples in .*: run `kedro run --pipelines=generate` first"):
+    with pytest.raises(InputError, match="no new samples in .*: run generate first"):
         Generated.load(tmp_path)

@@ -42,8 +42,8 @@ def test_what_is_written_is_read(path):
     assert found.table["sample_id"].tolist() == INDEX["sample_id"].tolist()
     assert found.labelled.tolist() == INDEX["label"].notna().tolist()
     assert found.labels[:4].tolist() == ["a", "", "b", "a"]
-    assert found.positions("test").sum() == ROWS / 2
-    np.testing.assert_array_equal(found.seen, found.positions("train"))
+    assert found.in_split("test").sum() == ROWS / 2
+    np.testing.assert_array_equal(found.seen, found.in_split("train"))
     assert found.metadata == {"encoder_sha256": "abc"}
 
 

@@ -112,6 +112,6 @@ def test_an_encoder_says_what_it_was_not_trained_on(run, tmp_path):
 def test_other_data_may_not_replace_the_encoders_own(run, tmp_path):
     with pytest.raises(InputError, match="are the same folder"):
         run("ingest", "recognise", recognise={"trained": str(tmp_path / "data")})
-    with pytest.raises(InputError, match="give --params=recognise.trained="):
+    with pytest.raises(InputError, match="give as trained the data folder"):
         run("ingest", "recognise")
     assert not (tmp_path / "data/02_intermediate").exists()

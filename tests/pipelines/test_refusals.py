@@ -33,6 +33,7 @@ def refused(tmp_path, monkeypatch, run, mlflow_runs):
         assert last.data.tags["error"].startswith("InputError") or "DatasetError" in last.data.tags["error"]
         errors = [line for line in result.output.splitlines() if line.startswith("Error: ")]
         assert len(errors) == 1
+        assert errors[0].removeprefix("Error: ") in last.data.tags["error"]
         assert "Traceback" not in result.output
         assert not any("abc" in value for value in last.data.params.values())
         return errors[0]
@@ -45,6 +46,7 @@ def refused(tmp_path, monkeypatch, run, mlflow_runs):
     [
         ("recipe=cnov", "Did you mean 'conv'?"),
         ("recipe=gan", "gan has no encoder, so embed cannot run: choose a method with one (autoencoder, siamese,"),
+        ("recipe=gan", "or run without it, such as ingest and fit alone (kedro run --pipelines=ingest,fit)"),
         ("source=mnits", "Did you mean 'mnist'?"),
         ("recipe.training.epochs=-1", "recipe: training.epochs: given -1, but input should be greater than 0"),
         ("recipe=conv,recipe.training.epoch=1", "training.epoch: no such option"),
@@ -100,7 +102,7 @@ def test_something_like_a_secret_is_not_recorded(refused):
 
 
 def test_an_error_whose_causes_go_round_in_a_circle_still_ends_the_run():
-    from ae_pipelines.cli import _input_error
+    from ae_pipelines.cli.command import _input_error
 
     first, second = ValueError("first"), ValueError("second")
     first.__context__, second.__context__ = second, first
@@ -112,7 +114,7 @@ def test_an_error_whose_causes_go_round_in_a_circle_still_ends_the_run():
 def test_a_file_that_is_no_yaml_is_named_with_the_line():
     from yaml.parser import ParserError
 
-    from ae_pipelines.cli import _input_error
+    from ae_pipelines.cli.command import _input_error
 
     error = RuntimeError("configuration")
     error.__cause__ = ParserError("Invalid YAML or JSON file recipes/mine.yml, unable to read line 4, position 11.")

@@ -34,7 +34,7 @@ def test_training_needs_a_batch_to_learn_from_and_samples_to_judge_by(tmp_path, 
 @pytest.mark.parametrize(
     ("labels", "values", "clusters", "message"),
     [
-        (None, None, None, "the samples have 0 different labels. Give --params=cluster.clusters="),
+        (None, None, None, "the samples have 0 different labels. Give clusters, their number"),
         (["a"] * 60, None, None, "the samples have 1 different labels"),
         (None, None, 60, "60 samples cannot make 60 groups"),
         (None, np.repeat(images(3), 20, axis=0), 4, "only 3 different contents, too few for 4 groups"),

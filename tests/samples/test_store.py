@@ -137,7 +137,7 @@ def test_a_useless_source_is_refused_and_the_old_store_stays(tmp_path, source, m
 
 
 def test_a_folder_without_a_store_says_what_to_run(tmp_path):
-    with pytest.raises(InputError, match="kedro run --pipelines=ingest"):
+    with pytest.raises(InputError, match="run ingest first"):
         Samples(tmp_path)
 
 

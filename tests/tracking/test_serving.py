@@ -39,7 +39,7 @@ from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring import model, raw
 from ae_pipelines.scoring.batch import NewRows
-from ae_pipelines.scoring.scores import ScoredBatch
+from ae_pipelines.scoring.scores import ScoredBatch, Scores
 from ae_pipelines.scoring.version import Fetched, RegisteredModel, Version
 from ae_pipelines.tracking import serving
 from ae_pipelines.tracking.registry import ModelRegistry
@@ -84,7 +84,7 @@ def place(folder: Path, samples: Samples, recipe: Any, clusterer: str = "kmeans"
 def batch_scores(folder: Path, samples: Samples) -> ScoredBatch:
     models = model.ScoringModel(folder / "models")
     Fetched(models, Version("tiny", 1, models.contract.content)).into(folder / "registered")
-    NewRows(RegisteredModel(folder / "registered"), samples, folder / "scores").score()
+    NewRows(RegisteredModel(folder / "registered"), samples, Scores(folder / "scores")).into(folder / "scores")
     (path,) = (folder / "scores").glob("*/*.parquet")
     return ScoredBatch(path)
 

@@ -38,14 +38,14 @@ def test_what_an_earlier_try_recorded_is_not_recorded_twice_and_what_it_did_not_
     first = opened(tmp_path, "fit")
     first.parameters({"a": 1})
     for epoch in (1, 2):
-        first.metrics({"loss": 1 / epoch, "seconds": time.time()}, epoch)
+        first.report({"loss": 1 / epoch, "seconds": time.time()}, epoch)
     first.end("KILLED")
     again = opened(tmp_path, "fit")
     again.parameters({"a": 1, "b": 2})
     for epoch in (1, 2, 3):
-        again.metrics({"loss": 1 / epoch, "seconds": time.time()}, epoch)
-    again.metrics({"accuracy": 0.5})
-    again.metrics({"accuracy": 0.6})
+        again.report({"loss": 1 / epoch, "seconds": time.time()}, epoch)
+    again.report({"accuracy": 0.5})
+    again.report({"accuracy": 0.6})
     again.end("FINISHED")
     (run,) = runs(store)
     assert [point.step for point in store.get_metric_history(run.info.run_id, "loss")] == [1, 2, 3]

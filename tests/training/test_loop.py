@@ -3,8 +3,8 @@ import itertools
 import pytest
 import torch
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.run import Run
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches
@@ -23,11 +23,18 @@ def same_weights(first, second):
 
 def test_training_lowers_the_loss_and_says_so_epoch_by_epoch(digits, recipe):
     heard = []
-    with progress.run(progress.Run("run", lambda metrics, step: heard.append((step, metrics["fit/loss"])))):
-        _, history = train(digits, recipe)
+
+    class Heard(Run):
+        id = "heard"
+
+        def report(self, metrics, step):
+            heard.append((step, metrics["fit/loss"]))
+
+    trained, history = train(digits, recipe, run=Heard())
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
     assert history[-1]["loss"] < 0.6 * history[0]["loss"]
     assert heard == [(row["epoch"], row["loss"]) for row in history]
+    assert trained.contract.run_id == "heard"
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(digits, recipe):

@@ -1,10 +1,18 @@
 """The errors that say: what you gave cannot be used, and this is what can."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class InputError(ValueError):
-    """Bad input: the message says what was given, what was expected and what to do."""
+    """Bad input: the message says what was given, what was expected and what to do.
+
+    What starts the work may add how that is done there: it is told the `stages` to run and the `options` to give, by
+    dotted name, with a value or what stands for one.
+    """
+
+    def __init__(self, message: str, *, stages: Sequence[str] = (), options: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.stages, self.options = tuple(stages), dict(options or {})
 
 
 class NothingThere(InputError):  # noqa: N818

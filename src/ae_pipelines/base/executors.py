@@ -51,7 +51,8 @@ def in_processes(
     except BrokenProcessPool as error:
         raise InputError(
             "a worker process ended in the middle of its work, perhaps killed for want of memory: run again, with "
-            "fewer --params=ingest.workers=... if it happens again; what was done is kept"
+            "fewer workers if it happens again; what was done is kept",
+            options={"ingest.workers": "..."},
         ) from error
     finally:
         if not done:
@@ -83,6 +84,8 @@ def _main_hidden() -> Iterator[None]:
 
 
 _given: list[Any] = []
+"""Of a worker process: what `in_processes` sent it once. A pool hands its workers nothing else between tasks, so it
+must be kept here."""
 
 
 def _start(function: Callable[[Any, Any], Any], common: Any) -> None:

@@ -10,11 +10,12 @@ import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.project import settings
 from omegaconf import OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.project.advice import advised, caused_by
 
 SKIP_EXIT_CODE = "ae_pipelines.skip_exit_code"
 
@@ -69,24 +70,28 @@ class RunCommand(click.Command):
         except Exception as error:
             if (refusal := _input_error(error)) is None:
                 raise
-            raise click.ClickException(str(refusal)) from error
-        if progress.skipped():
+            raise click.ClickException(advised(refusal)) from error
+        if _nothing_to_do():
             context.exit(context.meta.get(SKIP_EXIT_CODE, 0))
         return result
 
 
-def _input_error(error: BaseException | None) -> InputError | None:
-    """The `InputError` that an exception is or comes from; the chain may go round in a circle."""
-    visited: list[BaseException] = []
-    while error is not None and error not in visited:
+def _nothing_to_do() -> bool:
+    """Whether the run that has just ended found that."""
+    from ae_pipelines.project.hooks import TrackingHook
+
+    return any(hook.nothing_to_do for hook in settings.HOOKS if isinstance(hook, TrackingHook))
+
+
+def _input_error(exception: BaseException) -> InputError | None:
+    """The `InputError` that an exception is or comes from."""
+    for error in caused_by(exception):
         if isinstance(error, InputError):
             return error
         if isinstance(error, YAMLError):
             return InputError(f"{error} Mend that file: it is part of the configuration")
         if isinstance(error, MissingConfigException):
             return InputError(f"{error}: start in the folder that holds conf/, or give --project-path")
-        visited.append(error)
-        error = error.__cause__ or error.__context__
     return None
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.comparison.contrast import ContrastOptions, counts_to_map, judged_rows, refuse_others
 from ae_pipelines.downstream import classification
 from ae_pipelines.downstream.classification import ClassifyOptions
@@ -108,7 +109,7 @@ class Supervised:
 
 
 def contrast(
-    samples: Samples, latents: Latents, few_labels: dict[str, Any], options: ContrastOptions
+    samples: Samples, latents: Latents, few_labels: dict[str, Any], options: ContrastOptions, run: Run = NO_RUN
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The few-label curves of `classify` with that of supervised classifiers beside them, which learn from the same
     draws and are judged on the same test samples; and where some of these lie in each space: a row a sample with
@@ -123,7 +124,7 @@ def contrast(
     judged = judged_rows(samples, numbers)
     trained = {
         point["labels"]: [
-            train(samples, numbers, drawn_from.draw(point["labels"], seed), options, seed)
+            train(samples, numbers, drawn_from.draw(point["labels"], seed), options, seed, run)
             for seed in range(options.seed, options.seed + min(point["draws"], options.draws))
         ]
         for point in few_labels["latents"]
@@ -169,7 +170,7 @@ def _spaces(latents: Latents, trained: dict[int, Supervised], judged: np.ndarray
 
 
 def train(
-    samples: Samples, numbers: np.ndarray, rows: np.ndarray, options: ContrastOptions, seed: int = 0
+    samples: Samples, numbers: np.ndarray, rows: np.ndarray, options: ContrastOptions, seed: int = 0, run: Run = NO_RUN
 ) -> Supervised:
     """A classifier that has learned from the samples at `rows` alone; each sample's class is in `numbers` (n,).
 
@@ -190,7 +191,7 @@ def train(
         torch.manual_seed(seed)
         classes = int(numbers.max()) + 1
         model = SupervisedClassifier(samples.spec.shape, classes, options, f"supervised_{len(rows)}").to(device)
-        loop.fit(model, _batches(samples, numbers, rows, options, seed, device), None, settings)
+        loop.fit(model, _batches(samples, numbers, rows, options, seed, device), None, settings, run=run)
     return Supervised(model.cpu().eval(), samples, numbers)
 
 

@@ -294,5 +294,6 @@ def _refuse_few_classes(counts: pd.Series) -> None:
         raise InputError(
             f"a classifier needs labelled train samples of at least two classes; found {int(counts.sum())} labelled "
             f"of {len(counts)} ({', '.join(map(str, counts.index)) or 'none'}). Give labels, or run "
-            "`kedro run --pipelines=ingest,fit,embed,cluster`"
+            "ingest, fit, embed and cluster alone",
+            stages=("ingest", "fit", "embed", "cluster"),
         )

@@ -100,7 +100,8 @@ class ClusterOptions(Choice):
         if clusters < 2:
             raise InputError(
                 f"cannot tell how many groups to look for: the samples have {clusters} different labels. "
-                "Give --params=cluster.clusters=<number>"
+                "Give clusters, their number",
+                options={"cluster.clusters": "<number>"},
             )
         return [clusters]
 

@@ -93,8 +93,9 @@ def refuse_drift(report: dict[str, Any], options: DriftOptions) -> None:
     if options.fail and report["verdict"] == DRIFT:
         raise InputError(
             f"{report['said']} Look at what came in: if it is broken, mend it and score again; if the data have "
-            "changed for good, train again with `kedro run --pipelines=train`; to go on without either, give "
-            "--params=drift.fail=false"
+            "changed for good, train again; to go on without either, set drift.fail to false",
+            stages=("train",),
+            options={"drift.fail": "false"},
         )
 
 

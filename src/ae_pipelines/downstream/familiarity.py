@@ -32,13 +32,14 @@ class RecogniseOptions(Options):
         own."""
         if self.trained is None:
             raise InputError(
-                "recognise: not said which encoder: give --params=recognise.trained=<the data folder of the run that "
-                "trained it>"
+                "recognise: not said which encoder: give as trained the data folder of the run that trained it",
+                options={"recognise.trained": "<that folder>"},
             )
         if self.trained.resolve() == self.data_dir.resolve():
             raise InputError(
                 f"recognise.trained and data_dir are the same folder, {self.data_dir}: the other data would replace "
-                "the samples that the encoder was trained on. Give another --params=data_dir=..."
+                "the samples that the encoder was trained on. Give another data_dir",
+                options={"data_dir": "..."},
             )
 
 

@@ -45,7 +45,7 @@ class Generated:
     def load(cls, folder: Path) -> Self:
         """What `into` wrote; `InputError` if there is nothing."""
         if not (folder / TABLE).exists():
-            raise InputError(f"no new samples in {folder}: run `kedro run --pipelines=generate` first")
+            raise InputError(f"no new samples in {folder}: run generate first", stages=("generate",))
         table = pd.read_parquet(folder / TABLE)
         classes = [None if pd.isna(name) else str(name) for name in table["class"]]
         return cls(np.load(folder / SAMPLES, allow_pickle=False), np.stack(list(table["latent"])), classes)

@@ -10,6 +10,7 @@ from torch import Tensor
 import ae_pipelines
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import first_of
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.comparison import supervised
 from ae_pipelines.comparison.supervised import Supervised, SupervisedClassifier
 from ae_pipelines.generation.generator import CannotShow, Generator
@@ -44,7 +45,7 @@ class Judge:
             return embedding.numpy(), self.classifier.module.head(embedding).argmax(1).numpy()
 
 
-def judge(samples: Samples, options: GenerateOptions, kept: CheckpointFile) -> Judge:
+def judge(samples: Samples, options: GenerateOptions, kept: CheckpointFile, run: Run = NO_RUN) -> Judge:
     """Trained on the labelled train samples, or as it was `kept` of the same. `CannotShow` without labels of two
     classes in both splits."""
     classes = samples.classes()
@@ -58,7 +59,7 @@ def judge(samples: Samples, options: GenerateOptions, kept: CheckpointFile) -> J
 
     def trained() -> dict[str, Tensor]:
         labelled = rows[numbers[rows] >= 0]
-        return supervised.train(samples, numbers, labelled, options.judge, options.judge.seed).module.state_dict()
+        return supervised.train(samples, numbers, labelled, options.judge, options.judge.seed, run).module.state_dict()
 
     described = options.judge.model_dump(mode="json", exclude={"draws", "device", "threads"})
     key = canonical_sha256([samples.id, described, ae_pipelines.__version__])

@@ -8,7 +8,7 @@ from kedro.io import DatasetError
 from kedro_datasets._typing import ImagePreview, TablePreview
 
 from ae_pipelines.base import atomic
-from ae_pipelines.io.local import LocalDataset
+from ae_pipelines.io.local import LocalDataset, WritableDataset
 
 if TYPE_CHECKING:
     from ae_pipelines.generation.generated import Generated
@@ -16,16 +16,13 @@ if TYPE_CHECKING:
 FRAME_MILLISECONDS = 100
 
 
-class GeneratedDataset(LocalDataset):
+class GeneratedDataset(WritableDataset):
     """A folder with `samples.npy`, `generated.parquet` (a row a sample) and, of images, a PNG file each."""
 
     def load(self) -> "Generated":
         from ae_pipelines.generation.generated import Generated
 
         return Generated.load(self._filepath)
-
-    def save(self, data: "Generated") -> None:
-        data.into(self._filepath)
 
     def preview(self, nrows: int = 8) -> TablePreview:
         """The first rows of the table, for Kedro-Viz; latents are shortened."""

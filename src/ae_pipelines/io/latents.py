@@ -1,19 +1,16 @@
-"""The latents file as a Kedro dataset: save a stream, load `Latents`."""
+"""The latents file as a Kedro dataset: save a `LatentStream`, load `Latents`."""
 
 from kedro_datasets._typing import TablePreview
 
-from ae_pipelines.io.local import LocalDataset
-from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream, write_latents
+from ae_pipelines.io.local import WritableDataset
+from ae_pipelines.latents.file import Latents, LatentsFile
 
 
-class LatentsDataset(LocalDataset):
+class LatentsDataset(WritableDataset):
     """One parquet file, written as a stream."""
 
     def load(self) -> Latents:
         return LatentsFile(self._filepath)
-
-    def save(self, data: LatentStream) -> None:
-        write_latents(self._filepath, data)
 
     def preview(self, nrows: int = 8) -> TablePreview:
         """The first rows, for Kedro-Viz; vectors are shortened."""

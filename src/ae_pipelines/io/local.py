@@ -5,6 +5,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
+from ae_pipelines.base.writable import Writable
+
 
 class LocalDataset(AbstractDataset[Any, Any]):
     """A file or a folder of this machine."""
@@ -18,3 +20,10 @@ class LocalDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
+
+
+class WritableDataset(LocalDataset):
+    """A file or a folder whose content is made while it is written: save a `Writable`."""
+
+    def save(self, data: Writable) -> None:
+        data.into(self._filepath)

@@ -1,20 +1,16 @@
-"""The sample store as a Kedro dataset: save what to ingest, load `Samples`."""
+"""The sample store as a Kedro dataset: save an `Ingest`, load `Samples`."""
 
 from kedro_datasets._typing import JSONPreview
 
-from ae_pipelines.io.local import LocalDataset
-from ae_pipelines.samples.ingest import Ingest
+from ae_pipelines.io.local import WritableDataset
 from ae_pipelines.samples.store import Samples
 
 
-class SampleStoreDataset(LocalDataset):
+class SampleStoreDataset(WritableDataset):
     """A folder with shards, index, rejects and manifest."""
 
     def load(self) -> Samples:
         return Samples(self._filepath)
-
-    def save(self, data: Ingest) -> None:
-        data.into(self._filepath)
 
     def preview(self) -> JSONPreview:
         """The manifest, for Kedro-Viz."""

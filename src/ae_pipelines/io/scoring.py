@@ -7,17 +7,16 @@ from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview, TablePreview
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.local import LocalDataset
+from ae_pipelines.io.local import LocalDataset, WritableDataset
 
 if TYPE_CHECKING:
-    from ae_pipelines.scoring.batch import NewRows
-    from ae_pipelines.scoring.model import Assembly, ScoringModel
+    from ae_pipelines.scoring.model import ScoringModel
     from ae_pipelines.scoring.scores import Scores
-    from ae_pipelines.scoring.version import Fetched, RegisteredModel
+    from ae_pipelines.scoring.version import RegisteredModel
     from ae_pipelines.tracking.registry import ModelRegistry
 
 
-class ScoringModelDataset(LocalDataset):
+class ScoringModelDataset(WritableDataset):
     """A folder: save an `Assembly`, load a verified `ScoringModel`."""
 
     def load(self) -> "ScoringModel":
@@ -25,24 +24,18 @@ class ScoringModelDataset(LocalDataset):
 
         return ScoringModel(self._filepath)
 
-    def save(self, data: "Assembly") -> None:
-        data.into(self._filepath)
-
     def preview(self) -> JSONPreview:
         """The contract, for Kedro-Viz."""
         return JSONPreview((self._filepath / "contract.json").read_text(encoding="utf-8"))
 
 
-class RegisteredModelDataset(LocalDataset):
-    """A folder: save what was fetched from the registry, load a `RegisteredModel`."""
+class RegisteredModelDataset(WritableDataset):
+    """A folder: save a version that was `Fetched` from the registry, load a `RegisteredModel`."""
 
     def load(self) -> "RegisteredModel":
         from ae_pipelines.scoring.version import RegisteredModel
 
         return RegisteredModel(self._filepath)
-
-    def save(self, data: "Fetched") -> None:
-        data.into(self._filepath)
 
     def preview(self) -> JSONPreview:
         """Which version, for Kedro-Viz."""
@@ -71,16 +64,13 @@ class ModelRegistryDataset(LocalDataset):
         return {"name": self._name}
 
 
-class ScoresDataset(LocalDataset):
+class ScoresDataset(WritableDataset):
     """A folder that grows: save `NewRows`, which scores them into one more file; load `Scores`."""
 
     def load(self) -> "Scores":
         from ae_pipelines.scoring.scores import Scores
 
         return Scores(self._filepath)
-
-    def save(self, data: "NewRows") -> None:
-        data.score()
 
     def preview(self, nrows: int = 8) -> TablePreview:
         """The first rows of the newest file, for Kedro-Viz."""

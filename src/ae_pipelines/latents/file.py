@@ -7,6 +7,7 @@ which encoder made it.
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -50,7 +51,8 @@ class LatentBlock:
 
     def latents(self, ids: pd.Series, encoder: str) -> "Latents":
         """As models on latents take them: ids of the samples, and the encoder's sha256."""
-        return Latents(pd.DataFrame({"sample_id": ids, **self.errors}), self.vectors, {"encoder_sha256": encoder})
+        table = pd.DataFrame({"sample_id": ids, **self.errors})
+        return LatentsInMemory(table, self.vectors, {"encoder_sha256": encoder})
 
     def cut(self, rows: slice) -> "LatentBlock":
         """Some of the rows."""
@@ -68,37 +70,48 @@ class LatentStream:
     metadata: dict[str, str]
     """Which encoder: its sha256, the run, the preprocessing's hash, the sample store."""
 
+    def into(self, path: Path) -> None:
+        """Write the file."""
+        write_latents(path, self)
 
-class Latents:
-    """Latent vectors and what is known of their samples."""
 
-    def __init__(self, table: pd.DataFrame, vectors: np.ndarray, metadata: dict[str, str]) -> None:
-        self.table = table
-        """sample_id, split, label (None where unknown), seen, reconstruction_error and, for images, blurred_error."""
-        self.vectors = vectors
-        """(n, d), float32."""
-        self.metadata = metadata
+class Latents(ABC):
+    """Latent vectors and what is known of their samples, wherever they are kept."""
 
+    metadata: dict[str, str]
+    """Which encoder made them, of what."""
+
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self.vectors)
+        """How many there are."""
 
     @property
+    @abstractmethod
     def size(self) -> int:
         """Of a vector: d."""
-        return int(self.vectors.shape[1])
 
+    @property
+    @abstractmethod
+    def vectors(self) -> np.ndarray:
+        """(n, d), float32."""
+
+    @property
+    @abstractmethod
+    def table(self) -> pd.DataFrame:
+        """sample_id, split, label (None where unknown), seen, reconstruction_error and, for images, blurred_error."""
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Of the columns."""
+
+    @abstractmethod
     def column(self, name: str) -> pd.Series:
         """One column of the table."""
-        return self.table[name]
 
     def mean(self, name: str, split: str) -> float:
         """Of a column, over the rows of a split."""
         return float(self.column(name)[self.in_split(split)].mean())
-
-    @property
-    def names(self) -> list[str]:
-        """Of the columns."""
-        return list(self.table.columns)
 
     def errors(self, split: str) -> dict[str, float]:
         """The mean of each error column over the rows of a split; none where the model has no decoder."""
@@ -134,6 +147,35 @@ class Latents:
         return self.column("label").fillna("").to_numpy(dtype=str)
 
 
+class LatentsInMemory(Latents):
+    """Latents that are there already."""
+
+    def __init__(self, table: pd.DataFrame, vectors: np.ndarray, metadata: dict[str, str]) -> None:
+        self._table, self._vectors, self.metadata = table, vectors, metadata
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    @property
+    def size(self) -> int:
+        return int(self._vectors.shape[1])
+
+    @property
+    def vectors(self) -> np.ndarray:
+        return self._vectors
+
+    @property
+    def table(self) -> pd.DataFrame:
+        return self._table
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._table.columns)
+
+    def column(self, name: str) -> pd.Series:
+        return self._table[name]
+
+
 class LatentsFile(Latents):
     """A latents file; what is asked for is read when it is asked for.
 
@@ -142,7 +184,9 @@ class LatentsFile(Latents):
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise InputError(f"no latents in {path}: run `kedro run --pipelines=ingest,fit,embed` first")
+            raise InputError(
+                f"no latents in {path}: run ingest, fit and embed first", stages=("ingest", "fit", "embed")
+            )
         self._path = path
         with self._or_refused():
             file = pq.read_metadata(path)
@@ -179,11 +223,11 @@ class LatentsFile(Latents):
         return total / count if count else math.nan
 
     @cached_property
-    def table(self) -> pd.DataFrame:  # type: ignore[override]
+    def table(self) -> pd.DataFrame:
         return self._read([name for name in (*COLUMNS, *ERRORS) if name in self._names]).to_pandas()
 
     @cached_property
-    def vectors(self) -> np.ndarray:  # type: ignore[override]
+    def vectors(self) -> np.ndarray:
         """(n, d), float32; `InputError` if some are not finite."""
         with self._or_refused():
             vectors = vectors_of(self._read(["latent"]).column(0))
@@ -207,7 +251,7 @@ class LatentsFile(Latents):
 def read_latents(path: Path) -> Latents:
     """The whole file; `InputError` if it is missing, damaged or not a latents file."""
     file = LatentsFile(path)
-    return Latents(file.table, file.vectors, file.metadata)
+    return LatentsInMemory(file.table, file.vectors, file.metadata)
 
 
 def write_latents(path: Path, stream: LatentStream) -> None:

@@ -10,7 +10,8 @@ def refuse_other_samples(latents: Latents, samples: Samples) -> None:
     if (made_from := latents.metadata.get("samples_id")) != samples.id:
         raise InputError(
             f"the latents were made from the samples {made_from}, but {samples.folder} holds {samples.id}, so rows "
-            "would stand for other samples: run `kedro run --pipelines=ingest,embed` (and fit, if the samples are new)"
+            "would stand for other samples: run ingest and embed again, and fit before embed if the samples are new",
+            stages=("ingest", "embed"),
         )
 
 
@@ -19,5 +20,6 @@ def refuse_other_encoder(latents: Latents, model_sha256: str) -> None:
     if latents.encoder != model_sha256:
         raise InputError(
             f"the latents were made by the model {latents.encoder[:12]}, but the one at hand is {model_sha256[:12]}: "
-            "run `kedro run --pipelines=embed` to make the latents again"
+            "run embed to make the latents again",
+            stages=("embed",),
         )

@@ -33,7 +33,7 @@ def read(folder: Path) -> tuple[dict[str, Tensor], Contract]:
     """What `write` wrote; `InputError` if nothing is there, or if a bit of it has changed."""
     path = folder / WEIGHTS
     if not path.exists():
-        raise InputError(f"no trained model in {folder}: run `kedro run --pipelines=train` first")
+        raise InputError(f"no trained model in {folder}: train one first", stages=("train",))
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, Any] = file.metadata() or {}

@@ -12,21 +12,25 @@ from typing import Any, Protocol, runtime_checkable
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.models.contract import Task
+from ae_pipelines.project.advice import advised
 from ae_pipelines.project.locking import only_run
-from ae_pipelines.project.summary import summary
+from ae_pipelines.project.summary import Summary
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.encoders import folder_of
 from ae_pipelines.tracking.runs import RunRecord, open_run, secrets_among
 from ae_pipelines.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
+
+RUN = "run"
+"""The input by which a node gets the run that it belongs to."""
 
 
 @runtime_checkable
@@ -162,11 +166,15 @@ class TrackingHook:
     """One MLflow run for each Kedro run in which a node runs or something is refused.
 
     The status tells the truth: FINISHED, FAILED (an error), KILLED (SIGINT, SIGTERM; SIGKILL by the next
-    start). Catalog entries say what is kept: `metadata: {mlflow: metrics}`, `artifact` or `id`.
+    start). Catalog entries say what is kept: `metadata: {mlflow: metrics}`, `artifact` or `id`. Nodes that report to
+    their run, or note it in what they make, take it as the input `run`.
     """
 
     def __init__(self) -> None:
         self._record: RunRecord | None = None
+        self.nothing_to_do: str | None = None
+        """Why, if the last run found that."""
+        self._summary: Summary | None = None
         self._around = ExitStack()
         self._project, self._env = Path.cwd(), ""
         self._given: dict[str, Any] = {}
@@ -176,23 +184,31 @@ class TrackingHook:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         self._end("KILLED")  # an earlier session in this process that was interrupted
-        progress.begin()
+        self.nothing_to_do = None
         self._started = time.time()
         self._project, self._env = context.project_path, context.env or "local"
         self._given = dict(context._runtime_params or {})
 
     @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
+        self._entries = list(conf_catalog)
+        catalog[RUN] = MemoryDataset(NO_RUN, copy_mode="assign")  # until the first node starts and opens one
+
+    @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        self._catalog, self._run_params = catalog, run_params
+        self._catalog, self._run_params, self._pipeline, self._summary = catalog, run_params, pipeline, None
         self._around.enter_context(_sigterm_as_exit())
 
     @hook_impl
-    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
+        if self._summary is None:  # a misspelt field is refused before the work, not after it
+            self._summary = Summary(self._pipeline, self._catalog, self._entries)
         record = self._open(self._run_params)
         record.parameters({"source": self._catalog.load("params:source")})
         record.parameters(
             {name.removeprefix("params:"): value for name, value in inputs.items() if name.startswith("params:")}
         )
+        return {RUN: record} if RUN in inputs else {}
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
@@ -206,23 +222,24 @@ class TrackingHook:
             return
         if kept == "metrics":
             stage = dataset_name.removesuffix("_metrics")
-            self._record.metrics({f"{stage}/{name}": float(value) for name, value in data.items()})
+            self._record.report({f"{stage}/{name}": float(value) for name, value in data.items()})
         elif kept == "artifact":
             self._record.artifact(_path(self._catalog, dataset_name), dataset_name)
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(self) -> None:
         ran = self._record is not None
-        if self._record is not None and (why := progress.skipped()):
+        if self._record is not None and (why := self._record.skipped):
             self._record.tag("nothing_to_do", why)
+            self.nothing_to_do = why
         self._end("FINISHED")
-        if ran and (text := summary(pipeline, catalog)):
+        if ran and self._summary is not None and (text := self._summary.text()):
             print(text, flush=True)
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
         try:
-            self._open(run_params).tag("error", f"{type(error).__name__}: {error}"[:5000])
+            self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
         finally:
             self._end("FAILED")
 
@@ -237,7 +254,6 @@ class TrackingHook:
             }
             self._record = open_run(self._project, name, self._started, tags)
             self._record.parameters({"given": self._given} if self._given else {})
-            self._around.enter_context(self._record.working())
         return self._record
 
     def _end(self, status: str) -> None:

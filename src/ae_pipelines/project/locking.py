@@ -13,6 +13,8 @@ from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
 
 LOCK = ".run.lock"
+ANOTHER = {"data_dir": "..."}
+"""The option that names a data folder."""
 
 
 @contextmanager
@@ -26,11 +28,11 @@ def only_run(folder: Path, name: str) -> Iterator[None]:
         lock = filelock.FileLock(folder / LOCK).acquire(timeout=0)
     except filelock.Timeout as error:
         raise InputError(
-            f"{_holder(folder)} works in {folder.resolve()}: wait until it has ended, or give another "
-            "--params=data_dir=..."
+            f"{_holder(folder)} works in {folder.resolve()}: wait until it has ended, or give another data_dir",
+            options=ANOTHER,
         ) from error
     except OSError as error:
-        raise InputError(f"cannot write in {folder}: {error}; give another --params=data_dir=...") from error
+        raise InputError(f"cannot write in {folder}: {error}; give another data_dir", options=ANOTHER) from error
     with lock:
         holder = {"pid": os.getpid(), "started": time.strftime("%Y-%m-%d %H:%M:%S %z"), "name": name}
         atomic.write_text(folder / ".run.json", json.dumps(holder))

@@ -1,62 +1,116 @@
-"""The short table at the end of a run, and where to look."""
+"""The short table at the end of a run, and where to look: catalog entries say what is shown of them."""
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.options import Options
 from ae_pipelines.tracking.store import store_uri
 
-ROWS = (
-    # what, dataset, metric, its control, format, better
-    ("reconstruction error (mse, test)", "embed_metrics", "reconstruction_error", "{:.5f}", "lower"),
-    ("grouping accuracy", "cluster_metrics", "accuracy", "{:.3f}", "higher"),
-    ("classifier accuracy (test)", "classify_metrics", "accuracy", "{:.3f}", "higher"),
-    ("5-nearest-neighbour accuracy (test)", "classify_metrics", "knn_accuracy", "{:.3f}", "higher"),
-    ("anomalies told apart (AUROC, test)", "detect_metrics", "auroc", "{:.4f}", "higher"),
-    ("neighbours of the same class (test)", "search_metrics", "same_class", "{:.3f}", "higher"),
-    ("error with 100 labels (%, test)", "classify_metrics", "error_with_100_labels", "{:.1f}", "lower"),
-    ("calibration error (test)", "classify_metrics", "expected_calibration_error", "{:.3f}", "lower"),
-)
-SAID = (("registration", "why"), ("drift_report", "said"))
-"""Reports that have a sentence, and where in them."""
-PLACES = (
-    *("scores", "drift_picture", "drift_report", "onnx_models"),
-    *("rejects", "rejects_summary", "latents", "clusters", "cluster_report", "cluster_examples", "predictions"),
-    *("anomalies", "oddest", "neighbours", "similar", "familiarity", "familiarity_histogram", "verdict"),
-    *("to_label", "contrast_curve", "contrast_maps", "scoreboard_picture", "scoreboard_json"),
-    *("restored_folder", "restored", "restored_picture"),
-    *("generated", "new_samples_grid", "interpolation", "interpolation_gif"),
-    *("manifold", "arithmetic", "traversal", "gaps"),
-    *("examples", "latent_map", "confusion_matrix", "few_labels_curve", "reliability", "learning_curves"),
-)
-FILLED = {"restored_folder"}
-"""Folders that a node is given, and writes into itself."""
+Row = tuple[str, str, Literal["higher", "lower"]]
+"""In words, how its number is formatted, which is better."""
 
 
-def summary(pipeline: Pipeline, catalog: CatalogProtocol) -> str:
+class Shown(Options):
+    """What is shown of a dataset that a run has made: `metadata.summary` of its catalog entry."""
+
+    rows: dict[str, Row] | None = None
+    """Some of its metrics, by name, each beside its control `pca_<name>`; None: all of them, without a control."""
+    table: Literal["ingested", "method", "restored", "generated", "scored"] | None = None
+    """What is made of its metrics and those of others that name the same table."""
+    sentence: str | None = None
+    """The field of a report that says in a sentence what was found."""
+    look: int | None = None
+    """Its path is listed, those with lower numbers first, equal ones in the catalog's order."""
+    filled: bool = False
+    """A folder that a node is given, and writes into itself."""
+
+
+class Summary:
     """What was taken in, what the method measures, each measure with a PCA control beside it, what was registered,
-    scored and has drifted, as far as this pipeline made them."""
-    made = pipeline.all_outputs()
-    lines = _taken_in(made, catalog) + _of_the_method(made, catalog) + _measured(made, catalog)
-    lines += _restored(made, catalog) + _generated(made, catalog) + _scored(made, catalog) + _said(made, catalog)
-    places = [name for name in PLACES if name in made | FILLED & pipeline.inputs()]
-    if not lines + places:
-        return ""
-    lines += ["", "Look at:"]
-    lines += [f"  {name:22}{catalog.get(name)._filepath}" for name in places]  # type: ignore[union-attr]
-    lines += [
-        "  the pipeline          kedro viz run",
-        f"  all runs              mlflow ui --backend-store-uri {store_uri(Path.cwd())}",
-    ]
-    return "\n".join(lines)
+    scored and has drifted, as far as a pipeline makes them.
+
+    `InputError` if an entry does not say what is shown of it in fields of `Shown`.
+    """
+
+    def __init__(self, pipeline: Pipeline, catalog: CatalogProtocol, order: Iterable[str]) -> None:
+        """`order`: of the catalog's entries; others come last."""
+        self._catalog, self._metrics, self._shown = catalog, dict[str, Shown](), dict[str, Shown]()
+        outputs = pipeline.all_outputs()
+        for name in dict.fromkeys([*order, *sorted(outputs)]):
+            if name in outputs | pipeline.inputs():
+                self._add(name, made=name in outputs)
+
+    def _add(self, name: str, made: bool) -> None:
+        metadata = getattr(self._catalog.get(name), "metadata", None) or {}
+        try:
+            shown = Shown.model_validate(metadata.get("summary", {}))
+        except InputError as error:
+            raise InputError(f"catalog entry {name}, metadata.summary: {error}") from error
+        if made or shown.filled:
+            self._shown[name] = shown
+            if metadata.get("mlflow") == "metrics":
+                self._metrics[name] = shown
+
+    def text(self) -> str:
+        """Of what has been made; empty if nothing is to be shown."""
+        lines = [*self._tables("ingested", "method"), *self._compared(), *self._plain()]
+        lines += [*self._tables("restored", "generated", "scored"), *self._sentences()]
+        places = list(self._places())
+        if not lines + places:
+            return ""
+        places += [
+            "  the pipeline          kedro viz run",
+            f"  all runs              mlflow ui --backend-store-uri {store_uri(Path.cwd())}",
+        ]
+        return "\n".join([*lines, "", "Look at:", *places])
+
+    def _tables(self, *tables: str) -> Iterator[str]:
+        for table in tables:
+            metrics: dict[str, Any] = {}
+            for name in (name for name, shown in self._metrics.items() if shown.table == table):
+                metrics |= self._catalog.load(name)
+            if metrics:
+                yield from TABLES[table](metrics)
+
+    def _compared(self) -> list[str]:
+        """Measures beside those of the control."""
+        lines = [
+            f"{what:38}{metrics[key]:>12{form}}{_control(metrics, key, form)}   ({better} is better)"
+            for name, shown in self._metrics.items()
+            if shown.rows and (metrics := self._catalog.load(name))
+            for key, (what, form, better) in shown.rows.items()
+            if key in metrics
+        ]
+        return ["", f"{'':38}{'autoencoder':>12}{'PCA':>12}", *lines] if lines else []
+
+    def _plain(self) -> list[str]:
+        """Metrics of which the catalog says no more."""
+        lines = [
+            _line(f"{name.removesuffix('_metrics')} {key}", value)
+            for name, shown in self._metrics.items()
+            if shown.rows is None and shown.table is None
+            for key, value in self._catalog.load(name).items()
+        ]
+        return ["", *lines] if lines else []
+
+    def _sentences(self) -> list[str]:
+        """What was found, in sentences of its own."""
+        lines = [str(self._catalog.load(name)[shown.sentence]) for name, shown in self._shown.items() if shown.sentence]
+        return ["", *lines] if lines else []
+
+    def _places(self) -> Iterator[str]:
+        listed = [(shown.look, name) for name, shown in self._shown.items() if shown.look is not None]
+        for _, name in sorted(listed, key=lambda place: place[0]):
+            if (path := getattr(self._catalog.get(name), "_filepath", None)) is not None:
+                yield f"  {name:22}{path}"
 
 
-def _taken_in(made: set[str], catalog: CatalogProtocol) -> list[str]:
-    if "ingest_metrics" not in made:
-        return []
-    counts = catalog.load("ingest_metrics")
+def _ingested(counts: dict[str, Any]) -> list[str]:
     text = f"{counts['read']:,} read = {counts['accepted']:,} accepted + {counts['rejected']:,} rejected"
     if counts["duplicates"]:
         text += f" ({counts['duplicates']:,} duplicates)"
@@ -65,11 +119,8 @@ def _taken_in(made: set[str], catalog: CatalogProtocol) -> list[str]:
     return ["", text]
 
 
-def _restored(made: set[str], catalog: CatalogProtocol) -> list[str]:
+def _restored(metrics: dict[str, Any]) -> list[str]:
     """Quality of restored images beside what needs no training, where the clean ones are known."""
-    if "restore_metrics" not in made:
-        return []
-    metrics = catalog.load("restore_metrics")
     text = f"{int(metrics['images']):,} images restored, {int(metrics['left_out']):,} left out"
     if "psnr" not in metrics:
         return ["", text]
@@ -85,11 +136,8 @@ def _restored(made: set[str], catalog: CatalogProtocol) -> list[str]:
     ]
 
 
-def _generated(made: set[str], catalog: CatalogProtocol) -> list[str]:
+def _generated(metrics: dict[str, Any]) -> list[str]:
     """Quality of new samples, beside that of real train samples where these have one."""
-    if "generate_metrics" not in made:
-        return []
-    metrics = catalog.load("generate_metrics")
     lines = ["", f"{'':38}{'new':>12}{'train':>12}"]
     for name, value in metrics.items():
         if not name.startswith("train_"):
@@ -98,37 +146,34 @@ def _generated(made: set[str], catalog: CatalogProtocol) -> list[str]:
     return lines
 
 
-def _scored(made: set[str], catalog: CatalogProtocol) -> list[str]:
-    if not {"collect_metrics", "score_metrics"} <= made:
+def _scored(metrics: dict[str, Any]) -> list[str]:
+    """What came in, and what of it was scored; nothing unless both are known."""
+    if not {"accepted", "rows"} <= metrics.keys():
         return []
-    counts, metrics = catalog.load("collect_metrics"), catalog.load("score_metrics")
-    text = f"{counts['accepted']:,} samples, {int(metrics['rows']):,} of them scored now"
+    text = f"{metrics['accepted']:,} samples, {int(metrics['rows']):,} of them scored now"
     if metrics["rows"]:
         text += f" ({int(metrics['rows_per_second']):,} rows/s), {int(metrics['anomalies']):,} anomalies"
     return ["", f"{text}, by version {int(metrics['model_version'])}"]
 
 
-def _said(made: set[str], catalog: CatalogProtocol) -> list[str]:
-    """What was found, in sentences of its own."""
-    return ["", *said] if (said := [str(catalog.load(name)[key]) for name, key in SAID if name in made]) else []
-
-
-def _of_the_method(made: set[str], catalog: CatalogProtocol) -> list[str]:
+def _of_the_method(metrics: dict[str, Any]) -> list[str]:
     """Loss terms on the test split and what only this method measures."""
-    if "fit_metrics" not in made:
-        return []
-    metrics = catalog.load("fit_metrics")
-    return ["", *(f"{name.replace('_', ' '):38}{value:>12.5g}" for name, value in metrics.items())]
+    return ["", *(_line(name, value) for name, value in metrics.items())]
 
 
-def _measured(made: set[str], catalog: CatalogProtocol) -> list[str]:
-    metrics: dict[str, Any] = {name: catalog.load(name) for _, name, *_ in ROWS if name in made}
-    rows = [
-        (what, pattern.format(metrics[name][key]), pattern.format(metrics[name][f"pca_{key}"]), better)
-        for what, name, key, pattern, better in ROWS
-        if key in metrics.get(name, {})
-    ]
-    if not rows:
-        return []
-    lines = ["", f"{'':38}{'autoencoder':>12}{'PCA':>12}"]
-    return lines + [f"{what:38}{ours:>12}{control:>12}   ({better} is better)" for what, ours, control, better in rows]
+def _control(metrics: dict[str, float], key: str, form: str) -> str:
+    control = metrics.get(f"pca_{key}")
+    return f"{'' if control is None else format(control, form):>12}"
+
+
+def _line(name: str, value: float) -> str:
+    return f"{name.replace('_', ' '):38}{value:>12.5g}"
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "ingested": _ingested,
+    "method": _of_the_method,
+    "restored": _restored,
+    "generated": _generated,
+    "scored": _scored,
+}

@@ -19,8 +19,9 @@ def refuse_other_task(trained: TrainedModel, recipe: Recipe, samples: Samples) -
     if wanted != had:
         raise InputError(
             f"the trained model undoes {_named(had, wanted)} (recipe {trained.contract.recipe}), not "
-            f"{_named(wanted, had)} (recipe {recipe.name}): run kedro run --pipelines=ingest,fit with this recipe "
-            f"first, or name the model's own, or give its data_dir"
+            f"{_named(wanted, had)} (recipe {recipe.name}): run ingest and fit with this recipe first, or name "
+            "the model's own, or give its data_dir",
+            stages=("ingest", "fit"),
         )
     if not trained.restores:
         raise InputError(f"the trained model (recipe {trained.contract.recipe}) gives no images, so restore cannot run")

@@ -22,6 +22,7 @@ from ae_pipelines.base import atomic, progress
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.samples.decoding import DUPLICATE, Decoding, Digests
 from ae_pipelines.samples.shards import ShardWriter, known_name, shard_name
 from ae_pipelines.samples.source import Block, EncodedSource, Reject, Source
@@ -60,6 +61,8 @@ class Ingest:
     options: IngestOptions
     empty: SampleSpec | None = None
     """What the samples would be like where there are none; None: that there are none is a fault."""
+    run: Run = NO_RUN
+    """That is told where there are none."""
 
     def into(self, folder: Path) -> Samples:
         """Write the store."""
@@ -68,7 +71,7 @@ class Ingest:
         except NothingThere as reason:
             if self.empty is None:
                 raise
-            progress.skip(str(reason))
+            self.run.skip(str(reason))
             return write_empty_store(folder, self.empty, self.source.name)
 
 
@@ -112,7 +115,7 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     except filelock.Timeout as error:
         raise InputError(
-            f"another run is ingesting into {folder}: wait for it, or give another --params=data_dir=..."
+            f"another run is ingesting into {folder}: wait for it, or give another folder", options={"data_dir": "..."}
         ) from error
 
 
@@ -253,7 +256,8 @@ class _Store:
         raise InputError(
             f"source {self._source!r}: {unusable} of {read} read cannot be used ({unusable / read:.1%}, at most "
             f"{most:.1%} may be): {reasons}. All of them are in {path}. Mend or remove them"
-            + (", or give --params=ingest.max_rejected_share=..." if self.accepted else "")
+            + (", or give a larger max_rejected_share" if self.accepted else ""),
+            options={"ingest.max_rejected_share": "..."} if self.accepted else None,
         )
 
     def _refuse_repeated_ids(self) -> None:

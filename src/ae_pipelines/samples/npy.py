@@ -129,7 +129,7 @@ def members(path: Path) -> list[str]:
 
 def _refuse_missing(path: Path) -> None:
     if not path.is_file():
-        raise InputError(f"no file {path}: give --params=source.path=<an .npy or .npz file>")
+        raise InputError(f"no file {path}: give an .npy or .npz file", options={"source.path": "..."})
 
 
 @contextmanager

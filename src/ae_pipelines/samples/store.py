@@ -83,7 +83,7 @@ class Samples:
     def __init__(self, folder: Path) -> None:
         path = folder / "manifest.json"
         if not path.exists():
-            raise InputError(f"no sample store in {folder}: run `kedro run --pipelines=ingest` first")
+            raise InputError(f"no sample store in {folder}: run ingest first", stages=("ingest",))
         self.folder = folder
         self.manifest = Manifest.of(path)
         self.spec = self.manifest.spec

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base import atomic, progress
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.latents.file import LatentBlock, column_of, parquet_options, regrouped
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import ABOUT, Scores, run_id
@@ -30,19 +31,21 @@ class NewRows:
 
     model: RegisteredModel
     samples: Samples
-    folder: Path
+    scored: Scores
+    run: Run = NO_RUN
 
     @cached_property
     def rows(self) -> np.ndarray:
         """Their positions."""
-        return Scores(self.folder).unscored(self.samples, self.model.version)
+        return self.scored.unscored(self.samples, self.model.version)
 
-    def score(self) -> None:
-        """Write a batch, atomically and without holding it in memory; nothing if no row is new."""
-        scores, version = Scores(self.folder), self.model.version
+    def into(self, folder: Path) -> None:
+        """Score them into one more file of a folder of scores, atomically and without holding it in memory; nothing if
+        no row is new."""
+        scores, version = Scores(folder), self.model.version
         if not len(self.rows):
-            if not scores.current(version):  # else an earlier try has scored them
-                progress.skip(f"none of the {len(self.samples)} samples is new to {version}")
+            if not scores.current(version, self.run):  # else an earlier try has scored them
+                self.run.skip(f"none of the {len(self.samples)} samples is new to {version}")
             return
         self.model.models.open()  # not part of the rate
         started = time.monotonic()
@@ -67,7 +70,7 @@ class NewRows:
             "content": version.content,
             "encoder_sha256": self.model.models.autoencoder.contract.sha256,
             "samples_id": self.samples.id,
-            "run_id": run_id(),
+            "run_id": run_id(self.run),
             "seconds": round(seconds, 3),
         }
 

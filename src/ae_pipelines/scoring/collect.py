@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import NothingThere
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.samples.ingest import Ingest, IngestOptions
 from ae_pipelines.samples.source import EncodedSource, ScaledSource, Source
 from ae_pipelines.samples.store import Samples
@@ -16,7 +16,11 @@ from ae_pipelines.scoring.version import RegisteredModel
 
 
 def new_samples(
-    source: Source | EncodedSource, model: RegisteredModel, ingest: IngestOptions, options: ScoreOptions
+    source: Source | EncodedSource,
+    model: RegisteredModel,
+    ingest: IngestOptions,
+    options: ScoreOptions,
+    run: Run = NO_RUN,
 ) -> Ingest:
     """The source, to be written into a store, which may be empty; `InputError` if its samples are not what the models
     take."""
@@ -26,18 +30,20 @@ def new_samples(
         contract.refuse_other(scaled.spec())
     if options.leave_out_bad_rows:
         ingest = ingest.model_copy(update={"max_rejected_share": 1.0})
-    return Ingest(scaled, ingest, empty=contract.samples)
+    return Ingest(scaled, ingest, contract.samples, run)
 
 
-def counts(samples: Samples, model: RegisteredModel, scores: Scores, options: ScoreOptions) -> dict[str, float]:
+def counts(
+    samples: Samples, model: RegisteredModel, scores: Scores, options: ScoreOptions, run: Run = NO_RUN
+) -> dict[str, float]:
     """What was read, and how much of it is `new` to this version; `InputError` if the models cannot take it."""
     contract = model.models.contract
     contract.refuse_unfit(samples, options.leave_out_bad_rows)
     new = scores.unscored(samples, model.version)
     if len(new):
         contract.refuse_other_scale(_magnitudes(samples, new))
-    elif len(samples) and not scores.current(model.version):
-        progress.skip(f"{model.version} has scored all of the {len(samples)} samples")
+    elif len(samples) and not scores.current(model.version, run):
+        run.skip(f"{model.version} has scored all of the {len(samples)} samples")
     return {**samples.counts(), "new": float(len(new))}
 
 

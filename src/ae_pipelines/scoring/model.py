@@ -14,8 +14,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import ae_pipelines
-from ae_pipelines.base import atomic, progress
+from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.downstream import classification, clustering, detection, saved
 from ae_pipelines.downstream.classification import Classifier
 from ae_pipelines.downstream.clustering import Groups
@@ -49,6 +50,7 @@ class Assembly:
     metrics: Mapping[str, float]
     onnx: OnnxModels
     """The same as ONNX files."""
+    run: Run = NO_RUN
 
     def into(self, folder: Path) -> None:
         """Write all of it; `InputError` unless the models belong together."""
@@ -101,7 +103,7 @@ class Assembly:
             metrics=dict(self.metrics),
             recipe=trained.recipe,
             content=learned_sha256(self.autoencoder.content, self.groups, self.classifier, self.detector),
-            run_id=progress.run_id(),
+            run_id=self.run.id,
             versions={
                 "ae_pipelines": ae_pipelines.__version__,
                 "torch": torch.__version__,
@@ -179,11 +181,12 @@ def assembly(
     samples: Samples,
     metrics: Mapping[str, float],
     onnx: OnnxModels,
+    run: Run = NO_RUN,
 ) -> Assembly:
     """Models with what new rows will be held against; `InputError` unless the latents are of these samples."""
     provenance.refuse_other_samples(latents, samples)
     groups = clustering.assign(models[1], latents)
-    return Assembly(*models, Distribution.of_training(latents, groups), samples, metrics, onnx)
+    return Assembly(*models, Distribution.of_training(latents, groups), samples, metrics, onnx, run)
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -199,7 +202,7 @@ def _sha256(path: Path) -> str:
 
 def _read_contract(path: Path) -> ScoringContract:
     if not path.exists():
-        raise InputError(f"no registered models in {path.parent}: run `kedro run --pipeline=train` first")
+        raise InputError(f"no registered models in {path.parent}: run train first", stages=("train",))
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         contract = ScoringContract.model_validate(content)

@@ -37,7 +37,7 @@ def objections(new: ScoringContract, champion: ScoringContract, options: Promote
     if _comparable(new.samples) != _comparable(champion.samples):
         return [
             f"the champion takes {_said(champion)}, the new version {_said(new)}, so their metrics cannot be compared; "
-            "register it under a name of its own, --params=model_name=..."
+            "register it under a name of its own (model_name)"
         ]
     compared = (_objection(name, better, new, champion, options) for name, better in options.metrics.items())
     return [objection for objection in compared if objection]

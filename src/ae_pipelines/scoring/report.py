@@ -5,20 +5,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.downstream import drift
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions
-from ae_pipelines.latents.file import Latents, vectors_of
+from ae_pipelines.latents.file import LatentsInMemory, vectors_of
 from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.version import RegisteredModel
 
 
-def score_metrics(scores: Scores, model: RegisteredModel) -> dict[str, float]:
-    """`rows` scored by this run, how many and what share of them are `anomalies`, the mean `probability` of the
+def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> dict[str, float]:
+    """`rows` scored by `run`, how many and what share of them are `anomalies`, the mean `probability` of the
     predicted class and `reconstruction_error`, `rows_per_second`; where rows have labels also `labelled`, how many have
     one that the classifier does not know, and the `accuracy` over the others."""
     version = {"model_version": float(model.version.number)}
-    if not (batches := scores.current(model.version)):
+    if not (batches := scores.current(model.version, run)):
         return {"rows": 0.0, **version}
     table = pd.concat([batch.table() for batch in batches], ignore_index=True)
     means = [name for name in ("probability", "reconstruction_error") if name in table]
@@ -38,18 +39,19 @@ def drift_report(model: RegisteredModel, batch: Distribution, options: DriftOpti
     return drift.compare(model.models.reference, batch, options) | {"model": str(model.version)}
 
 
-def batch_of(model: RegisteredModel, scores: Scores) -> Distribution:
-    """Latents, clusters and errors of what this run has scored; of no rows where nothing was new."""
-    if not (batches := scores.current(model.version)):
+def batch_of(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> Distribution:
+    """Latents, clusters and errors of what a run has scored; of no rows where nothing was new."""
+    if not (batches := scores.current(model.version, run)):
         return model.models.reference.sample(0, seed=0)
     table = pd.concat([batch.table() for batch in batches], ignore_index=True)
     vectors = np.concatenate([vectors_of(batch.read("latent").column(0)) for batch in batches])
-    return Distribution.of_batch(Latents(table, vectors, {"encoder_sha256": batches[0].about["encoder_sha256"]}), table)
+    latents = LatentsInMemory(table, vectors, {"encoder_sha256": batches[0].about["encoder_sha256"]})
+    return Distribution.of_batch(latents, table)
 
 
-def note_judged(model: RegisteredModel, scores: Scores) -> None:
+def note_judged(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> None:
     """So that a later run does not judge these again."""
-    for batch in scores.current(model.version):
+    for batch in scores.current(model.version, run):
         batch.note_judged()
 
 

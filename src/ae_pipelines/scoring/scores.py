@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ae_pipelines.base import atomic, progress
+from ae_pipelines.base import atomic
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.run import Run
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.version import Version
 
@@ -51,10 +52,10 @@ class Scores:
         """The file of a batch of these contents; another batch never takes its place."""
         return self.folder / version.folder_name / f"{canonical_sha256(list(contents))[:16]}.parquet"
 
-    def current(self, version: Version) -> "list[ScoredBatch]":
-        """What the current run, or an earlier try of it, has scored, and what runs scored that ended before it was held
+    def current(self, version: Version, run: Run) -> "list[ScoredBatch]":
+        """What this run, or an earlier try of it, has scored, and what runs scored that ended before it was held
         against the training."""
-        return [batch for batch in self.batches(version) if not batch.judged or batch.about["run_id"] == run_id()]
+        return [batch for batch in self.batches(version) if not batch.judged or batch.about["run_id"] == run_id(run)]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,6 @@ class ScoredBatch:
         )
 
 
-def run_id() -> str:
-    """Of the current run; outside any, that of this process."""
-    return progress.run_id() or f"process {os.getpid()}"
+def run_id(run: Run) -> str:
+    """Of this run; of none, that of this process."""
+    return run.id or f"process {os.getpid()}"

@@ -105,5 +105,6 @@ def _refuse_not_finite(samples: Samples) -> None:
     if len(bad):
         raise InputError(
             f"{len(bad)} of {samples.manifest.read} rows have NaN or Inf, first: {first_of(list(bad['sample_id']))}. "
-            "Mend them, or give --params=score.leave_out_bad_rows=true to score the others"
+            "Mend them, or score the others with leave_out_bad_rows",
+            options={"score.leave_out_bad_rows": "true"},
         )

@@ -42,6 +42,7 @@ class Fetched:
     """Where they lie until then, and which is gone with this."""
 
     def into(self, folder: Path) -> None:
+        """Keep them there, with what version they are."""
         with atomic.replacing_folder(folder) as new:
             self.models.into(new / MODELS)
             atomic.write_text(new / VERSION, json.dumps(asdict(self.version), indent=2))
@@ -54,7 +55,7 @@ class RegisteredModel:
         try:
             self.version = Version(**json.loads((folder / VERSION).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"no models in {folder} ({error}): run `kedro run --pipeline=score`") from error
+            raise InputError(f"no models in {folder} ({error}): run score first", stages=("score",)) from error
         self._folder = folder
 
     @cached_property

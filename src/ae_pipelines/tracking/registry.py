@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.run import Run
 from ae_pipelines.scoring.model import ScoringModel, files_of
 from ae_pipelines.scoring.promotion import PromoteOptions, objections
 from ae_pipelines.scoring.version import Fetched, Version
@@ -21,6 +21,8 @@ FOLDER = "scoring_model"
 LOADER = "ae_pipelines.tracking.serving"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow answers for a version or an alias that there is not."""
+ANOTHER = {"score.version": "..."}
+"""The option that chooses a version."""
 CONTENT, FILES = "ae.content_sha256", "ae.files"
 
 
@@ -30,8 +32,9 @@ class ModelRegistry:
     def __init__(self, project: Path, name: str) -> None:
         self._project, self.name = project, name
 
-    def register(self, models: ScoringModel, options: PromoteOptions) -> dict[str, Any]:
-        """Make them a version, unless they are one already, and let the alias move to it if they are good enough.
+    def register(self, models: ScoringModel, options: PromoteOptions, run: Run) -> dict[str, Any]:
+        """Make them a version, which this run has made, unless they are one already, and let the alias move to it if
+        they are good enough.
 
         Gives `name`, `version`, `new`, `content`, the `alias`, whether it was `promoted`, the `champion`'s version,
         and in words `why`.
@@ -39,7 +42,7 @@ class ModelRegistry:
         client = self._client()
         with alone(self._project):
             found = self._version_of(client, models.contract.content, options.alias)
-            version = found or self._new_version(client, models)
+            version = found or self._new_version(client, models, run)
             champion = self._aliased(client, options.alias)
             refused = self._objections(models, version, champion, options)
             if not refused and champion != version:
@@ -73,7 +76,8 @@ class ModelRegistry:
         except (MlflowException, OSError) as error:
             raise InputError(
                 f"the files of {self.name} version {number} cannot be read from {source} ({error}): restore them, or "
-                "give another --params=score.version=..."
+                "choose another version",
+                options=ANOTHER,
             ) from error
         _refuse_altered(folder, json.loads(found.tags.get(FILES, "{}")), f"{self.name} version {number} ({source})")
         (data,) = (folder / "data").iterdir()
@@ -108,8 +112,9 @@ class ModelRegistry:
         names = sorted(model.name for model in client.search_registered_models())
         there = f"it has {', '.join(map(str, versions))}" if versions else f"registered are {names or 'none'}"
         return InputError(
-            f"{what}; {there}. Run `kedro run --pipeline=train` first, or give --params=model_name=..., "
-            "score.version=..."
+            f"{what}; {there}. Run train first, or choose another model_name or version",
+            stages=("train",),
+            options={"model_name": "..."} | ANOTHER,
         )
 
     def _aliased(self, client: Any, alias: str) -> int | None:
@@ -122,14 +127,13 @@ class ModelRegistry:
                 raise  # a registry that cannot be reached is not one without a champion
             return None
 
-    def _new_version(self, client: Any, models: ScoringModel) -> int:
-        """Of artifacts of the current run; whatever an earlier try left there is replaced."""
+    def _new_version(self, client: Any, models: ScoringModel, run: Run) -> int:
+        """Of artifacts of the run; whatever an earlier try left there is replaced."""
         from mlflow import pyfunc
         from mlflow.exceptions import MlflowException
 
-        run_id = progress.run_id()
-        if run_id is None:
-            raise InputError("models are registered by a run: use `kedro run --pipelines=register`")
+        if (run_id := run.id) is None:
+            raise InputError("models are registered by a run: run register", stages=("register",))
         with TemporaryDirectory() as temporary:
             folder = Path(temporary) / FOLDER
             pyfunc.save_model(
@@ -180,5 +184,6 @@ def _refuse_altered(folder: Path, expected: dict[str, str], what: str) -> None:
     if altered := sorted({name for name, _ in {*found.items()} ^ {*expected.items()}}):
         raise InputError(
             f"{what} in {folder} is damaged or was altered: {', '.join(altered[:5])}. Nothing of it is opened; restore "
-            "it, or give another --params=score.version=..."
+            "it, or choose another version",
+            options=ANOTHER,
         )

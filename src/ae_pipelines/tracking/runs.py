@@ -10,15 +10,14 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.run import Run
 from ae_pipelines.tracking.store import alone, client_of, experiment_of
 
 SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
@@ -36,12 +35,14 @@ OF_TIME = ("seconds", "per_second")
 """How names of metrics end that say how long something took."""
 
 
-class RunRecord:
+class RunRecord(Run):
     """One MLflow run, from its creation, or from when this process joins it, until `end`."""
 
     def __init__(self, client: Any, run: Any, project: Path, tags: dict[str, str], shared: bool = False) -> None:
         self._client, self._project, self._tags, self._shared = client, project, tags, shared
         self.id: str = run.info.run_id
+        self.skipped: str | None = None
+        """Why there was nothing to do, if there was not."""
         self._logged: dict[str, str] = dict(run.data.params)
         self._recorded: dict[str, dict[int, float]] = {}
         self._waiting: list[Any] = []
@@ -58,14 +59,14 @@ class RunRecord:
         if new:
             self._client.log_batch(self.id, params=[Param(name, text) for name, text in new.items()])
 
-    def metrics(self, values: dict[str, float], step: int = 0) -> None:
+    def report(self, metrics: dict[str, float], step: int = 0) -> None:
         """Record these values at a step, unless an earlier try has; they are sent together, about once a second."""
         from mlflow.entities import Metric
 
         now = time.time()
         self._waiting += [
             Metric(name, value, int(now * 1000), step)
-            for name, value in values.items()
+            for name, value in metrics.items()
             if self._is_new(name, value, step)
         ]
         if now - self._sent_at >= SEND_EVERY:
@@ -96,18 +97,18 @@ class RunRecord:
     def tag(self, name: str, value: str) -> None:
         self._client.set_tag(self.id, name, value)
 
-    def working(self) -> AbstractContextManager[None]:
-        """Within this block, what is reported goes to this run, and parts of the work become runs below it."""
-        return progress.run(progress.Run(self.id, self.metrics, self._part))
+    def skip(self, reason: str) -> None:
+        super().skip(reason)
+        self.skipped = reason
 
     @contextlib.contextmanager
-    def _part(self, name: str, parameters: dict[str, Any]) -> Iterator[progress.Run]:
+    def part(self, name: str, parameters: dict[str, Any]) -> Iterator[Run]:
         """A run below this one, closed with what became of it."""
         part = new_run(self._project, name, time.time(), self._tags | {"mlflow.parentRunId": self.id})
         status = "FAILED"
         try:
             part.parameters(parameters)
-            yield progress.Run(part.id, part.metrics)
+            yield part
             status = "FINISHED"
         except (KeyboardInterrupt, SystemExit):
             status = "KILLED"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.models import Phase, Player, moving
 from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.method import Method
@@ -38,7 +39,9 @@ class DivergedError(InputError):
     """Loss or gradients stopped being finite."""
 
 
-def train(samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = None) -> tuple[TrainedModel, History]:
+def train(
+    samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = None, run: Run = NO_RUN
+) -> tuple[TrainedModel, History]:
     """A model trained on the train split by `recipe`, with its best weights, and how it went.
 
     An unfinished training of the same recipe on the same samples, left in `checkpoint`, is taken up where
@@ -54,9 +57,10 @@ def train(samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = 
             initial.give_to(model)
         model = model.to(device)
         training, validation = loaders(samples, recipe, model, device, checkpoint)
-        history = fit(model, training, validation, options, checkpoint, fingerprint(samples, recipe, model, device))
+        known_by = fingerprint(samples, recipe, model, device)
+        history = fit(model, training, validation, options, checkpoint, known_by, run)
     origin = None if initial is None else initial.origin
-    return TrainedModel.of(model.cpu(), recipe, task, samples, origin), history
+    return TrainedModel.of(model.cpu(), recipe, task, samples, origin, run), history
 
 
 def fit(
@@ -66,11 +70,13 @@ def fit(
     options: TrainOptions,
     checkpoint: CheckpointFile | None = None,
     fingerprint: str = "",
+    run: Run = NO_RUN,
 ) -> History:
-    """Train `model` in place and leave its best weights in it (the last ones without validation)."""
+    """Train `model` in place and leave its best weights in it (the last ones without validation); `run` is told of
+    each epoch."""
     threads = torch.get_num_threads()
     try:
-        return _Training(model, batches, validation, options, checkpoint, fingerprint).run()
+        return _Training(model, batches, validation, options, checkpoint, fingerprint, run).run()
     finally:
         torch.set_num_threads(threads)
 
@@ -86,9 +92,11 @@ class _Training:
         options: TrainOptions,
         checkpoint: CheckpointFile | None,
         fingerprint: str,
+        run: Run,
     ) -> None:
         self._model, self._batches, self._validation = model, batches, validation
         self._options, self._file, self._fingerprint = options, checkpoint, fingerprint
+        self._belongs_to = run
         self._device = next(model.parameters()).device
         self._phases = moving(model.phases())
         self._epochs = options.epochs or math.ceil(options.steps / len(batches))
@@ -204,13 +212,17 @@ class _Training:
         self._keep_best(row)
         at.epoch, at.step, self._totals = at.epoch + 1, 0, {}
         rate = batches_per_second * self._batches.batch_size
-        _report(row, len(at.history), samples_per_second=rate)
+        self._report(row, len(at.history), samples_per_second=rate)
         bar.set_postfix_str(f"epoch {at.epoch}/{at.leg_end} loss {row['loss']:.5f}")
         if bar.disable and (at.epoch == at.leg_end or time.monotonic() - self._said_at >= progress.SAY_EVERY):
             self._said_at = time.monotonic()
             log.info("epoch %d/%d  loss %.5f  %.0f samples/s", at.epoch, at.leg_end, row["loss"], rate)
         if time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
             self._save()
+
+    def _report(self, row: dict[str, Any], step: int, **more: float) -> None:
+        values = {name: value for name, value in row.items() if isinstance(value, float)} | more
+        self._belongs_to.report({f"{row['phase']}/{name}": value for name, value in values.items()}, step)
 
     # -- validation and best weights ---------------------------------------------------------------------
 
@@ -277,7 +289,7 @@ class _Training:
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(tensors["random.cuda"], self._device)
         for number, row in enumerate(at.history, start=1):
-            _report(row, number)
+            self._report(row, number)
         if at.finished:
             at.go_on(self._options.until_epoch)
         else:
@@ -298,12 +310,6 @@ class _Training:
         state = {"fingerprint": self._fingerprint, "threads": self._threads, "position": asdict(self._at)}
         self._file.save(tensors, state)
         self._saved_at = time.monotonic()
-
-
-def _report(row: dict[str, Any], step: int, **more: float) -> None:
-    phase = row["phase"]
-    values = {name: value for name, value in row.items() if isinstance(value, float)} | more
-    progress.report({f"{phase}/{name}": value for name, value in values.items()}, step)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

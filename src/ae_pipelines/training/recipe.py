@@ -46,7 +46,8 @@ class Recipe(Options):
             able = ", ".join(kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), ability))
             raise InputError(
                 f"{self.model.kind} has no {half}, so {stage} cannot run: choose a method with one ({able}), or run "
-                "without it, such as kedro run --pipelines=ingest,fit"
+                "without it, such as ingest and fit alone",
+                stages=("ingest", "fit"),
             )
 
     def initial_encoder(self) -> "InitialEncoder | None":

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 import ae_pipelines
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.models import ModelChoice, weights
 from ae_pipelines.models.contract import Contract, Origin, Task
 from ae_pipelines.models.corruptions import Corruption, CorruptionChoice, one_after_another
@@ -37,9 +37,15 @@ class TrainedModel:
 
     @classmethod
     def of(
-        cls, module: Method, recipe: Recipe, task: Task, samples: Samples, initial_encoder: Origin | None = None
+        cls,
+        module: Method,
+        recipe: Recipe,
+        task: Task,
+        samples: Samples,
+        initial_encoder: Origin | None = None,
+        run: Run = NO_RUN,
     ) -> Self:
-        """`module` as trained by `recipe` for `task` on `samples`."""
+        """`module` as trained by `recipe` for `task` on `samples` in `run`."""
         module.eval()
         contract = Contract(
             part="autoencoder",
@@ -52,7 +58,7 @@ class TrainedModel:
             learned_from=recipe.learned_from(samples),
             recipe=recipe.name,
             initial_encoder=initial_encoder,
-            run_id=progress.run_id(),
+            run_id=run.id,
             versions={
                 "ae_pipelines": ae_pipelines.__version__,
                 "torch": torch.__version__,

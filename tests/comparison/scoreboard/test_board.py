@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from making import ArraySource, images
 
-from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.run import Run
 from ae_pipelines.comparison.scoreboard import board
 from ae_pipelines.comparison.scoreboard.board import ScoreboardOptions
 from ae_pipelines.plots import scoreboard as plots
@@ -115,14 +115,21 @@ def test_each_encoder_and_seed_is_a_part_of_the_run(digits, options, tmp_path):
 
     heard = {}
 
-    @contextmanager
-    def part(name, parameters):
-        heard[name] = (parameters, {})
-        yield progress.Run(name, lambda metrics, step: heard[name][1].update(metrics))
+    class Part(Run):
+        def __init__(self, name):
+            self.id = name
+
+        def report(self, metrics, step):
+            heard[self.id][1].update(metrics)
+
+    class Whole(Run):
+        @contextmanager
+        def part(self, name, parameters):
+            heard[name] = (parameters, {})
+            yield Part(name)
 
     only = options(tasks={"kmeans": TASKS["kmeans"]}, controls=False)
-    with progress.run(progress.Run("whole", lambda *_: None, part)):
-        table = board.scores(digits, only, tmp_path)
+    table = board.scores(digits, only, tmp_path, Whole())
     assert list(heard) == ["small, seed 0"]
     parameters, metrics = heard["small, seed 0"]
     assert parameters == {"encoder": "small", "seed": 0}

@@ -301,8 +301,8 @@ def test_bad_labels_are_refused(tmp_path, labels, message):
 @pytest.mark.parametrize(
     ("name", "fields", "message"),
     [
-        ("nowhere.npy", {}, "no file .*nowhere.npy: give --params=source.path="),
-        ("nowhere.npz", {}, "no file .*nowhere.npz: give --params=source.path="),
+        ("nowhere.npy", {}, "no file .*nowhere.npy: give an .npy or .npz file"),
+        ("nowhere.npz", {}, "no file .*nowhere.npz: give an .npy or .npz file"),
         ("x.npy", {"labels": "nowhere.npy"}, "no file .*nowhere.npy"),
         ("x.npy", {"key": "data"}, "key=data is a member of an .npz, but .*x.npy is one array"),
         ("x.dat", {}, "x.dat is neither .npy nor .npz"),

@@ -13,7 +13,7 @@ from torch import nn
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification, clustering, detection
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.models.contract import Task
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.spec import SampleSpec
@@ -132,7 +132,7 @@ def test_models_are_asked_again_about_latents_that_differ_by_rounding(models, em
     vectors = np.stack([halfway, groups.centres[first]]).astype(np.float32)
     threshold = np.float32(anomaly_model.threshold)
     table = embedded.table.iloc[:2].assign(blurred_error=[threshold * np.float32(0.99995), threshold / 2])
-    again = list(OnLatents(Latents(table, vectors, embedded.metadata), *models).again(np.array([0, 1])))
+    again = list(OnLatents(LatentsInMemory(table, vectors, embedded.metadata), *models).again(np.array([0, 1])))
     assert {answer["cluster"][0] for answer in again} == {first, second}
     assert {answer["cluster"][1] for answer in again} == {first}
     assert [{bool(answer["anomaly"][row]) for answer in again} for row in (0, 1)] == [{False, True}, {False}]

@@ -17,6 +17,7 @@ from ae_pipelines.base import atomic, progress
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError, first_of, suggestion
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.comparison.scoreboard.encoders import (
     LATENTS,
     PrincipalComponents,
@@ -28,7 +29,7 @@ from ae_pipelines.comparison.scoreboard.encoders import (
     on_its_own,
 )
 from ae_pipelines.comparison.scoreboard.tasks import ScoreboardTask, TaskChoice, tasks
-from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream, write_latents
+from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 
@@ -128,20 +129,21 @@ class Cell:
         return canonical_sha256([samples.id, described, self.seed, normal_labels, ae_pipelines.__version__])
 
 
-def scores(samples: Samples, options: ScoreboardOptions, folder: Path) -> pd.DataFrame:
+def scores(samples: Samples, options: ScoreboardOptions, folder: Path, run: Run = NO_RUN) -> pd.DataFrame:
     """A row for each encoder, task and metric, with `mean` and standard deviation `sd` over seeds (none of one), how
     many `seeds`, and mean `seconds` of training (of recipes).
 
-    What is finished in `folder` is not done again, and a training that was killed goes on.
+    What is finished in `folder` is not done again, and a training that was killed goes on. Each encoder and seed is a
+    part of `run`.
     """
     rows: list[dict[str, Any]] = []
     cells = list(_cells(samples, options, folder))
     with progress.Steps(len(cells), "scoreboard", "encoder") as steps:
         for cell in cells:
             about = {"encoder": cell.encoder.name, "seed": cell.seed}
-            with progress.part(f"{cell.encoder.name}, seed {cell.seed}", about):
-                found = list(_measured(samples, cell, options))
-                progress.report({f"{row['task']}/{row['metric']}": row["value"] for row in found}, 0)
+            with run.part(f"{cell.encoder.name}, seed {cell.seed}", about) as part:
+                found = list(_measured(samples, cell, options, part))
+                part.report({f"{row['task']}/{row['metric']}": row["value"] for row in found}, 0)
             rows += found
             steps.advance(1)
     return _summed_up(pd.DataFrame(rows))
@@ -177,8 +179,8 @@ def _served(encoder: ScoreboardEncoder, own: dict[str, ScoreboardTask]) -> dict[
     return {name: task for name, task in own.items() if encoder.learns or not task.teaches}
 
 
-def _measured(samples: Samples, cell: Cell, options: ScoreboardOptions) -> Iterator[dict[str, Any]]:
-    encodings = _Encodings(samples, cell)
+def _measured(samples: Samples, cell: Cell, options: ScoreboardOptions, run: Run) -> Iterator[dict[str, Any]]:
+    encodings = _Encodings(samples, cell, run)
     for name, task in cell.tasks.items():
         key = canonical_sha256([cell.key(samples), options.tasks[name].described()])
         result = _made_once(cell.folder / f"{name}.json", key, partial(_result, task, encodings, cell.seed))
@@ -197,8 +199,8 @@ def _measured(samples: Samples, cell: Cell, options: ScoreboardOptions) -> Itera
 class _Encodings:
     """The latents of a cell, made or found where they were made before."""
 
-    def __init__(self, samples: Samples, cell: Cell) -> None:
-        self._samples, self._cell = samples, cell
+    def __init__(self, samples: Samples, cell: Cell, run: Run) -> None:
+        self._samples, self._cell, self._run = samples, cell, run
         self.classes = samples.classes()
         self.used: dict[tuple[str, ...], LatentsFile] = {}
         """Since it was last emptied, by normal labels."""
@@ -217,8 +219,8 @@ class _Encodings:
         if not (path.exists() and LatentsFile(path).metadata.get("scoreboard_key") == key):
             about = f", normal: {first_of(normal_labels)}" if normal_labels else ""
             log.info("scoreboard: %s, seed %d%s", cell.encoder.name, cell.seed, about)
-            stream = cell.encoder.stream(samples, cell.seed, normal_labels, folder)
-            write_latents(path, LatentStream(stream.ids, stream.blocks, stream.metadata | {"scoreboard_key": key}))
+            stream = cell.encoder.stream(samples, cell.seed, normal_labels, folder, self._run)
+            LatentStream(stream.ids, stream.blocks, stream.metadata | {"scoreboard_key": key}).into(path)
         return LatentsFile(path)
 
 

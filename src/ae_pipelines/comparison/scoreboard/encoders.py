@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.base.run import Run
 from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentStream
 from ae_pipelines.latents.pca import pca_stream
 from ae_pipelines.samples.spec import LearnedFrom
@@ -45,8 +46,10 @@ class ScoreboardEncoder(Protocol):
         what other encoders of the board made with the same seed."""
         ...
 
-    def stream(self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path) -> LatentStream:
-        """Latents of all samples; `folder` may hold what an interrupted training left."""
+    def stream(
+        self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path, run: Run
+    ) -> LatentStream:
+        """Latents of all samples, made in `run`; `folder` may hold what an interrupted training left."""
         ...
 
 
@@ -67,7 +70,9 @@ class Trained:
         """The recipes of the board whose latents this one uses."""
         return re.findall(r"\{beside\}/([^/]+)/", json.dumps(self.recipe.model_dump(mode="json")))
 
-    def stream(self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path) -> LatentStream:
+    def stream(
+        self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path, run: Run
+    ) -> LatentStream:
         from ae_pipelines.training import loop
         from ae_pipelines.training.checkpoints import CheckpointFile
         from ae_pipelines.training.embedding import latent_stream
@@ -75,7 +80,7 @@ class Trained:
         recipe = of_labels(self._of(seed, folder), normal_labels)
         recipe.check_samples(samples)
         started = time.monotonic()
-        trained, _ = loop.train(samples, recipe, CheckpointFile(folder / "training.checkpoint"))
+        trained, _ = loop.train(samples, recipe, CheckpointFile(folder / "training.checkpoint"), run)
         seconds = time.monotonic() - started
         trained.save(folder / "autoencoder")
         stream = latent_stream(trained, samples)
@@ -102,7 +107,9 @@ class Untrained:
         plain = self.recipe.model_dump(mode="json")
         return ["untrained", plain["model"], plain["loader"]["corruptions"]]
 
-    def stream(self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path) -> LatentStream:
+    def stream(
+        self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path, run: Run
+    ) -> LatentStream:
         import torch
 
         from ae_pipelines.training.embedding import latent_stream
@@ -113,7 +120,7 @@ class Untrained:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = recipe.model.build(task)
-        return latent_stream(TrainedModel.of(model, recipe, task, samples), samples)
+        return latent_stream(TrainedModel.of(model, recipe, task, samples, run=run), samples)
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,9 @@ class PrincipalComponents:
     def description(self, beside: Path) -> Any:
         return ["pca", self.components]
 
-    def stream(self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path) -> LatentStream:
+    def stream(
+        self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path, run: Run
+    ) -> LatentStream:
         return pca_stream(samples, self.components, LearnedFrom(normal_labels=normal_labels), seed)
 
 
@@ -146,7 +155,9 @@ class RawValues:
     def description(self, beside: Path) -> Any:
         return ["raw values"]
 
-    def stream(self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path) -> LatentStream:
+    def stream(
+        self, samples: Samples, seed: int, normal_labels: tuple[str, ...], folder: Path, run: Run
+    ) -> LatentStream:
         about = {"encoder": "raw values", "samples_id": samples.id, "normal_labels": json.dumps(normal_labels)}
         metadata = about | {"encoder_sha256": canonical_sha256(about)}
         return LatentStream(

@@ -8,14 +8,14 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 nodes.apply,
-                ["registered_model", "new_samples", "scored", "collect_metrics"],
+                ["registered_model", "new_samples", "scored", "collect_metrics", "run"],
                 "scores",
                 name="score_new_samples",
             ),
-            Node(nodes.measure, ["scores", "registered_model"], "score_metrics", name="measure_scores"),
+            Node(nodes.measure, ["scores", "registered_model", "run"], "score_metrics", name="measure_scores"),
         ],
         namespace="apply",
-        inputs={"registered_model", "new_samples", "scored", "collect_metrics"},
+        inputs={"registered_model", "new_samples", "scored", "collect_metrics", "run"},
         outputs={"scores", "score_metrics"},
         prefix_datasets_with_namespace=False,
     )

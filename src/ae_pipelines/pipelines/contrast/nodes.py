@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from ae_pipelines.base.run import Run
 from ae_pipelines.comparison import contrast
 from ae_pipelines.comparison.contrast import ContrastOptions
 from ae_pipelines.latents.file import Latents
@@ -11,12 +12,12 @@ from ae_pipelines.samples.store import Samples
 
 
 def compare(
-    samples: Samples, latents: Latents, few_labels: dict[str, Any], options: ContrastOptions
+    samples: Samples, latents: Latents, few_labels: dict[str, Any], options: ContrastOptions, run: Run
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The error by number of labels, and where some test samples lie in each space."""
     from ae_pipelines.comparison import supervised
 
-    return supervised.contrast(samples, latents, few_labels, options)
+    return supervised.contrast(samples, latents, few_labels, options, run)
 
 
 def measure(curves: dict[str, Any]) -> dict[str, float]:

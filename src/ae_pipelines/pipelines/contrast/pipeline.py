@@ -8,7 +8,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 nodes.compare,
-                ["samples", "latents", "few_labels", "params:contrast"],
+                ["samples", "latents", "few_labels", "params:contrast", "run"],
                 ["contrast", "contrast_spaces"],
                 name="train_supervised",
             ),
@@ -17,7 +17,7 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.draw_maps, "contrast_spaces", "contrast_maps", name="draw_contrast_maps"),
         ],
         namespace="contrast",
-        inputs={"samples", "latents", "few_labels"},
+        inputs={"samples", "latents", "few_labels", "run"},
         outputs={"contrast", "contrast_spaces", "contrast_metrics", "contrast_curve", "contrast_maps"},
         parameters={"contrast"},
         prefix_datasets_with_namespace=False,

@@ -2,23 +2,26 @@
 
 from typing import Any
 
+from ae_pipelines.base.run import Run
 from ae_pipelines.downstream import drift
 from ae_pipelines.downstream.drift import DriftOptions
 
 
-def compare(registered_model: Any, scores: Any, options: DriftOptions) -> tuple[dict[str, Any], dict[str, float], Any]:
+def compare(
+    registered_model: Any, scores: Any, options: DriftOptions, run: Run
+) -> tuple[dict[str, Any], dict[str, float], Any]:
     """What was scored, held against the training's latents; the same as numbers and as a picture."""
     from ae_pipelines.plots import drift as plots
     from ae_pipelines.scoring import report
 
-    batch = report.batch_of(registered_model, scores)
+    batch = report.batch_of(registered_model, scores, run)
     found = report.drift_report(registered_model, batch, options)
     return found, drift.drift_metrics(found), plots.drift(registered_model.models.reference, batch, found)
 
 
-def judge(drift_report: dict[str, Any], registered_model: Any, scores: Any, options: DriftOptions) -> None:
+def judge(drift_report: dict[str, Any], registered_model: Any, scores: Any, options: DriftOptions, run: Run) -> None:
     """Note that these rows have been judged; end the run with an error if they have drifted and that is asked for."""
     from ae_pipelines.scoring import report
 
-    report.note_judged(registered_model, scores)
+    report.note_judged(registered_model, scores, run)
     drift.refuse_drift(drift_report, options)

@@ -10,14 +10,14 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 nodes.compare,
-                [*SCORED, "params:drift"],
+                [*SCORED, "params:drift", "run"],
                 ["drift_report", "drift_metrics", "drift_picture"],
                 name="compare_with_training",
             ),
-            Node(nodes.judge, ["drift_report", *SCORED, "params:drift"], None, name="judge_drift"),
+            Node(nodes.judge, ["drift_report", *SCORED, "params:drift", "run"], None, name="judge_drift"),
         ],
         namespace="drift",
-        inputs={*SCORED},
+        inputs={*SCORED, "run"},
         outputs={"drift_report", "drift_metrics", "drift_picture"},
         parameters={"drift"},
         prefix_datasets_with_namespace=False,

@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from ae_pipelines.base.run import Run
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 
 
-def train(samples: Samples, recipe: Recipe, checkpoint: Any) -> tuple[Any, list[dict[str, Any]]]:
+def train(samples: Samples, recipe: Recipe, checkpoint: Any, run: Run) -> tuple[Any, list[dict[str, Any]]]:
     """The autoencoder with its best weights, and a row an epoch."""
     from ae_pipelines.training import loop
 
-    return loop.train(samples, recipe, checkpoint)
+    return loop.train(samples, recipe, checkpoint, run)
 
 
 def measure(autoencoder: Any, samples: Samples, recipe: Recipe) -> dict[str, float]:

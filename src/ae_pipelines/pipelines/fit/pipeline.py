@@ -8,7 +8,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 nodes.train,
-                ["samples", "params:recipe", "checkpoint"],
+                ["samples", "params:recipe", "checkpoint", "run"],
                 ["autoencoder", "training_history"],
                 name="train_autoencoder",
             ),
@@ -17,7 +17,7 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.draw_learning_curves, "training_history", "learning_curves", name="draw_learning_curves"),
         ],
         namespace="fit",
-        inputs={"samples", "checkpoint"},
+        inputs={"samples", "checkpoint", "run"},
         outputs={"autoencoder", "fit_metrics", "examples", "learning_curves"},
         parameters={"recipe"},
         prefix_datasets_with_namespace=False,

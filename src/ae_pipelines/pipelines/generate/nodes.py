@@ -4,13 +4,16 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from ae_pipelines.base.run import Run
 from ae_pipelines.generation.options import GenerateOptions
 from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
 
 
-def prepare(autoencoder: Any, samples: Samples, options: GenerateOptions, kept: Any) -> tuple[Any, list[Any], Any]:
+def prepare(
+    autoencoder: Any, samples: Samples, options: GenerateOptions, kept: Any, run: Run
+) -> tuple[Any, list[Any], Any]:
     """The decoder with what is known of its latents; the latent spaces to search for gaps, this one's first; and who
     judges, or why nobody can. All refusals are here, before anything is written."""
     from ae_pipelines.generation import generator
@@ -19,7 +22,7 @@ def prepare(autoencoder: Any, samples: Samples, options: GenerateOptions, kept: 
     made = generator.prepared(autoencoder, samples, options)
     beside = [generator.prepared_beside(options.beside, samples, options)] if options.beside else []
     try:
-        return made, [made, *beside], judges.judge(samples, options, kept)
+        return made, [made, *beside], judges.judge(samples, options, kept, run)
     except generator.CannotShow as why:
         return made, [made, *beside], why
 

@@ -8,7 +8,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 nodes.prepare,
-                ["autoencoder", "samples", "params:generate", "judge_checkpoint"],
+                ["autoencoder", "samples", "params:generate", "judge_checkpoint", "run"],
                 ["generator", "generators", "judge"],
                 name="prepare_generator",
             ),
@@ -28,7 +28,7 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.measure, ["generator", "gaps_found", "judge"], "generate_metrics", name="measure_new_samples"),
         ],
         namespace="generate",
-        inputs={"autoencoder", "samples", "judge_checkpoint"},
+        inputs={"autoencoder", "samples", "judge_checkpoint", "run"},
         outputs={
             *("generated", "generate_metrics", "new_samples_grid", "interpolation", "interpolation_gif"),
             *("manifold", "arithmetic", "traversal", "gaps"),

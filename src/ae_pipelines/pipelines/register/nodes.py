@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ae_pipelines.base.run import Run
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.promotion import PromoteOptions
@@ -15,6 +16,7 @@ def assemble(
     latents: Latents,
     samples: Samples,
     onnx_models: Any,
+    run: Run,
     **metrics: dict[str, float],
 ) -> Any:
     """The models, their contract and what new rows are held against, to be saved together."""
@@ -22,9 +24,9 @@ def assemble(
 
     by_stage = {f"{stage}/{name}": value for stage, found in metrics.items() for name, value in found.items()}
     models = (autoencoder, cluster_model, classifier, anomaly_model)
-    return model.assembly(models, latents, samples, by_stage, onnx_models)
+    return model.assembly(models, latents, samples, by_stage, onnx_models, run)
 
 
-def register(scoring_model: Any, model_registry: Any, options: PromoteOptions) -> dict[str, Any]:
+def register(scoring_model: Any, model_registry: Any, options: PromoteOptions, run: Run) -> dict[str, Any]:
     """Which version it is, and whether it is the one that is used from now on."""
-    return model_registry.register(scoring_model, options)
+    return model_registry.register(scoring_model, options, run)

@@ -10,16 +10,21 @@ def create_pipeline(**_: object) -> Pipeline:
     metrics = {stage: f"{stage}_metrics" for stage in MEASURED}
     return Pipeline(
         [
-            Node(nodes.assemble, {name: name for name in MODELS} | metrics, "scoring_model", name="assemble_models"),
+            Node(
+                nodes.assemble,
+                {name: name for name in (*MODELS, "run")} | metrics,
+                "scoring_model",
+                name="assemble_models",
+            ),
             Node(
                 nodes.register,
-                ["scoring_model", "model_registry", "params:promote"],
+                ["scoring_model", "model_registry", "params:promote", "run"],
                 "registration",
                 name="register_models",
             ),
         ],
         namespace="register",
-        inputs={*MODELS, *metrics.values(), "model_registry"},
+        inputs={*MODELS, *metrics.values(), "model_registry", "run"},
         outputs={"scoring_model", "registration"},
         parameters={"promote"},
         prefix_datasets_with_namespace=False,

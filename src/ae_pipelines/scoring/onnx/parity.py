@@ -9,7 +9,7 @@ from ae_pipelines.downstream import classification, clustering, detection
 from ae_pipelines.downstream.classification import Classifier
 from ae_pipelines.downstream.clustering import Groups
 from ae_pipelines.downstream.detection import AnomalyModel
-from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.file import Latents, LatentsInMemory
 from ae_pipelines.scoring.onnx.onnx_contract import Parity
 
 TOLERANCE = 1e-4
@@ -47,7 +47,7 @@ class OnLatents:
         for number in range(DRAWS):
             signs = draw.choice([-1, 1], (len(rows), vectors.shape[1]))
             moved = (vectors[rows] + signs * size).astype(np.float32)
-            said = self._said(Latents(table, moved, self._latents.metadata))
+            said = self._said(LatentsInMemory(table, moved, self._latents.metadata))
             score = said["anomaly_score"] * (1 + (-1) ** number * TOLERANCE)
             yield said | {"anomaly": score > np.float32(self._anomalies.threshold)}
 

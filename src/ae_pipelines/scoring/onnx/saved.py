@@ -11,7 +11,8 @@ from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT, OnnxContract, OnnxPart
 
-AGAIN = "run `kedro run --pipelines=export` again"
+EXPORT = ("export",)
+"""The stage that writes these files."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ class OnnxModels:
         """What is in a folder; `InputError` if a file is missing or is not the one that the contract names."""
         path = folder / CONTRACT
         if not path.exists():
-            raise InputError(f"no ONNX models in {folder}: run `kedro run --pipelines=export` first")
+            raise InputError(f"no ONNX models in {folder}: run export first", stages=EXPORT)
         try:
             contract = OnnxContract.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except ValueError as error:
-            raise InputError(f"{path} is damaged ({error}): {AGAIN}") from error
+            raise InputError(f"{path} is damaged ({error}): run export again", stages=EXPORT) from error
         for file in contract.files.values():
             _refuse_damaged(folder / file.file, file.sha256)
         return cls(folder, contract)
@@ -65,6 +66,9 @@ def sha256(content: bytes) -> str:
 
 def _refuse_damaged(path: Path, expected: str) -> None:
     if not path.exists():
-        raise InputError(f"{path} is gone: {AGAIN}")
+        raise InputError(f"{path} is gone: run export again", stages=EXPORT)
     if sha256(path.read_bytes()) != expected:
-        raise InputError(f"{path} is not the file that {CONTRACT} beside it names (its sha256 differs): {AGAIN}")
+        raise InputError(
+            f"{path} is not the file that {CONTRACT} beside it names (its sha256 differs): run export again",
+            stages=EXPORT,
+        )

@@ -1,0 +1,28 @@
+"""How what an error says is done with Kedro: the only place that turns stages and options into something to type."""
+
+from collections.abc import Iterator
+
+from ae_pipelines.base.errors import InputError
+
+
+def advised(error: BaseException) -> str:
+    """The message and, in brackets, what to type: "… (kedro run --pipelines=train or --params=score.version=...)"."""
+    for source in caused_by(error):
+        if isinstance(source, InputError) and (typed := list(_typed(source))):
+            return f"{error} ({' or '.join(typed)})"
+    return str(error)
+
+
+def _typed(error: InputError) -> Iterator[str]:
+    if error.stages:
+        yield f"kedro run --pipelines={','.join(error.stages)}"
+    yield from (f"--params={name}={value}" for name, value in error.options.items())
+
+
+def caused_by(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it comes from; the chain may go round in a circle."""
+    visited: list[BaseException] = []
+    while error is not None and error not in visited:
+        yield error
+        visited.append(error)
+        error = error.__cause__ or error.__context__

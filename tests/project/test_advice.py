@@ -1,0 +1,62 @@
+"""What the library says, and what the command line adds."""
+
+import pickle
+import re
+
+import pytest
+from making import PROJECT
+
+from ae_pipelines.base.errors import InputError, NothingThere
+from ae_pipelines.project.advice import advised
+
+LIBRARY = (
+    *("base", "samples", "latents", "downstream", "models", "training", "comparison", "generation", "restoration"),
+    *("scoring", "plots", "tracking"),
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (InputError("no latents: run fit first", stages=("ingest", "fit")), "kedro run --pipelines=ingest,fit"),
+        (InputError("no latents: run fit first", options={"data_dir": "..."}), "--params=data_dir=..."),
+        (
+            NothingThere("no latents: run fit first", stages=["fit"], options={"a.b": "1", "c": "<d>"}),
+            "kedro run --pipelines=fit or --params=a.b=1 or --params=c=<d>",
+        ),
+    ],
+)
+def test_the_edge_adds_what_to_type_to_what_the_library_says(error, expected):
+    assert str(error) == "no latents: run fit first"
+    assert advised(error) == f"no latents: run fit first ({expected})"
+
+
+def test_what_to_type_is_found_though_another_error_wraps_the_one_that_knows():
+    wrapping = RuntimeError("failed to load: no file")
+    wrapping.__cause__ = InputError("no file", options={"source.path": "..."})
+    assert advised(wrapping) == "failed to load: no file (--params=source.path=...)"
+
+
+def test_an_error_without_advice_is_shown_as_it_is():
+    assert advised(InputError("no {braces} are read")) == "no {braces} are read"
+
+
+def test_advice_survives_the_way_back_from_another_process():
+    error = pickle.loads(pickle.dumps(InputError("no", stages=("fit",), options={"a": "1"})))
+    assert advised(error) == "no (kedro run --pipelines=fit or --params=a=1)"
+
+
+FETCHING = "fetch.py"
+"""Its messages still name --params."""
+
+
+@pytest.mark.parametrize("room", LIBRARY)
+def test_the_library_does_not_say_how_kedro_is_used(room):
+    files = [path for path in (PROJECT / "src/ae_pipelines" / room).rglob("*.py") if path.name != FETCHING]
+    assert files
+    found = [f"{path.name}: {line}" for path in files for line in path.read_text().splitlines() if _of_kedro(line)]
+    assert found == []
+
+
+def _of_kedro(line: str) -> bool:
+    return bool(re.search(r"kedro run|--params|--pipeline", line))
