@@ -47,7 +47,7 @@ def test_samples_come_in_the_sources_order_whoever_decodes_them(tmp_path, worker
 def test_what_is_left_out_is_listed_with_its_reason_and_counts_add_up(tmp_path):
     contents = pixels(40) | {"00007": b"cut short", "00031": b"", "00040": pixels(1)["00000"]}
     store = write_store(tmp_path, EncodedPixels(contents), ANY)
-    assert store.rejects.set_index("source")["reason"].to_dict() == {
+    assert store.rejects.set_index("sample_id")["reason"].to_dict() == {
         "00007": "cut short",
         "00031": "empty file",
         "00040": DUPLICATE,
@@ -55,7 +55,7 @@ def test_what_is_left_out_is_listed_with_its_reason_and_counts_add_up(tmp_path):
     manifest = store.manifest
     assert (manifest.read, manifest.accepted, manifest.rejected, manifest.duplicates) == (41, 38, 3, 1)
     assert "00007" not in store.index["sample_id"].tolist()
-    twin = store.rejects.set_index("source")["sha256"]["00040"]
+    twin = store.rejects.set_index("sample_id")["sha256"]["00040"]
     assert store.index.set_index("sha256")["sample_id"][twin] == "00000"
 
 
