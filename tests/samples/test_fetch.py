@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,16 +14,16 @@ from making import IMAGES, LABELS, idx, mnist_folder
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.io.sources.idx import IdxFolder
-from ae_pipelines.samples.fetch import CHUNK_BYTES, PUBLIC, PublicSet, public_set
+from ae_pipelines.samples.fetch import CHUNK_BYTES, PUBLIC, UNFINISHED, PublicSet, public_set
 
 CONTENT = np.random.default_rng(0).bytes(5 * CHUNK_BYTES + 123)
 
 
 class Mirror:
-    """A server of some files that does as it is told, and remembers the Range of every request."""
+    """A server of some files that cuts its first answers as it is told, and remembers what it was asked for."""
 
-    def __init__(self, files, ranges=True, cuts=()):
-        self.files, self.ranges, self.cuts = files, ranges, list(cuts)
+    def __init__(self, files, cuts=()):
+        self.files, self.cuts = files, list(cuts)
         self.asked = []
         mirror = self
 
@@ -38,20 +39,16 @@ class Mirror:
         threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
 
     def answer(self, request):
-        asked = request.headers["Range"]
-        self.asked.append(asked)
-        content = self.files.get(request.path.removeprefix("/"))
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
+        self.asked.append(request.path.removeprefix("/"))
+        content = self.files.get(self.asked[-1])
         if content is None:
             request.send_error(404)
-        elif start >= len(content):
-            request.send_error(416)
         else:
-            request.send_response(206 if start else 200)
-            request.send_header("Content-Length", str(len(content) - start))
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(content)))
             request.send_header("Content-Encoding", "x-gzip")  # as Apache says of .gz files
             request.end_headers()
-            request.wfile.write(content[start:][: self.cuts.pop(0) if self.cuts else None])
+            request.wfile.write(content[: self.cuts.pop(0) if self.cuts else None])
 
     def stop(self):
         self._server.shutdown()
@@ -81,9 +78,17 @@ def down(mirror):
     return gone
 
 
-def public(*mirrors, content=CONTENT):
+@pytest.fixture
+def waits(monkeypatch):
+    """Seconds that were to be waited for; none are."""
+    seconds = []
+    monkeypatch.setattr("pooch.core.time.sleep", seconds.append)
+    return seconds
+
+
+def public(*mirrors, content=CONTENT, retries=0):
     checksums = {"a.gz": f"md5:{hashlib.md5(content).hexdigest()}"}
-    return PublicSet("letters", checksums, tuple(mirror.url for mirror in mirrors), waits=(0, 0, 0))
+    return PublicSet("letters", checksums, tuple(mirror.url for mirror in mirrors), retries)
 
 
 def visible(folder):
@@ -110,10 +115,23 @@ def test_a_file_that_is_there_is_taken_as_it_is(mirror, folder):
     assert server.asked == []
 
 
-def test_after_a_wrong_checksum_the_next_mirror_is_asked_from_the_start(mirror, folder):
+def test_a_fetched_file_can_be_read_by_whom_the_umask_allows(mirror, folder):
+    before = os.umask(0o022)
+    try:
+        assert public(mirror()).fetch("a.gz", folder).stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
+
+
+def test_a_file_is_kept_as_it_is_sent_also_where_that_is_called_an_encoding(mirror, folder):
+    zipped = gzip.compress(CONTENT)
+    assert public(mirror({"a.gz": zipped}), content=zipped).fetch("a.gz", folder).read_bytes() == zipped
+
+
+def test_after_a_wrong_checksum_the_next_mirror_is_asked(mirror, folder):
     wrong, right = mirror({"a.gz": CONTENT[:-1] + b"x"}), mirror()
     assert public(wrong, right).fetch("a.gz", folder).read_bytes() == CONTENT
-    assert (wrong.asked, right.asked) == ([None], [None])
+    assert (wrong.asked, right.asked) == (["a.gz"], ["a.gz"])
 
 
 def test_a_file_with_a_wrong_checksum_does_not_stay(mirror, folder):
@@ -122,55 +140,30 @@ def test_a_file_with_a_wrong_checksum_does_not_stay(mirror, folder):
     assert visible(folder) == []
 
 
-def test_a_cut_transfer_goes_on_where_it_was(mirror, folder):
+def test_a_cut_transfer_is_tried_again_after_longer_and_longer_waits(mirror, folder, waits):
     server = mirror(cuts=[3 * CHUNK_BYTES, CHUNK_BYTES])
-    assert public(server).fetch("a.gz", folder).read_bytes() == CONTENT
-    assert server.asked == [None, f"bytes={3 * CHUNK_BYTES}-", f"bytes={4 * CHUNK_BYTES}-"]
+    assert public(server, retries=2).fetch("a.gz", folder).read_bytes() == CONTENT
+    assert server.asked == ["a.gz"] * 3
+    assert waits == [1, 2]
 
 
-def test_a_server_that_cannot_start_in_the_middle_sends_all_of_it_again(mirror, folder):
-    server = mirror(ranges=False, cuts=[3 * CHUNK_BYTES])
-    assert public(server).fetch("a.gz", folder).read_bytes() == CONTENT
-    assert server.asked == [None, f"bytes={3 * CHUNK_BYTES}-"]
+def test_cut_each_time_the_next_mirror_is_asked(mirror, folder, waits):
+    cutting, whole = mirror(cuts=[CHUNK_BYTES, 0]), mirror()
+    assert public(cutting, whole, retries=1).fetch("a.gz", folder).read_bytes() == CONTENT
+    assert len(cutting.asked) == 2
 
 
-def test_what_one_mirror_cut_another_goes_on_with(mirror, folder):
-    cutting, whole = mirror(cuts=[CHUNK_BYTES, 0, 0, 0]), mirror()
-    assert public(cutting, whole).fetch("a.gz", folder).read_bytes() == CONTENT
-    assert len(cutting.asked) == 4
-    assert whole.asked == [f"bytes={CHUNK_BYTES}-"]
+def test_of_a_cut_transfer_nothing_stays(mirror, folder):
+    with pytest.raises(InputError, match=r"/a.gz: cut short"):
+        public(mirror(cuts=[CHUNK_BYTES])).fetch("a.gz", folder)
+    assert list(folder.iterdir()) == [folder / ".lock"]
 
 
-def test_what_a_killed_run_left_is_gone_on_with(mirror, folder):
-    folder.mkdir()
-    (folder / "a.gz.part").write_bytes(CONTENT[:1000])
-    server = mirror()
-    assert public(server).fetch("a.gz", folder).read_bytes() == CONTENT
-    assert server.asked == ["bytes=1000-"]
-    assert visible(folder) == ["a.gz"]
-
-
-def test_a_part_longer_than_the_file_is_dropped(mirror, folder):
-    folder.mkdir()
-    (folder / "a.gz.part").write_bytes(CONTENT + b"more")
-    server = mirror()
-    assert public(server).fetch("a.gz", folder).read_bytes() == CONTENT
-    assert server.asked == [f"bytes={len(CONTENT) + 4}-", None]
-
-
-def test_a_part_of_something_else_is_found_out_and_dropped(mirror, folder):
-    folder.mkdir()
-    (folder / "a.gz.part").write_bytes(b"a login page")
-    first, second = mirror(), mirror()
-    assert public(first, second).fetch("a.gz", folder).read_bytes() == CONTENT
-    assert second.asked == [None]
-
-
-def test_cut_each_time_what_came_is_kept_for_the_next_run(mirror, folder):
-    with pytest.raises(InputError, match=f"cut after {4 * CHUNK_BYTES:,} bytes, which are kept for the next try"):
-        public(mirror(cuts=[CHUNK_BYTES] * 4)).fetch("a.gz", folder)
-    assert visible(folder) == ["a.gz.part"]
-    assert (folder / "a.gz.part").read_bytes() == CONTENT[: 4 * CHUNK_BYTES]
+def test_what_a_killed_run_left_is_removed(mirror, folder):
+    (folder / UNFINISHED).mkdir(parents=True)
+    (folder / UNFINISHED / "tmp1234").write_bytes(CONTENT[:1000])
+    assert public(mirror()).fetch("a.gz", folder).read_bytes() == CONTENT
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "a.gz"]
 
 
 def test_a_mirror_that_does_not_have_it_is_passed_over(mirror, folder):
@@ -226,7 +219,7 @@ def test_an_idx_folder_fetches_only_what_is_in_neither_spelling(mirror, tmp_path
     source = IdxFolder(tmp_path / "mnist", "mnist", replace(public(server), files=md5))
     assert server.asked == []
     np.testing.assert_array_equal(next(source.blocks()).values[:, 0], IMAGES)
-    assert server.asked == [None]
+    assert server.asked == ["train-images-idx3-ubyte.gz"]
     assert gzip.decompress((tmp_path / "mnist" / "train-images-idx3-ubyte.gz").read_bytes()) == idx(IMAGES)
 
 

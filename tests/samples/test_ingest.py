@@ -1,8 +1,6 @@
 import itertools
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
@@ -10,7 +8,6 @@ from pathlib import Path
 
 import filelock
 import numpy as np
-import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -50,7 +47,7 @@ def test_samples_come_in_the_sources_order_whoever_decodes_them(tmp_path, worker
 def test_what_is_left_out_is_listed_with_its_reason_and_counts_add_up(tmp_path):
     contents = pixels(40) | {"00007": b"cut short", "00031": b"", "00040": pixels(1)["00000"]}
     store = write_store(tmp_path, EncodedPixels(contents), ANY)
-    assert store.rejects.set_index("source")["reason"].to_dict() == {
+    assert store.rejects.set_index("sample_id")["reason"].to_dict() == {
         "00007": "cut short",
         "00031": "empty file",
         "00040": DUPLICATE,
@@ -58,7 +55,7 @@ def test_what_is_left_out_is_listed_with_its_reason_and_counts_add_up(tmp_path):
     manifest = store.manifest
     assert (manifest.read, manifest.accepted, manifest.rejected, manifest.duplicates) == (41, 38, 3, 1)
     assert "00007" not in store.index["sample_id"].tolist()
-    twin = store.rejects.set_index("source")["sha256"]["00040"]
+    twin = store.rejects.set_index("sample_id")["sha256"]["00040"]
     assert store.index.set_index("sha256")["sample_id"][twin] == "00000"
 
 
@@ -212,27 +209,34 @@ def test_a_second_ingest_at_the_same_time_is_refused(tmp_path):
 # -- killed ---------------------------------------------------------------------------------------------------
 
 INGEST = f"""
-import sys, time
+import itertools, sys
 from pathlib import Path
 sys.path.insert(0, {str(PROJECT / "tests")!r})
 import making
 from ae_pipelines.samples import shards
 from ae_pipelines.samples.ingest import IngestOptions, write_store
 shards.SHARD_BYTES = 50 * 30
-class Slow(making.EncodedPixels):
+class Halting(making.EncodedPixels):
     def blocks(self):
-        for block in super().blocks():
-            time.sleep(0.06)
-            yield block
+        yield from itertools.islice(super().blocks(), int(sys.argv[2]))
+        sys.stdin.read()
 if __name__ == "__main__":
     contents = making.pixels(3000) | {{"bad": b"bad"}}
-    write_store(Path(sys.argv[1]), Slow(contents), IngestOptions(workers=int(sys.argv[2])))
+    write_store(Path(sys.argv[1]), Halting(contents), IngestOptions(workers=int(sys.argv[3])))
 """
+BLOCKS = 31
 
 
-def start(tmp_path, folder, workers=1):
+def start(tmp_path, folder, blocks=BLOCKS, workers=1):
+    """A process that ingests so many blocks, and then waits until its stdin is closed."""
     (tmp_path / "ingesting.py").write_text(INGEST)
-    return subprocess.Popen([sys.executable, str(tmp_path / "ingesting.py"), str(tmp_path / folder), str(workers)])
+    command = [sys.executable, str(tmp_path / "ingesting.py"), str(tmp_path / folder), str(blocks), str(workers)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
+def finish(process):
+    process.communicate()
+    assert process.returncode == 0
 
 
 def exit_at(step):
@@ -276,32 +280,18 @@ def test_killed_before_any_step_on_disk_the_store_is_whole_and_the_next_run_fini
 
 
 def test_killed_at_any_time_the_next_run_takes_up_what_was_decoded(tmp_path):
-    assert start(tmp_path, "undisturbed").wait() == 0
-    random.seed(0)
-    kills = 0
-    for _ in range(4):
-        process = start(tmp_path, "killed", workers=2)
+    finish(start(tmp_path, "undisturbed"))
+    for blocks in (8, 16, 24, 30):
         already = len(list((tmp_path / "killed").glob("shard-*")))
-        while process.poll() is None and len(list((tmp_path / "killed").glob("shard-*"))) < already + 3:
+        process = start(tmp_path, "killed", blocks, workers=2)
+        while len(list((tmp_path / "killed").glob("shard-*"))) < already + 3:
+            assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(random.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait() != 0
-    assert start(tmp_path, "killed").wait() == 0
-    assert kills
+        process.kill()
+        process.communicate()
+    finish(start(tmp_path, "killed"))
     assert done(tmp_path / "killed")[1]
     assert files(tmp_path / "killed") == files(tmp_path / "undisturbed")
-
-
-def test_workers_end_with_a_killed_parent(tmp_path):
-    process = start(tmp_path, "killed", workers=2)
-    children = []
-    while len(children) < 2:
-        time.sleep(0.05)
-        children = [c for c in psutil.Process(process.pid).children() if "spawn_main" in " ".join(c.cmdline())]
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not psutil.wait_procs(children, timeout=20)[1]
 
 
 # -- the manifest ---------------------------------------------------------------------------------------------

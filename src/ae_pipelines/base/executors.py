@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
@@ -44,10 +43,9 @@ def in_processes(
     """
     workers = workers or cpus()
     pool = _Pool(workers, get_context("spawn"), initializer=_start, initargs=(function, common))
-    done = False
     try:
         yield from in_order(pool, _call, items, ahead=2 * workers)
-        done = True
+        pool.shutdown()
     except BrokenProcessPool as error:
         raise InputError(
             "a worker process ended in the middle of its work, perhaps killed for want of memory: run again, with "
@@ -55,32 +53,26 @@ def in_processes(
             options={"ingest.workers": "..."},
         ) from error
     finally:
-        if not done:
-            pool.end_workers()
+        pool.end_workers()
         pool.shutdown(cancel_futures=True)
 
 
 class _Pool(ProcessPoolExecutor):
-    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:  # it is here that processes are started
-        with _main_hidden():
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Processes are started here. They import no `__main__`: it may be all of Kedro, or a script that would run
+        again."""
+        main = vars(sys.modules["__main__"])
+        hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+        main["__spec__"] = None
+        try:
             return super().submit(*args, **kwargs)
+        finally:
+            main |= hidden
 
     def end_workers(self) -> None:
         """Without waiting for what they are doing (Python 3.14: terminate_workers)."""
         for process in list((self._processes or {}).values()):
             process.terminate()
-
-
-@contextmanager
-def _main_hidden() -> Iterator[None]:
-    """Processes started within import no `__main__`: it may be all of Kedro, or a script that would run again."""
-    main = sys.modules["__main__"].__dict__
-    hidden = {name: main.pop(name, None) for name in ("__file__", "__spec__")}
-    main["__spec__"] = None
-    try:
-        yield
-    finally:
-        main |= {name: value for name, value in hidden.items() if value is not None}
 
 
 _given: list[Any] = []

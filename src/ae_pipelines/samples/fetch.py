@@ -1,25 +1,26 @@
-"""Public data sets, fetched when they are not on disk: known checksums, several mirrors, continued after a cut."""
+"""Public data sets, fetched when they are not on disk: known checksums, several mirrors."""
 
 import logging
-import time
+import shutil
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError, suggestion
+
+if TYPE_CHECKING:
+    import requests
 
 DEFAULT = "data/01_raw"
 """Made when it is missing, as in a fresh checkout; any other missing folder may be a mistyped one."""
 CHUNK_BYTES = 2**16
 TIMEOUT_SECONDS = (10, 60)
 """To connect, and between two pieces of an answer."""
+UNFINISHED = ".unfinished"
+"""The folder of a transfer that goes on. What a killed one leaves there is removed by the next."""
 
 log = logging.getLogger(__name__)
-
-
-class Cut(Exception):  # noqa: N818
-    """The connection ended before the file did."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class PublicSet:
     """The published checksum of each, as pooch takes it."""
     mirrors: tuple[str, ...]
     """Base URLs, tried in this order."""
-    waits: tuple[float, ...] = (1, 3, 10)
-    """Seconds before each new try at a mirror that was cut."""
+    retries: int = 2
+    """New tries at a mirror that failed, from the start of the file; pooch waits 1 s, 2 s, ... before each."""
 
     def fetch(self, file: str, folder: Path) -> Path:
         """The path of `file` in `folder`; `InputError` tells how each mirror failed.
@@ -68,62 +69,42 @@ class PublicSet:
         import pooch  # type: ignore[import-untyped]
         import requests
 
-        download = partial(self._download, path.with_name(f"{path.name}.part"))
         failures = []
         for mirror in self.mirrors:
-            url = mirror + path.name
+            url, unfinished = mirror + path.name, path.with_name(UNFINISHED)
             log.info("fetching %s", url)
             try:
-                pooch.retrieve(url, self.files[path.name], path.name, path.parent, downloader=download)
+                fetched = pooch.Pooch(unfinished, mirror, self.files, retry_if_failed=self.retries)
+                Path(fetched.fetch(path.name, downloader=_download)).replace(path)
                 break
             except requests.HTTPError as error:
                 failures.append(f"{url}: {error.response.status_code} {error.response.reason}")
+            except requests.exceptions.ChunkedEncodingError:
+                failures.append(f"{url}: cut short")
             except requests.RequestException as error:
                 failures.append(f"{url}: no connection ({type(error).__name__})")
-            except Cut as error:
-                failures.append(f"{url}: {error}")
             except ValueError:  # pooch's
                 failures.append(f"{url}: wrong checksum")
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
             log.warning("%s", failures[-1])
         return failures
 
-    def _download(self, part: Path, url: str, temporary: str, _: object) -> None:
-        """pooch's downloader: what arrives outlives a kill in `part`, and is pooch's to check once it is whole."""
-        Path(temporary).unlink()  # empty, and a kill would leave it
-        for wait in self.waits:
-            try:
-                _continue(url, part)
-                break
-            except Cut as error:
-                log.warning("%s: %s; again in %g s", url, error, wait)
-                time.sleep(wait)
-        else:
-            _continue(url, part)
-        part.replace(temporary)
+
+def _download(url: str, temporary: str, _: object) -> None:
+    """pooch's own downloader, with our progress bar."""
+    import pooch
+
+    Path(temporary).unlink()  # pooch made it for its owner alone; a new one is for whom the umask allows
+    bar = progress.bar(total=1, label=f"fetch {url.rpartition('/')[2]}", unit="byte")  # pooch sets the total
+    options = {"headers": {"Accept-Encoding": "identity"}, "hooks": {"response": _as_sent}, "timeout": TIMEOUT_SECONDS}
+    with bar:
+        pooch.HTTPDownloader(bar, CHUNK_BYTES, **options)(url, temporary, None)
 
 
-def _continue(url: str, part: Path) -> None:
-    """Append what `part` lacks, or all of it where the server cannot start in the middle (RFC 9110, section 14)."""
-    import requests
-    import urllib3
-
-    start = part.stat().st_size if part.exists() else 0
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as answer:
-        if answer.status_code == requests.codes.requested_range_not_satisfiable and start:
-            part.unlink()
-            return _continue(url, part)
-        answer.raise_for_status()
-        size = int(answer.headers.get("Content-Length", 0)) or None
-        mode = "ab" if answer.status_code == requests.codes.partial_content else "wb"
-        with part.open(mode) as file, progress.Steps(size, f"fetch {part.stem}", "byte") as steps:
-            try:
-                # Not `iter_content`, which unzips what some servers call the encoding of a .gz file.
-                for piece in answer.raw.stream(CHUNK_BYTES, decode_content=False):
-                    file.write(piece)
-                    steps.advance(len(piece))
-            except urllib3.exceptions.HTTPError as error:
-                raise Cut(f"cut after {file.tell():,} bytes, which are kept for the next try") from error
+def _as_sent(answer: "requests.Response", **_: object) -> None:
+    """What some servers call the encoding of a .gz file is the file: it is not to be unzipped on the way."""
+    answer.raw.headers.discard("Content-Encoding")
 
 
 def _of_mnist_style(name: str, md5: tuple[str, str, str, str], mirrors: tuple[str, ...]) -> PublicSet:

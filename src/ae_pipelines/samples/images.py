@@ -37,16 +37,6 @@ STARTS = {
 }
 MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 """Pillow's names of the pixels with 8 bits a channel, or fewer."""
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What an EXIF orientation asks for; from 5 on, height and width change places."""
 
 LARGEST_MEGAPIXELS = 100
 """Of an image that is read at its own size."""
@@ -98,8 +88,7 @@ def header_size(file: BinaryIO, options: ImageOptions) -> Size | None:
     """
     try:
         with _opened(file, options) as image:
-            sideways = image.format != "TIFF" and _orientation(image) > 4  # Pillow has turned a TIFF's size already
-            return (image.width, image.height) if sideways else (image.height, image.width)
+            return (image.width, image.height) if _sideways(image) else (image.height, image.width)
     except MemoryError:
         raise
     except Exception:
@@ -327,18 +316,24 @@ def _refuse_damaged_png(content: bytes) -> None:
         at = end + 4
 
 
-def _orientation(image: Image.Image) -> int:
-    """1 to 8; 1, as it is, where EXIF is missing or cannot be read."""
+def _sideways(image: Image.Image) -> bool:
+    """Whether EXIF, if it can be read, asks for a turn by which height and width change places."""
     try:
-        found = Image.Image.getexif(image).get(ExifTags.Base.Orientation)  # a PNG's own would decode it
-        return found if found in TURNS else 1
+        turn = Image.Image.getexif(image).get(ExifTags.Base.Orientation)  # a PNG's own method would decode it
+        return image.format != "TIFF" and turn in (5, 6, 7, 8)  # Pillow has turned a TIFF's size already
     except Exception:
-        return 1
+        return False
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    orientation = _orientation(image)
-    return image if orientation == 1 else image.transpose(TURNS[orientation])
+    """The same image, turned as EXIF asks for, if that can be read."""
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except MemoryError:
+        raise
+    except Exception:
+        pass
+    return image
 
 
 def _flattened(image: Image.Image, background: Colour) -> Image.Image:
