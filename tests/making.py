@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ae_pipelines.base.errors import Unusable
-from ae_pipelines.io.sources.idx import IdxFolder
 from ae_pipelines.samples.source import Block, EncodedBlock
+from ae_pipelines.samples.sources.idx import IdxFolder
 from ae_pipelines.samples.spec import SampleSpec
 
 PROJECT = Path(__file__).parents[1]
@@ -68,7 +68,7 @@ def mnist_folder(folder, **replaced):
         (folder / name).write_bytes(content)
     for name, content in replaced.items():
         (folder / f"{name.replace('_', '-')}-ubyte.gz").write_bytes(content)
-    return IdxFolder(folder, "mnist")
+    return IdxFolder(path=folder, name="mnist")
 
 
 def decode_pixels(content: bytes) -> np.ndarray:

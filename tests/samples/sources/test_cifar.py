@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources.cifar import ARCHIVE, CLASSES, FILES, RECORD_BYTES, Cifar10, Cifar10Dataset, parse_records
 from ae_pipelines.samples.fetch import PublicSet
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.cifar import ARCHIVE, CLASSES, FILES, RECORD_BYTES, Cifar10, parse_records
 
 ROWS = 3
 RECORDS = np.random.default_rng(0).integers(0, 256, (len(FILES), ROWS, RECORD_BYTES), dtype=np.uint8)
@@ -38,7 +38,7 @@ def sparse_tar():
 
 def source(folder, content):
     (folder / ARCHIVE).write_bytes(content)
-    return Cifar10(folder, rows_per_file=ROWS)
+    return Cifar10(ROWS, path=folder)
 
 
 def test_the_archive_becomes_samples_with_the_sources_own_split(tmp_path):
@@ -66,7 +66,7 @@ def test_extracted_files_are_as_good_as_the_archive(tmp_path, below):
     (tmp_path / "raw" / below).mkdir(parents=True)
     for name, content in CONTENTS.items():
         (tmp_path / "raw" / below / name).write_bytes(content)
-    assert write_store(tmp_path / "b", Cifar10(tmp_path / "raw", rows_per_file=ROWS)).id == packed.id
+    assert write_store(tmp_path / "b", Cifar10(ROWS, path=tmp_path / "raw")).id == packed.id
 
 
 @pytest.mark.parametrize(
@@ -106,25 +106,18 @@ def test_a_bad_archive_is_refused_with_its_fault(tmp_path, content, message):
 def test_a_missing_extracted_file_is_named(tmp_path):
     (tmp_path / FILES[0]).write_bytes(CONTENTS[FILES[0]])
     with pytest.raises(InputError, match="cannot read .*data_batch_2.bin"):
-        list(Cifar10(tmp_path, rows_per_file=ROWS).blocks())
+        list(Cifar10(ROWS, path=tmp_path).blocks())
 
 
 def test_a_missing_folder_says_what_to_put_where(tmp_path):
     with pytest.raises(InputError, match=r"no cifar-10-binary.tar.gz .* in .*cifar10: .*--params=raw_dir="):
-        Cifar10(tmp_path / "cifar10").spec()
+        Cifar10(path=tmp_path / "cifar10").spec()
 
 
 def test_an_empty_folder_is_filled_from_the_public_set(tmp_path):
     nowhere = PublicSet("cifar10", {ARCHIVE: "md5:"}, mirrors=())
     with pytest.raises(InputError, match=r"no cifar-10-binary.tar.gz in .*raw, and it could not be fetched"):
-        Cifar10(tmp_path / "raw", nowhere).spec()
-
-
-def test_the_catalog_entry_knows_its_public_set(tmp_path):
-    (tmp_path / ARCHIVE).touch()
-    entry = Cifar10Dataset(path=str(tmp_path), fetch="cifar10").load()
-    assert entry.spec().shape == (3, 32, 32)
-    assert entry.count() == 60_000
+        Cifar10(path=tmp_path / "raw", fetch=nowhere).spec()
 
 
 @settings(max_examples=2_000, deadline=None)

@@ -7,15 +7,15 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources import SourceDataset
-from ae_pipelines.samples.fetch import PublicSet, public_set
+from ae_pipelines.samples.fetch import Fetch
 from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.sources import SOURCES, GivenPath
 from ae_pipelines.samples.spec import SampleSpec
 
 CLASSES = np.array(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
@@ -41,50 +41,53 @@ def parse_records(content: bytes, rows: int, path: str) -> tuple[np.ndarray, np.
     return images, labels
 
 
+@SOURCES.register("cifar10")
+@dataclass(frozen=True)
 class Cifar10:
-    """The archive in a folder, or the files in it, there or in `cifar-10-batches-bin/`; train and test.
+    """The archive in a folder, or the files in it, there or in `cifar-10-batches-bin/`; train and test."""
 
-    With `public`, the archive is fetched if the folder has neither.
-    """
+    rows_per_file: int = 10_000
+    _: KW_ONLY
+    path: GivenPath
+    """The folder."""
+    fetch: Fetch = None
+    """The public set that the archive is fetched from if the folder has neither."""
 
     name = "cifar10"
-
-    def __init__(self, folder: Path, public: PublicSet | None = None, rows_per_file: int = 10_000) -> None:
-        self.folder, self._public, self._rows = folder, public, rows_per_file
 
     def spec(self) -> SampleSpec:
         self._found()
         return SampleSpec(shape=SHAPE, dtype="uint8", preprocessing={})
 
     def count(self) -> int:
-        return len(FILES) * self._rows
+        return len(FILES) * self.rows_per_file
 
     def blocks(self) -> Iterator[Block]:
-        found, size = self._found(), self._rows * RECORD_BYTES + 1  # one byte more shows that a file goes on
+        found, size = self._found(), self.rows_per_file * RECORD_BYTES + 1  # one byte more shows that a file goes on
         contents = _contents_of_archive(found, size) if found.is_file() else _contents_of_folder(found, size)
         for number, (file, content) in enumerate(zip(FILES, contents, strict=True)):
-            images, labels = parse_records(content, self._rows, f"{found / file}")
-            split, start = ("test", 0) if file == FILES[-1] else ("train", number * self._rows)
+            images, labels = parse_records(content, self.rows_per_file, f"{found / file}")
+            split, start = ("test", 0) if file == FILES[-1] else ("train", number * self.rows_per_file)
             yield Block(
                 values=images,
-                ids=[f"{self.name}/{split}/{row:05d}" for row in range(start, start + self._rows)],
+                ids=[f"{self.name}/{split}/{row:05d}" for row in range(start, start + self.rows_per_file)],
                 labels=CLASSES[labels].tolist(),
-                splits=[split] * self._rows,
+                splits=[split] * self.rows_per_file,
             )
 
     def _found(self) -> Path:
         """The archive, or the folder of the files."""
-        archive = self.folder / ARCHIVE
+        archive = self.path / ARCHIVE
         if archive.is_file():
             return archive
-        for folder in (self.folder, self.folder / "cifar-10-batches-bin"):
+        for folder in (self.path, self.path / "cifar-10-batches-bin"):
             if any((folder / file).is_file() for file in FILES):
                 return folder
-        if self._public:
-            return self._public.fetch(ARCHIVE, self.folder)
+        if self.fetch:
+            return self.fetch.fetch(ARCHIVE, self.path)
         raise InputError(
-            f"no {ARCHIVE} (or {FILES[0]} and the others) in {self.folder}: put it there, or give "
-            f"--params=raw_dir=<the folder that holds {self.folder.name}/>"
+            f"no {ARCHIVE} (or {FILES[0]} and the others) in {self.path}: put it there, or give "
+            f"--params=raw_dir=<the folder that holds {self.path.name}/>"
         )
 
 
@@ -120,17 +123,3 @@ def _contents_of_archive(path: Path, size: int) -> Iterator[bytes]:
         raise InputError(f"CIFAR-10: {path} is damaged ({error}): delete it and fetch it again") from error
     except OSError as error:
         raise InputError(f"CIFAR-10: cannot read {path}: {error}") from error
-
-
-class Cifar10Dataset(SourceDataset):
-    """The catalog entry of `Cifar10`; `fetch` names the public set that fills an empty folder."""
-
-    def __init__(self, *, path: str, fetch: str | None = None, metadata: dict[str, Any] | None = None) -> None:
-        self._path, self._fetch = Path(path), fetch
-        self.metadata = metadata
-
-    def load(self) -> Cifar10:
-        return Cifar10(self._path, public_set(self._fetch) if self._fetch else None)
-
-    def _describe(self) -> dict[str, Any]:
-        return {"path": self._path, "fetch": self._fetch}
