@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.fetch import PublicSet
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.samples.sources.cifar import ARCHIVE, CLASSES, FILES, RECORD_BYTES, Cifar10, parse_records
+from ae_pipelines.samples.sources.cifar import ARCHIVE, CLASSES, FILES, RECORD, Cifar10, parse_records
 
 ROWS = 3
-RECORDS = np.random.default_rng(0).integers(0, 256, (len(FILES), ROWS, RECORD_BYTES), dtype=np.uint8)
+RECORDS = np.random.default_rng(0).integers(0, 256, (len(FILES), ROWS, RECORD.itemsize), dtype=np.uint8)
 RECORDS[..., 0] = np.arange(len(FILES) * ROWS).reshape(len(FILES), ROWS) % 10
 CONTENTS = {file: records.tobytes() for file, records in zip(FILES, RECORDS, strict=True)}
 
@@ -74,15 +74,15 @@ def test_extracted_files_are_as_good_as_the_archive(tmp_path, below):
     [
         (tar_gz(CONTENTS | {FILES[2]: CONTENTS[FILES[2]][:-1]}), "data_batch_3.bin: short payload, 2 of 3 records"),
         (tar_gz(CONTENTS | {FILES[5]: CONTENTS[FILES[5]] + b"x"}), "test_batch.bin goes on after its 3 records"),
-        (tar_gz(CONTENTS | {FILES[0]: b"\x0a" * 3 * RECORD_BYTES}), "label 10 in record 0, expected 0 to 9"),
+        (tar_gz(CONTENTS | {FILES[0]: b"\x0a" * 3 * RECORD.itemsize}), "label 10 in record 0, expected 0 to 9"),
         (tar_gz(dict(list(CONTENTS.items())[:5])), "has no test_batch.bin: not the binary version, or not whole"),
-        (tar_gz(CONTENTS)[:-20], "is damaged"),
-        (tar_gz(CONTENTS)[:-8] + b"\0" * 8, "is damaged .*CRC check failed"),
-        (gzip.compress(sparse_tar()), "is damaged"),
-        (b"<html>404</html>", "is damaged .*Not a gzipped file"),
-        (b"", "is damaged"),
-        (gzip.compress(b"no tar archive" * 100), "is damaged"),
-        (gzip.compress(gzip.decompress(tar_gz(CONTENTS))[:30_000]), "is damaged"),
+        (tar_gz(CONTENTS)[:-20], "cannot be read"),
+        (tar_gz(CONTENTS)[:-8] + b"\0" * 8, "cannot be read .*CRC check failed"),
+        (gzip.compress(sparse_tar()), "cannot be read"),
+        (b"<html>404</html>", "cannot be read .*Not a gzipped file"),
+        (b"", "cannot be read"),
+        (gzip.compress(b"no tar archive" * 100), "cannot be read"),
+        (gzip.compress(gzip.decompress(tar_gz(CONTENTS))[:30_000]), "cannot be read"),
     ],
     ids=[
         "short",
@@ -105,7 +105,7 @@ def test_a_bad_archive_is_refused_with_its_fault(tmp_path, content, message):
 
 def test_a_missing_extracted_file_is_named(tmp_path):
     (tmp_path / FILES[0]).write_bytes(CONTENTS[FILES[0]])
-    with pytest.raises(InputError, match="cannot read .*data_batch_2.bin"):
+    with pytest.raises(InputError, match="cannot be read .*data_batch_2.bin"):
         list(Cifar10(ROWS, path=tmp_path).blocks())
 
 
@@ -124,7 +124,7 @@ def test_an_empty_folder_is_filled_from_the_public_set(tmp_path):
 @given(
     content=st.one_of(
         st.binary(max_size=50),
-        st.tuples(st.integers(0, 3 * RECORD_BYTES), st.binary(max_size=3)).map(
+        st.tuples(st.integers(0, 3 * RECORD.itemsize), st.binary(max_size=3)).map(
             lambda change: CONTENTS[FILES[0]][: change[0]] + change[1] + CONTENTS[FILES[0]][change[0] + 1 :]
         ),
     )
@@ -134,7 +134,7 @@ def test_whatever_the_bytes_three_records_or_our_own_error_comes_out(content):
         images, labels = parse_records(content, ROWS, "a")
     except InputError:
         return
-    assert len(content) == ROWS * RECORD_BYTES
+    assert len(content) == ROWS * RECORD.itemsize
     assert labels.max() < 10
     np.testing.assert_array_equal(np.hstack([labels[:, None], images.reshape(ROWS, -1)]).tobytes(), content)
 

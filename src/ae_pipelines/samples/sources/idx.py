@@ -5,7 +5,6 @@ The header is four bytes (0, 0, type, dimensions), then each dimension as a big-
 
 import gzip
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.fetch import Fetch
+from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block
 from ae_pipelines.samples.sources import SOURCES, GivenPath
 from ae_pipelines.samples.spec import SampleSpec
@@ -74,15 +74,10 @@ class IdxFile:
     def _open(self) -> Iterator[BinaryIO]:
         if not self.path.is_file():
             raise InputError(f"IDX: no file {self.path}")
-        try:
-            with self.path.open("rb") as raw:
-                zipped = raw.read(2) == b"\x1f\x8b"
-                raw.seek(0)
-                yield gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[misc]
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"IDX: {self.path} is a damaged gzip file ({error}): fetch it again") from error
-        except OSError as error:
-            raise InputError(f"IDX: cannot read {self.path}: {error}") from error
+        with faults_of(f"IDX: {self.path}", "fetch it again"), self.path.open("rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            yield gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[misc]
 
     def _header(self, file: BinaryIO) -> tuple[int, ...]:
         magic = file.read(4)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, encoded_leaf, header_size
+from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
@@ -186,11 +187,12 @@ class _File:
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     """Read as a stream; `InputError` if the file cannot be read, now or later."""
-    try:
-        with pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True) as file:
-            yield file
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as parquet ({error}): fetch or write it again") from error
+    faults = (pa.ArrowException, OSError, UnicodeDecodeError)
+    with (
+        faults_of(path, "fetch or write it again", faults, "parquet"),
+        pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True) as file,
+    ):
+        yield file
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, column: str | None) -> list[str] | None:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from itertools import compress
@@ -16,6 +16,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of, suggestion
+from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block, Reject
 from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
@@ -263,12 +264,6 @@ def _first(names: Sequence[str]) -> str:
     return first_of([repr(name) for name in names]) or "none"
 
 
-@contextmanager
-def _faults_of(path: Path) -> Iterator[None]:
-    """What fails in the block is told as a fault of the file."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error}): mend it, or save it again as parquet") from error
+def _faults_of(path: Path) -> AbstractContextManager[None]:
+    faults = (pa.ArrowException, OSError, ValueError, KeyError)
+    return faults_of(path, "mend it, or save it again as parquet", faults, "a table")
