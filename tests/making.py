@@ -34,6 +34,11 @@ class ArraySource:
         yield Block(self.values, ids, self.labels, self.splits)
 
 
+def files_of_store(folder: Path) -> dict[str, bytes]:
+    """Everything that a store consists of, but for the report on how it came about."""
+    return {path.name: path.read_bytes() for path in folder.glob("*") if path.name not in ("last_ingest.json", ".lock")}
+
+
 def batch_of(x, layout=None):
     """A batch whose samples are x (batch, ...), uncorrupted."""
     import torch

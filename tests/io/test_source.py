@@ -29,10 +29,12 @@ def entries():
     return super(ConfigLoader, loader()).__getitem__("catalog")["sources"]
 
 
-def test_every_kind_has_an_entry_whose_options_it_takes():
+def test_every_kind_has_an_entry_whose_options_it_takes_and_reads_nothing_yet():
     assert {entry["kind"] for entry in entries().values()} == set(SOURCES.kinds())
     for name in entries():
-        assert source(name=name, **({"layout": "NF"} if name == "array" else {})).name
+        layout = {"layout": "NF"} if name == "array" else {}
+        path = {"path": "nowhere/at/all"} if entries()[name].get("path") else {}
+        assert source(name=name, **layout, **path).name
 
 
 def test_what_is_given_replaces_what_the_entry_says(tmp_path):

@@ -31,7 +31,7 @@ def test_read_is_accepted_plus_rejected(tmp_path):
 
     store = write_store(tmp_path, Broken(images(5)), IngestOptions(max_rejected_share=0.2))
     assert [getattr(store.manifest, name) for name in ("read", "accepted", "rejected")] == [6, 5, 1]
-    assert store.rejects.to_dict("records") == [{"source": "x.png", "sha256": "00", "reason": "truncated"}]
+    assert store.rejects.to_dict("records") == [{"sample_id": "x.png", "sha256": "00", "reason": "truncated"}]
 
 
 def test_shards_are_cut_at_their_size_and_read_in_order(tmp_path, monkeypatch):

@@ -44,6 +44,13 @@ def read(found):
     )
 
 
+def example(folder, first, last):
+    values = np.random.default_rng(2).normal(5, 3, (last, 6))
+    values[3, 4] = np.nan
+    (folder / "y.npy").write_bytes(npy(np.arange(first, last) % 3))
+    return saved(folder, values[first:], labels="y.npy")
+
+
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(array, "BLOCK_ROWS", 7)

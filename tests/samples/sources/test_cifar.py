@@ -41,6 +41,14 @@ def source(folder, content):
     return Cifar10(ROWS, path=folder)
 
 
+def example(folder, first, last):
+    first, last = first // len(FILES), last // len(FILES)
+    records = np.random.default_rng(1).integers(0, 10, (last, len(FILES), RECORD.itemsize), dtype=np.uint8)[first:]
+    contents = {file: records[:, number].tobytes() for number, file in enumerate(FILES)}
+    (folder / ARCHIVE).write_bytes(tar_gz(contents))
+    return Cifar10(last - first, path=folder)
+
+
 def test_the_archive_becomes_samples_with_the_sources_own_split(tmp_path):
     store = write_store(tmp_path / "store", source(tmp_path, tar_gz(CONTENTS)))
     assert store.index["sample_id"].tolist()[13:16] == [

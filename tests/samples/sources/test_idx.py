@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from making import IMAGES, LABELS, idx, mnist_folder
+from making import IMAGES, LABELS, idx, images, mnist_folder
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources.idx import IdxFile, IdxFolder
 from ae_pipelines.samples.splits import split_by_content
+
+
+def example(folder, first, last):
+    pixels = images(last + 10, (5, 4))
+    files = {"t10k": pixels[:10], "train": pixels[10 + first :]}
+    contents = {f"{prefix}_images_idx3": gzip.compress(idx(part)) for prefix, part in files.items()}
+    labels = {f"{prefix}_labels_idx1": gzip.compress(idx(part[:, 0, 0] % 10)) for prefix, part in files.items()}
+    return mnist_folder(folder, **contents, **labels)
 
 
 @pytest.mark.parametrize("zipped", [False, True])

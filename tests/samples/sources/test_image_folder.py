@@ -49,6 +49,14 @@ def source(root, **options):
     return SourceChoice(kind="image_folder", path=root, **options).build()
 
 
+def example(root, first, last):
+    files = {f"{number % 3}/{number:03d}.png": png(seed=number) for number in range(first, last)}
+    folder(root, files | {"0/cut.png": png()[:-20], "0/twin.png": png()})
+    if not (root / "link.png").is_symlink():
+        (root / "link.png").symlink_to("nowhere")
+    return source(root, labels="folder")
+
+
 def everything(root, **options):
     """id → (content, label), and id → reason."""
     blocks = list(source(root, **options).blocks())

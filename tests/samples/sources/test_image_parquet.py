@@ -40,6 +40,13 @@ def source(path, **options):
     return SourceChoice(kind="image_parquet", path=path, **options).build()
 
 
+def example(folder, first, last):
+    contents = [png(pixels) for pixels in images(last, (5, 6, 3))]
+    contents[3:5] = [None, contents[0]]
+    columns = {"image": contents[first:], "label": [number % 3 for number in range(first, last)]}
+    return source(written(folder / "all.parquet", columns))
+
+
 def everything(path, **options):
     """(id, content, label, split) of each."""
     return [

@@ -58,6 +58,12 @@ def read(found):
     )
 
 
+def example(folder, first, last):
+    frame = cells()
+    frame.loc[3, "area"] = None
+    return written(folder, frame[first:last], "cells.parquet", label="kind")
+
+
 def faults(found):
     return [(reject.id, reject.reason) for reject in read(found)[-1]]
 
