@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from paired import write_table
 from PIL import Image
 
-from ae_pipelines.io.sources.digits import Digits
-from ae_pipelines.io.sources.image_parquet import ImageParquet, ImageParquetOptions
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.digits import Digits
+from ae_pipelines.samples.sources.image_parquet import ImageParquet
 
 PROJECT = Path(__file__).parents[1]
 LEAST = 5000
@@ -35,7 +35,7 @@ def source(folder: Path) -> ImageParquet:
     path = Path(data) / "cifar10" if data else folder.parent / "digits.parquet"
     if not path.exists():
         write_digits(path)
-    return ImageParquet(path, ImageParquetOptions())
+    return ImageParquet(path=path)
 
 
 def write_digits(path: Path) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from paired import write_table
 
-from ae_pipelines.io.sources.idx import IdxFolder
 from ae_pipelines.samples.fetch import public_set
+from ae_pipelines.samples.sources.idx import IdxFolder
 
 PROJECT = Path(__file__).parents[1]
 KEPT_BACK = 10_000
@@ -76,7 +76,8 @@ class Nightly:
 
 def mnist(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """The 60,000 training images (n, 28, 28) and their labels; fetched where they are not there."""
-    blocks = [block for block in IdxFolder(folder, "mnist", public_set("mnist")).blocks() if "train" in block.ids[0]]
+    mnist = IdxFolder(path=folder, name="mnist", fetch=public_set("mnist"))
+    blocks = [block for block in mnist.blocks() if "train" in block.ids[0]]
     return np.concatenate([block.values[:, 0] for block in blocks]), np.array(
         [label for block in blocks for label in block.labels or ()]
     )

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from paired import ratios, write_table
 
-from ae_pipelines.io.sources.array import ArrayFile, ArrayOptions
-from ae_pipelines.io.sources.digits import Digits
 from ae_pipelines.models import ModelChoice
 from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.contract import Task
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.array import ArrayFile
+from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.batches import Batches, Finish, StreamedBatches
 from ae_pipelines.training.loop import fit
@@ -154,7 +154,7 @@ def main(gigabytes: float, steps: int, rounds: int) -> bool:
         rows = int(gigabytes * 1e9 / 784)
         write_array(folder / "large.npy", rows)
         write_array(folder / "million.npy", 1_000_000)
-        million = write_store(folder / "million", ArrayFile(ArrayOptions(path=folder / "million.npy", layout="NHW")))
+        million = write_store(folder / "million", ArrayFile(path=folder / "million.npy", layout="NHW"))
         export_seconds, export_peak = peak([sys.executable, "-c", EXPORT, str(million.folder)])
         params = f"data_dir={folder}/data,source=array,source.path={folder}/large.npy,source.layout=NHW,"
         params += f"recipe=dense,recipe.training.epochs={EPOCHS}"

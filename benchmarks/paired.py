@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ae_pipelines.io.sources.digits import Digits
+from ae_pipelines.samples.sources.digits import Digits
 
 RESULTS = Path(__file__).parent / "results"
 

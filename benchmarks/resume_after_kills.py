@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ae_pipelines.io.sources.digits import Digits
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.loop import train

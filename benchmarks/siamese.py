@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from paired import write_table
 
-from ae_pipelines.io.sources.idx import IdxFolder
 from ae_pipelines.models.siamese import one_shot, verification
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.sources.idx import IdxFolder
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
@@ -75,7 +75,7 @@ def row(name: str, vectors: np.ndarray, labels: np.ndarray) -> list[str]:
 
 
 def main() -> None:
-    mnist = IdxFolder(Path(os.environ["AE_TEST_DATA"]) / "mnist", "mnist")
+    mnist = IdxFolder(path=Path(os.environ["AE_TEST_DATA"]) / "mnist", name="mnist")
     labelled = {"kind": "siamese", "unseen_classes": UNSEEN}
     rows = []
     with tempfile.TemporaryDirectory() as temporary:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ae_pipelines.io.sources.digits import Digits
 from ae_pipelines.latents.file import Latents, read_latents, write_latents
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import embedding
 from ae_pipelines.training.loop import train

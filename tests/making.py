@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ae_pipelines.base.errors import Unusable
-from ae_pipelines.io.sources.idx import IdxFolder
 from ae_pipelines.samples.source import Block, EncodedBlock
+from ae_pipelines.samples.sources.idx import IdxFolder
 from ae_pipelines.samples.spec import SampleSpec
 
 PROJECT = Path(__file__).parents[1]
@@ -32,6 +32,11 @@ class ArraySource:
     def blocks(self) -> Iterator[Block]:
         ids = self.ids or [f"array/{row}" for row in range(len(self.values))]
         yield Block(self.values, ids, self.labels, self.splits)
+
+
+def files_of_store(folder: Path) -> dict[str, bytes]:
+    """Everything that a store consists of, but for the report on how it came about."""
+    return {path.name: path.read_bytes() for path in folder.glob("*") if path.name not in ("last_ingest.json", ".lock")}
 
 
 def batch_of(x, layout=None):
@@ -68,7 +73,7 @@ def mnist_folder(folder, **replaced):
         (folder / name).write_bytes(content)
     for name, content in replaced.items():
         (folder / f"{name.replace('_', '-')}-ubyte.gz").write_bytes(content)
-    return IdxFolder(folder, "mnist")
+    return IdxFolder(path=folder, name="mnist")
 
 
 def decode_pixels(content: bytes) -> np.ndarray:

@@ -145,9 +145,9 @@ def test_without_rows_to_learn_from_or_to_judge_by_there_is_no_curve(labels, jud
 def test_draws_on_mnist_pixels_are_the_published_difficulty(test_data):
     """Logistic regression on pixels, 100 labels: about 26 % wrong (linear classifiers of Kingma et al. 2014 table 1:
     25.81 for a plain net)."""
-    from ae_pipelines.io.sources.idx import IdxFolder
+    from ae_pipelines.samples.sources.idx import IdxFolder
 
-    block = next(iter(IdxFolder(test_data / "mnist", "mnist").blocks()))
+    block = next(iter(IdxFolder(path=test_data / "mnist", name="mnist").blocks()))
     rows = np.arange(0, len(block.values), 20)
     values = block.values[rows].reshape(len(rows), -1).astype(np.float32) / 255
     splits = np.where(np.arange(len(rows)) % 5 == 0, "test", "train")

@@ -13,8 +13,8 @@ import pytest
 from making import IMAGES, LABELS, idx, mnist_folder
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources.idx import IdxFolder
 from ae_pipelines.samples.fetch import CHUNK_BYTES, PUBLIC, UNFINISHED, PublicSet, public_set
+from ae_pipelines.samples.sources.idx import IdxFolder
 
 CONTENT = np.random.default_rng(0).bytes(5 * CHUNK_BYTES + 123)
 
@@ -216,7 +216,7 @@ def test_an_idx_folder_fetches_only_what_is_in_neither_spelling(mirror, tmp_path
     (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").unlink()
     server = mirror(files)
     md5 = {name: f"md5:{hashlib.md5(content).hexdigest()}" for name, content in files.items()}
-    source = IdxFolder(tmp_path / "mnist", "mnist", replace(public(server), files=md5))
+    source = IdxFolder(path=tmp_path / "mnist", name="mnist", fetch=replace(public(server), files=md5))
     assert server.asked == []
     np.testing.assert_array_equal(next(source.blocks()).values[:, 0], IMAGES)
     assert server.asked == ["train-images-idx3-ubyte.gz"]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from making import PROJECT, ArraySource, EncodedPixels, decode_pixels, images, pixels
+from making import files_of_store as files
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import shards
@@ -20,11 +21,6 @@ from ae_pipelines.samples.ingest import REFUSED, IngestOptions, write_store
 from ae_pipelines.samples.store import Manifest, Samples, Shard
 
 ANY = IngestOptions(max_rejected_share=1, workers=1)
-
-
-def files(folder):
-    """Everything that a store consists of, but for the report on how it came about."""
-    return {path.name: path.read_bytes() for path in folder.glob("[!.]*") if path.name != "last_ingest.json"}
 
 
 def done(folder):
@@ -104,24 +100,6 @@ def test_a_second_ingest_decodes_only_what_is_new_and_gives_the_store_of_a_first
     assert first.id != second.id
     write_store(tmp_path / "b", EncodedPixels(grown))
     assert files(tmp_path / "a") == files(tmp_path / "b")
-
-
-def test_nothing_is_decoded_when_nothing_changed(tmp_path):
-    write_store(tmp_path, EncodedPixels(pixels(50)))
-    before = files(tmp_path)
-    write_store(tmp_path, EncodedPixels(pixels(50)))
-    assert done(tmp_path) == (0, 50)
-    assert files(tmp_path) == before
-
-
-def test_samples_keep_their_split_when_others_come_and_go(tmp_path):
-    def splits(contents):
-        index = write_store(tmp_path, EncodedPixels(contents)).index
-        return dict(zip(index["sha256"], index["split"], strict=True))
-
-    before, after = splits(pixels(300)), splits(dict(list(pixels(600).items())[100:]))
-    assert all(after[sha] == split for sha, split in before.items() if sha in after)
-    assert {"train", "test"} == set(before.values())
 
 
 def test_what_is_gone_from_the_source_is_reported(tmp_path, caplog):
@@ -279,7 +257,7 @@ def test_killed_before_any_step_on_disk_the_store_is_whole_and_the_next_run_fini
     assert step > 15
 
 
-def test_killed_at_any_time_the_next_run_takes_up_what_was_decoded(tmp_path):
+def test_killed_while_workers_decode_the_next_run_takes_up_what_was_decoded(tmp_path):
     finish(start(tmp_path, "undisturbed"))
     for blocks in (8, 16, 24, 30):
         already = len(list((tmp_path / "killed").glob("shard-*")))

@@ -161,16 +161,16 @@ def test_a_single_row_that_is_far_off_is_scored_as_an_anomaly_not_refused(rows):
 
 def test_an_empty_file_in_a_folder_of_tables_hides_nothing(rows, tmp_path):
     from ae_pipelines.base.errors import NothingThere
-    from ae_pipelines.io.sources.table import Table, TableOptions
+    from ae_pipelines.samples.sources.table import Table
 
     folder = tmp_path / "tables"
     folder.mkdir()
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
     frame.iloc[:0].to_parquet(folder / "a.parquet")
     with pytest.raises(NothingThere):
-        Table(TableOptions(path=folder)).spec()
+        Table(path=folder).spec()
     frame.to_parquet(folder / "b.parquet")
-    (block,) = Table(TableOptions(path=folder, standardise=False)).blocks()
+    (block,) = Table(path=folder, standardise=False).blocks()
     assert block.ids == ["b/0", "b/1"]
 
 

@@ -32,9 +32,9 @@ from sklearn.datasets import load_wine
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification, clustering, detection
 from ae_pipelines.downstream.on_latents import learned_sha256
-from ae_pipelines.io.sources.table import Table, TableOptions
 from ae_pipelines.latents.file import read_latents, write_latents
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.table import Table
 from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring import model, raw
@@ -99,7 +99,7 @@ def on_table(recipe, tmp_path_factory):
     """Chemistry of wines, columns of very different scales; some rows are noise to the clusterer."""
     folder = tmp_path_factory.mktemp("table")
     WINE.data.assign(kind=WINE.target_names[WINE.target]).to_csv(folder / "wine.csv", index=False)
-    samples = write_store(folder / "store", Table(TableOptions(path=folder / "wine.csv", label="kind")))
+    samples = write_store(folder / "store", Table(path=folder / "wine.csv", label="kind"))
     return place(folder, samples, recipe, clusterer="hdbscan")
 
 

@@ -1,7 +1,8 @@
 """Parts picked by key: `{kind: conv, channels: [32, 64]}` becomes a conv net.
 
 A room (a package such as `ae_pipelines.models.nets`) owns one `Registry`; every module in it is discovered, so
-a new part is one new file. A maker's keyword-only signature is the schema of its options.
+a new part is one new file. A maker's keyword-only signature is the schema of its options; a maker that is itself a
+set of `Options` is its own schema.
 """
 
 import importlib
@@ -52,8 +53,10 @@ class Registry:
         return self._makers[kind]
 
     def options(self, kind: str) -> type[BaseModel]:
-        """The schema of a kind: the keyword-only arguments of its maker."""
+        """The schema of a kind: the keyword-only arguments of its maker, or a maker that is a set of options."""
         maker = self.maker(kind)
+        if inspect.isclass(maker) and issubclass(maker, BaseModel):
+            return maker
         function = getattr(maker, "__init__") if inspect.isclass(maker) else maker  # noqa: B009
         hints = get_type_hints(function, include_extras=True)
         fields: dict[str, Any] = {

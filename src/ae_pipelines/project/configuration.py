@@ -22,7 +22,9 @@ class ConfigLoader(OmegaConfigLoader):
             self._refuse_unknown()
         config = super().__getitem__(key)
         if key == "catalog" and "sources" in config:
-            _, config["source"] = self._picked("source", config.pop("sources"))
+            sources = config.pop("sources")
+            name, source = self._picked("source", sources)
+            config["source"] = _of_kedro(sources[name]) | source
         if key == "parameters" and "recipes" in config:
             recipes = config.pop("recipes")
             name, recipe = self._picked("recipe", recipes)
@@ -97,6 +99,11 @@ def _overridden(base: Any, given: Any) -> Any:
     if "kind" in given and given["kind"] != base.get("kind"):
         base = {}
     return base | {key: _overridden(base.get(key), value) for key, value in given.items()}
+
+
+def _of_kedro(entry: dict[str, Any]) -> dict[str, Any]:
+    """What is Kedro's in a catalog entry; it stays where another `kind` is given."""
+    return {key: entry[key] for key in ("type", "metadata") if key in entry}
 
 
 class Context(KedroContext):

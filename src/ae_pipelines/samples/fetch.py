@@ -4,7 +4,9 @@ import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BeforeValidator
 
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError, suggestion
@@ -163,3 +165,7 @@ def public_set(name: str) -> PublicSet:
     if name not in PUBLIC:
         raise InputError(f"no public set called {name!r}; {suggestion(name, sorted(PUBLIC))}")
     return PUBLIC[name]
+
+
+Fetch = Annotated[PublicSet | None, BeforeValidator(lambda name: public_set(name) if isinstance(name, str) else name)]
+"""An option: the name of a public set that what is missing is fetched from; None: nothing is fetched."""

@@ -1,9 +1,6 @@
 """`.npy` files and members of `.npz` archives: read as a stream, never unpickled."""
 
-import lzma
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,16 +12,12 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from ae_pipelines.base.errors import InputError, NothingThere
+from ae_pipelines.samples.reading import faults_of
 
 LARGEST_SAMPLE = 64 * 2**20
 """Bytes of one row of a file."""
 LONGEST_HEADER = 16 * 2**10
 """Bytes; numpy itself refuses to parse more than 10,000."""
-FAULTS = (
-    *(OSError, EOFError, KeyError, ValueError, RuntimeError, OverflowError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-)
-"""What reading a file that is damaged, locked or encrypted raises."""
 
 
 class Header(NamedTuple):
@@ -72,7 +65,7 @@ class Npy:
     def _opened(self) -> Iterator[tuple[IO[bytes], int]]:
         """The file and its number of bytes, which in an `.npz` is what the archive declares and at most gives."""
         _refuse_missing(self._path)
-        with _faults_of(str(self)):
+        with faults_of(self, "save or fetch it again"):
             if self._member is None:
                 with self._path.open("rb") as file:
                     yield file, self._path.stat().st_size
@@ -123,21 +116,10 @@ class Npy:
 def members(path: Path) -> list[str]:
     """The arrays of an `.npz`."""
     _refuse_missing(path)
-    with _faults_of(str(path)), zipfile.ZipFile(path) as archive:
+    with faults_of(path, "save or fetch it again"), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 def _refuse_missing(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"no file {path}: give an .npy or .npz file", options={"source.path": "..."})
-
-
-@contextmanager
-def _faults_of(name: str) -> Iterator[None]:
-    """What fails in the block is told as a fault of the file."""
-    try:
-        yield
-    except InputError:
-        raise
-    except FAULTS as error:
-        raise InputError(f"{name} cannot be read ({error}): save or fetch it again") from error

@@ -53,7 +53,8 @@ class EncodedBlock:
 class Source(Protocol):
     """Where samples come from."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def spec(self) -> SampleSpec:
         """What every sample looks like."""
@@ -75,7 +76,8 @@ class EncodedSource(Protocol):
     Equal content is kept once: the first is taken, the others are rejected as duplicates.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     @property
     def decode(self) -> Callable[[bytes], np.ndarray]:

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources import array
-from ae_pipelines.io.sources.array import ArrayDataset, ArrayFile, ArrayOptions
 from ae_pipelines.samples.ingest import IngestOptions, write_store
+from ae_pipelines.samples.sources import SourceChoice, array
 from ae_pipelines.samples.splits import split_by_content
 
 FLOATS = np.random.default_rng(0).normal(5, 3, (32, 6)).astype(np.float32)
@@ -25,7 +24,7 @@ def npy(values, version=None):
 
 
 def source(path, layout="NF", **fields):
-    return ArrayFile(ArrayOptions.model_validate({"path": path, "layout": layout, **fields}))
+    return SourceChoice(kind="array", path=path, layout=layout, **fields).build()
 
 
 def saved(folder, values, layout="NF", name="x.npy", **fields):
@@ -43,6 +42,13 @@ def read(found):
         [sha for block in blocks for sha in block.sha256],
         [reject for block in blocks for reject in block.rejects],
     )
+
+
+def example(folder, first, last):
+    values = np.random.default_rng(2).normal(5, 3, (last, 6))
+    values[3, 4] = np.nan
+    (folder / "y.npy").write_bytes(npy(np.arange(first, last) % 3))
+    return saved(folder, values[first:], labels="y.npy")
 
 
 @pytest.fixture
@@ -332,13 +338,7 @@ def test_all_samples_constant_is_refused_before_anything_is_stored(tmp_path):
 )
 def test_bad_options_are_refused(fields, message):
     with pytest.raises(InputError, match=message):
-        ArrayDataset(path="x.npy", **fields)
-
-
-def test_the_catalog_entry_gives_the_source_with_its_options(tmp_path):
-    (tmp_path / "x.npy").write_bytes(npy(FLOATS))
-    found = ArrayDataset(path=str(tmp_path / "x.npy"), layout="NF", standardise=False, metadata={}).load()
-    assert (found.name, found.count(), found.spec().preprocessing) == ("x", 32, {})
+        SourceChoice(kind="array", path="x.npy", **fields).check()
 
 
 def changed(content, place, replacement):

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources.cifar import ARCHIVE, CLASSES, FILES, RECORD_BYTES, Cifar10, Cifar10Dataset, parse_records
 from ae_pipelines.samples.fetch import PublicSet
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.cifar import ARCHIVE, CLASSES, FILES, RECORD, Cifar10, parse_records
 
 ROWS = 3
-RECORDS = np.random.default_rng(0).integers(0, 256, (len(FILES), ROWS, RECORD_BYTES), dtype=np.uint8)
+RECORDS = np.random.default_rng(0).integers(0, 256, (len(FILES), ROWS, RECORD.itemsize), dtype=np.uint8)
 RECORDS[..., 0] = np.arange(len(FILES) * ROWS).reshape(len(FILES), ROWS) % 10
 CONTENTS = {file: records.tobytes() for file, records in zip(FILES, RECORDS, strict=True)}
 
@@ -38,7 +38,15 @@ def sparse_tar():
 
 def source(folder, content):
     (folder / ARCHIVE).write_bytes(content)
-    return Cifar10(folder, rows_per_file=ROWS)
+    return Cifar10(ROWS, path=folder)
+
+
+def example(folder, first, last):
+    first, last = first // len(FILES), last // len(FILES)
+    records = np.random.default_rng(1).integers(0, 10, (last, len(FILES), RECORD.itemsize), dtype=np.uint8)[first:]
+    contents = {file: records[:, number].tobytes() for number, file in enumerate(FILES)}
+    (folder / ARCHIVE).write_bytes(tar_gz(contents))
+    return Cifar10(last - first, path=folder)
 
 
 def test_the_archive_becomes_samples_with_the_sources_own_split(tmp_path):
@@ -66,7 +74,7 @@ def test_extracted_files_are_as_good_as_the_archive(tmp_path, below):
     (tmp_path / "raw" / below).mkdir(parents=True)
     for name, content in CONTENTS.items():
         (tmp_path / "raw" / below / name).write_bytes(content)
-    assert write_store(tmp_path / "b", Cifar10(tmp_path / "raw", rows_per_file=ROWS)).id == packed.id
+    assert write_store(tmp_path / "b", Cifar10(ROWS, path=tmp_path / "raw")).id == packed.id
 
 
 @pytest.mark.parametrize(
@@ -74,15 +82,15 @@ def test_extracted_files_are_as_good_as_the_archive(tmp_path, below):
     [
         (tar_gz(CONTENTS | {FILES[2]: CONTENTS[FILES[2]][:-1]}), "data_batch_3.bin: short payload, 2 of 3 records"),
         (tar_gz(CONTENTS | {FILES[5]: CONTENTS[FILES[5]] + b"x"}), "test_batch.bin goes on after its 3 records"),
-        (tar_gz(CONTENTS | {FILES[0]: b"\x0a" * 3 * RECORD_BYTES}), "label 10 in record 0, expected 0 to 9"),
+        (tar_gz(CONTENTS | {FILES[0]: b"\x0a" * 3 * RECORD.itemsize}), "label 10 in record 0, expected 0 to 9"),
         (tar_gz(dict(list(CONTENTS.items())[:5])), "has no test_batch.bin: not the binary version, or not whole"),
-        (tar_gz(CONTENTS)[:-20], "is damaged"),
-        (tar_gz(CONTENTS)[:-8] + b"\0" * 8, "is damaged .*CRC check failed"),
-        (gzip.compress(sparse_tar()), "is damaged"),
-        (b"<html>404</html>", "is damaged .*Not a gzipped file"),
-        (b"", "is damaged"),
-        (gzip.compress(b"no tar archive" * 100), "is damaged"),
-        (gzip.compress(gzip.decompress(tar_gz(CONTENTS))[:30_000]), "is damaged"),
+        (tar_gz(CONTENTS)[:-20], "cannot be read"),
+        (tar_gz(CONTENTS)[:-8] + b"\0" * 8, "cannot be read .*CRC check failed"),
+        (gzip.compress(sparse_tar()), "cannot be read"),
+        (b"<html>404</html>", "cannot be read .*Not a gzipped file"),
+        (b"", "cannot be read"),
+        (gzip.compress(b"no tar archive" * 100), "cannot be read"),
+        (gzip.compress(gzip.decompress(tar_gz(CONTENTS))[:30_000]), "cannot be read"),
     ],
     ids=[
         "short",
@@ -105,33 +113,26 @@ def test_a_bad_archive_is_refused_with_its_fault(tmp_path, content, message):
 
 def test_a_missing_extracted_file_is_named(tmp_path):
     (tmp_path / FILES[0]).write_bytes(CONTENTS[FILES[0]])
-    with pytest.raises(InputError, match="cannot read .*data_batch_2.bin"):
-        list(Cifar10(tmp_path, rows_per_file=ROWS).blocks())
+    with pytest.raises(InputError, match="cannot be read .*data_batch_2.bin"):
+        list(Cifar10(ROWS, path=tmp_path).blocks())
 
 
 def test_a_missing_folder_says_what_to_put_where(tmp_path):
     with pytest.raises(InputError, match=r"no cifar-10-binary.tar.gz .* in .*cifar10: .*--params=raw_dir="):
-        Cifar10(tmp_path / "cifar10").spec()
+        Cifar10(path=tmp_path / "cifar10").spec()
 
 
 def test_an_empty_folder_is_filled_from_the_public_set(tmp_path):
     nowhere = PublicSet("cifar10", {ARCHIVE: "md5:"}, mirrors=())
     with pytest.raises(InputError, match=r"no cifar-10-binary.tar.gz in .*raw, and it could not be fetched"):
-        Cifar10(tmp_path / "raw", nowhere).spec()
-
-
-def test_the_catalog_entry_knows_its_public_set(tmp_path):
-    (tmp_path / ARCHIVE).touch()
-    entry = Cifar10Dataset(path=str(tmp_path), fetch="cifar10").load()
-    assert entry.spec().shape == (3, 32, 32)
-    assert entry.count() == 60_000
+        Cifar10(path=tmp_path / "raw", fetch=nowhere).spec()
 
 
 @settings(max_examples=2_000, deadline=None)
 @given(
     content=st.one_of(
         st.binary(max_size=50),
-        st.tuples(st.integers(0, 3 * RECORD_BYTES), st.binary(max_size=3)).map(
+        st.tuples(st.integers(0, 3 * RECORD.itemsize), st.binary(max_size=3)).map(
             lambda change: CONTENTS[FILES[0]][: change[0]] + change[1] + CONTENTS[FILES[0]][change[0] + 1 :]
         ),
     )
@@ -141,7 +142,7 @@ def test_whatever_the_bytes_three_records_or_our_own_error_comes_out(content):
         images, labels = parse_records(content, ROWS, "a")
     except InputError:
         return
-    assert len(content) == ROWS * RECORD_BYTES
+    assert len(content) == ROWS * RECORD.itemsize
     assert labels.max() < 10
     np.testing.assert_array_equal(np.hstack([labels[:, None], images.reshape(ROWS, -1)]).tobytes(), content)
 

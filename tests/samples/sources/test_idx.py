@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from making import IMAGES, LABELS, idx, mnist_folder
+from making import IMAGES, LABELS, idx, images, mnist_folder
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources.idx import IdxFile, IdxFolder
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.idx import IdxFile, IdxFolder
 from ae_pipelines.samples.splits import split_by_content
+
+
+def example(folder, first, last):
+    pixels = images(last + 10, (5, 4))
+    files = {"t10k": pixels[:10], "train": pixels[10 + first :]}
+    contents = {f"{prefix}_images_idx3": gzip.compress(idx(part)) for prefix, part in files.items()}
+    labels = {f"{prefix}_labels_idx1": gzip.compress(idx(part[:, 0, 0] % 10)) for prefix, part in files.items()}
+    return mnist_folder(folder, **contents, **labels)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -31,8 +39,8 @@ def test_an_idx_file_is_read_as_it_was_written(tmp_path, zipped):
         (idx(IMAGES)[:-1], "short payload, 31 of 32 images"),
         (idx(IMAGES) + b"x", "goes on after its 32 declared images"),
         (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**31, 2**10, 2**12), "more than the .* allowed"),
-        (gzip.compress(idx(IMAGES))[:-20], "damaged gzip file"),
-        (gzip.compress(idx(IMAGES))[:-8] + b"\0" * 8, "damaged gzip file"),
+        (gzip.compress(idx(IMAGES))[:-20], "cannot be read .*: fetch it again"),
+        (gzip.compress(idx(IMAGES))[:-8] + b"\0" * 8, "cannot be read .*: fetch it again"),
         (gzip.compress(idx(IMAGES) + bytes(50_000_000)), "goes on after its 32 declared images"),
     ],
     ids=["empty", "png", "floats", "cut-header", "short", "trailing", "huge", "cut-gzip", "bad-crc", "bomb"],
@@ -74,14 +82,14 @@ def test_a_folder_becomes_samples_with_the_sources_own_split(tmp_path):
 
 def test_a_missing_folder_says_which_files_to_put_where(tmp_path):
     with pytest.raises(InputError, match=r"no train-images-idx3-ubyte.gz .* in .*nowhere/mnist: .*--params=raw_dir="):
-        IdxFolder(tmp_path / "nowhere" / "mnist", "mnist").spec()
+        IdxFolder(path=tmp_path / "nowhere" / "mnist", name="mnist").spec()
 
 
 def test_without_t10k_files_the_split_follows_from_content(tmp_path):
     mnist_folder(tmp_path / "mnist")
     for path in (tmp_path / "mnist").glob("t10k-*"):
         path.unlink()
-    store = write_store(tmp_path / "store", IdxFolder(tmp_path / "mnist", "mnist"))
+    store = write_store(tmp_path / "store", IdxFolder(path=tmp_path / "mnist", name="mnist"))
     assert len(store) == 32
     assert store.index["split"].tolist() == [split_by_content(sha) for sha in store.index["sha256"]]
 
@@ -99,7 +107,7 @@ def test_all_files_are_checked_before_the_first_sample_is_given(tmp_path):
 
 
 def test_mnist_itself_is_read_bit_for_bit(test_data, tmp_path):
-    store = write_store(tmp_path, IdxFolder(test_data / "mnist", "mnist"))
+    store = write_store(tmp_path, IdxFolder(path=test_data / "mnist", name="mnist"))
     assert store.index["split"].value_counts().to_dict() == {"train": 60_000, "test": 10_000}
     assert store.index["sample_id"].is_unique
     content = struct.pack(">BBBB3I", 0, 0, 8, 3, 60_000, 28, 28) + store.read()[:60_000].tobytes()

@@ -11,22 +11,18 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kedro.io import DatasetError
 from making import images
 from PIL import Image
 
 from ae_pipelines.base.errors import InputError, Unusable
-from ae_pipelines.io.sources import image_folder
-from ae_pipelines.io.sources.image_folder import (
-    ImageFolder,
-    ImageFolderDataset,
-    ImageFolderOptions,
+from ae_pipelines.samples.ingest import IngestOptions, write_store
+from ae_pipelines.samples.source import EncodedSource
+from ae_pipelines.samples.sources import SourceChoice, image_folder
+from ae_pipelines.samples.sources.image_folder import (
     escaped,
     read_labels,
     unescaped,
 )
-from ae_pipelines.samples.ingest import IngestOptions, write_store
-from ae_pipelines.samples.source import EncodedSource
 
 
 def png(height=5, width=6, seed=0):
@@ -50,7 +46,15 @@ def folder(root, files):
 
 
 def source(root, **options):
-    return ImageFolder(root, ImageFolderOptions.model_validate(options))
+    return SourceChoice(kind="image_folder", path=root, **options).build()
+
+
+def example(root, first, last):
+    files = {f"{number % 3}/{number:03d}.png": png(seed=number) for number in range(first, last)}
+    folder(root, files | {"0/cut.png": png()[:-20], "0/twin.png": png()})
+    if not (root / "link.png").is_symlink():
+        (root / "link.png").symlink_to("nowhere")
+    return source(root, labels="folder")
 
 
 def everything(root, **options):
@@ -312,19 +316,6 @@ def test_whatever_the_bytes_labels_or_our_own_error_come_out(tmp_path, content):
     except InputError:
         return
     assert all(isinstance(name, str) and label for name, label in labels.items())
-
-
-def test_the_catalog_entry_takes_the_options_by_name(tmp_path):
-    config = {
-        "type": ImageFolderDataset,
-        "path": str(folder(tmp_path, {"a.png": png()})),
-        "size": [4, 8],
-        "resize": "pad",
-    }
-    assert ImageFolderDataset.from_config("source", config).load().spec().shape == (3, 4, 8)
-    with pytest.raises(DatasetError, match="sizes: no such option; .*Did you mean 'size'") as fault:
-        ImageFolderDataset.from_config("source", {**config, "sizes": 3})
-    assert isinstance(fault.value.__cause__, InputError)
 
 
 def test_a_folder_without_surprises_is_read_in_silence(tmp_path, caplog):

@@ -8,14 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kedro.io import DatasetError
 from making import images
 from PIL import Image
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources import image_parquet
-from ae_pipelines.io.sources.image_parquet import ImageParquet, ImageParquetDataset, ImageParquetOptions
 from ae_pipelines.samples.source import EncodedSource
+from ae_pipelines.samples.sources import SourceChoice, image_parquet
 
 PIXELS = images(6, (5, 6, 3))
 
@@ -39,7 +37,14 @@ def written(path, columns=None, metadata=None, **options):
 
 
 def source(path, **options):
-    return ImageParquet(path, ImageParquetOptions.model_validate(options))
+    return SourceChoice(kind="image_parquet", path=path, **options).build()
+
+
+def example(folder, first, last):
+    contents = [png(pixels) for pixels in images(last, (5, 6, 3))]
+    contents[3:5] = [None, contents[0]]
+    columns = {"image": contents[first:], "label": [number % 3 for number in range(first, last)]}
+    return source(written(folder / "all.parquet", columns))
 
 
 def everything(path, **options):
@@ -208,14 +213,6 @@ def test_a_flipped_byte_in_a_file_with_checksums_is_found_or_changes_no_image(tm
     except InputError:
         return
     assert found in (PNGS, [])
-
-
-def test_the_catalog_entry_takes_the_options_by_name(tmp_path):
-    config = {"type": ImageParquetDataset, "path": str(written(tmp_path / "all.parquet")), "size": 4, "resize": "crop"}
-    assert ImageParquetDataset.from_config("source", config).load().spec().shape == (3, 4, 4)
-    with pytest.raises(DatasetError, match="label: no such option; known: .*label_column") as fault:
-        ImageParquetDataset.from_config("source", {**config, "label": "x"})
-    assert isinstance(fault.value.__cause__, InputError)
 
 
 def test_cifar10_is_read_whole(test_data):

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from ae_pipelines.io.sources.photos import HEIGHT, PATCH, WIDTH, Photos, PhotosDataset
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.photos import HEIGHT, PATCH, WIDTH, Photos
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return write_store(tmp_path_factory.mktemp("photos"), PhotosDataset().load())
+    return write_store(tmp_path_factory.mktemp("photos"), Photos())
 
 
 def test_every_patch_is_accepted(store):

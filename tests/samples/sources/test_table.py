@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources.table import Table, TableDataset, TableOptions
 from ae_pipelines.samples import tables
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources import SourceChoice
 from ae_pipelines.samples.splits import split_by_content
 
 
@@ -32,7 +32,7 @@ def cells(count=400, seed=0):
 
 
 def source(path, **fields):
-    return Table(TableOptions.model_validate({"path": path, **fields}))
+    return SourceChoice(kind="table", path=path, **fields).build()
 
 
 def written(folder, frame, name="cells.csv", **fields):
@@ -56,6 +56,12 @@ def read(found):
             for name in ("ids", "labels", "splits", "sha256", "rejects")
         ),
     )
+
+
+def example(folder, first, last):
+    frame = cells()
+    frame.loc[3, "area"] = None
+    return written(folder, frame[first:last], "cells.parquet", label="kind")
 
 
 def faults(found):
@@ -339,13 +345,7 @@ def test_a_wrong_path_is_refused(tmp_path, name, message):
 )
 def test_bad_options_are_refused(fields, message):
     with pytest.raises(InputError, match=message):
-        TableDataset(path="x.csv", **fields)
-
-
-def test_the_catalog_entry_gives_the_source_with_its_options(tmp_path):
-    written(tmp_path, cells())
-    found = TableDataset(path=str(tmp_path / "cells.csv"), columns=["area"], standardise=False, metadata={}).load()
-    assert (found.name, found.spec().preprocessing) == ("cells", {"columns": ["area"]})
+        SourceChoice(kind="table", path="x.csv", **fields).check()
 
 
 PIECES = [

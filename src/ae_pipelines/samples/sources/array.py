@@ -3,19 +3,19 @@
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from itertools import compress, repeat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import field_validator
+from pydantic import BeforeValidator
 
 from ae_pipelines.base.errors import InputError, NothingThere, suggestion
-from ae_pipelines.base.options import Options
-from ae_pipelines.io.sources import SourceDataset, printable_stem
 from ae_pipelines.samples.npy import Npy, members
 from ae_pipelines.samples.source import Block, Reject
+from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
@@ -32,12 +32,26 @@ ARRANGED: dict[Layout, Callable[[np.ndarray], np.ndarray]] = {
 """From a file's axes to (n, features) or (n, channels, height, width)."""
 
 
-class ArrayOptions(Options):
-    """Which array, and what its axes are."""
+def _declared(given: Any) -> Any:
+    if given is None:
+        raise ValueError(
+            "not given; say what the axes are (N samples, F features, H height, W width, C channels): "
+            "--params=source.layout=NF, or NHW, NHWC, NCHW"
+        )
+    return given
 
-    path: Path
+
+@SOURCES.register("array")
+@dataclass(frozen=True)
+class ArrayFile:
+    """The samples of an array; those with NaN or Inf are rejected."""
+
+    given: Standardisation | None = None
+    """The scale of other samples; None: the array's own is found, if it is to have one."""
+    _: KW_ONLY
+    path: GivenPath
     """`.npy` or `.npz`."""
-    layout: Layout
+    layout: Annotated[Layout, BeforeValidator(_declared)]
     """The file's axes in order: N samples, F features, H height, W width, C channels."""
     key: str | None = None
     """Member of an `.npz`; None: the only one beside the labels."""
@@ -46,33 +60,18 @@ class ArrayOptions(Options):
     standardise: bool = True
     """Each feature, or each channel of images, to mean 0 and variance 1 over the train rows. uint8 is kept as it is."""
 
-    @field_validator("layout", mode="before")
-    @classmethod
-    def _declared(cls, given: Any) -> Any:
-        if given is None:
-            raise ValueError(
-                "not given; say what the axes are (N samples, F features, H height, W width, C channels): "
-                "--params=source.layout=NF, or NHW, NHWC, NCHW"
-            )
-        return given
-
-
-class ArrayFile:
-    """The samples of an array; those with NaN or Inf are rejected."""
-
-    def __init__(self, options: ArrayOptions, standardisation: Standardisation | None = None) -> None:
-        """Without a `standardisation` the array's own is found, if it is to have one."""
-        self._options, self._given = options, standardisation
-        self.name = printable_stem(options.path)
+    @property
+    def name(self) -> str:
+        return printable_stem(self.path)
 
     def like(self, spec: SampleSpec) -> "ArrayFile":
         """This array, on the scale of samples like `spec`, if it is to be standardised."""
-        return ArrayFile(self._options, Standardisation.recorded(spec.preprocessing))
+        return replace(self, given=Standardisation.recorded(spec.preprocessing))
 
     def spec(self) -> SampleSpec:
         if self._is_uint8:
             return SampleSpec(shape=self._shape, dtype="uint8")
-        preprocessing = self._standardisation.record() if self._options.standardise else {}
+        preprocessing = self._standardisation.record() if self.standardise else {}
         return SampleSpec(shape=self._shape, dtype="float32", preprocessing=preprocessing)
 
     def count(self) -> int:
@@ -103,7 +102,7 @@ class ArrayFile:
 
     @property
     def _arranged(self) -> Callable[[np.ndarray], np.ndarray]:
-        return ARRANGED[self._options.layout]
+        return ARRANGED[self.layout]
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -113,11 +112,24 @@ class ArrayFile:
     @cached_property
     def _files(self) -> tuple[Npy, Npy | None]:
         """The values and the labels, which fit each other."""
-        values, labels = _found(self._options)
-        _refuse_other_values(values, self._options.layout)
+        values, labels = self._found()
+        _refuse_other_values(values, self.layout)
         if labels:
             _refuse_other_labels(labels, values)
         return values, labels
+
+    def _found(self) -> tuple[Npy, Npy | None]:
+        path, kind = self.path, self.path.suffix.lower()
+        if kind == ".npz":
+            known = members(path)
+            labels = _known_member(path, self.labels, known) if self.labels is not None else None
+            key = self.key if self.key is not None else _only_member(path, [key for key in known if key != labels])
+            return Npy(path, _known_member(path, key, known)), None if labels is None else Npy(path, labels)
+        if kind != ".npy":
+            raise InputError(f"{path} is neither .npy nor .npz: save it with numpy.save or numpy.savez")
+        if self.key is not None:
+            raise InputError(f"key={self.key} is a member of an .npz, but {path} is one array: leave it out")
+        return Npy(path), None if self.labels is None else Npy(path.parent / self.labels)
 
     @property
     def _values(self) -> Npy:
@@ -130,11 +142,11 @@ class ArrayFile:
 
     @cached_property
     def _standardisation(self) -> Standardisation:
-        if not self._options.standardise:
+        if not self.standardise:
             return Standardisation.none(self._shape[0])
-        if self._given is not None and len(self._given.mean) == self._shape[0]:
-            return self._given
-        noun = "feature" if self._options.layout == "NF" else "channel"
+        if self.given is not None and len(self.given.mean) == self._shape[0]:
+            return self.given
+        noun = "feature" if self.layout == "NF" else "channel"
         finite_rows = (
             (rows[finite], [split_by_content(sha) for sha in compress(sha256, finite)])
             for rows, sha256, finite in self._parts()
@@ -151,20 +163,6 @@ class ArrayFile:
     def _label_parts(self) -> Iterator[list[str] | None]:
         _, labels = self._files
         return (_texts(labels, part) for part in labels.rows(self._block_rows)) if labels else repeat(None)
-
-
-def _found(options: ArrayOptions) -> tuple[Npy, Npy | None]:
-    path, kind = options.path, options.path.suffix.lower()
-    if kind == ".npz":
-        known = members(path)
-        labels = _known_member(path, options.labels, known) if options.labels is not None else None
-        key = options.key if options.key is not None else _only_member(path, [key for key in known if key != labels])
-        return Npy(path, _known_member(path, key, known)), None if labels is None else Npy(path, labels)
-    if kind != ".npy":
-        raise InputError(f"{path} is neither .npy nor .npz: save it with numpy.save or numpy.savez")
-    if options.key is not None:
-        raise InputError(f"key={options.key} is a member of an .npz, but {path} is one array: leave it out")
-    return Npy(path), None if options.labels is None else Npy(path.parent / options.labels)
 
 
 def _known_member(path: Path, name: str, known: Sequence[str]) -> str:
@@ -211,17 +209,3 @@ def _texts(labels: Npy, part: np.ndarray) -> list[str]:
     except ValueError as error:
         raise InputError(f"the labels {labels} are no valid text ({error}): save them again") from error
     return texts
-
-
-class ArrayDataset(SourceDataset):
-    """The catalog entry of `ArrayFile`; its fields are those of `ArrayOptions`."""
-
-    def __init__(self, *, metadata: dict[str, Any] | None = None, **fields: Any) -> None:
-        self._options = ArrayOptions.model_validate(fields)
-        self.metadata = metadata
-
-    def load(self) -> ArrayFile:
-        return ArrayFile(self._options)
-
-    def _describe(self) -> dict[str, Any]:
-        return self._options.model_dump()

@@ -5,20 +5,21 @@ The header is four bytes (0, 0, type, dimensions), then each dimension as a big-
 
 import gzip
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.sources import SourceDataset
-from ae_pipelines.samples.fetch import PublicSet, public_set
+from ae_pipelines.samples.fetch import Fetch
+from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.sources import SOURCES, GivenPath
 from ae_pipelines.samples.spec import SampleSpec
 
 UNSIGNED_BYTE = 0x08
@@ -73,15 +74,10 @@ class IdxFile:
     def _open(self) -> Iterator[BinaryIO]:
         if not self.path.is_file():
             raise InputError(f"IDX: no file {self.path}")
-        try:
-            with self.path.open("rb") as raw:
-                zipped = raw.read(2) == b"\x1f\x8b"
-                raw.seek(0)
-                yield gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[misc]
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"IDX: {self.path} is a damaged gzip file ({error}): fetch it again") from error
-        except OSError as error:
-            raise InputError(f"IDX: cannot read {self.path}: {error}") from error
+        with faults_of(f"IDX: {self.path}", "fetch it again"), self.path.open("rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            yield gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[misc]
 
     def _header(self, file: BinaryIO) -> tuple[int, ...]:
         magic = file.read(4)
@@ -101,27 +97,30 @@ class IdxFile:
         return shape
 
 
+@SOURCES.register("idx")
+@dataclass(frozen=True, kw_only=True)
 class IdxFolder:
     """The four files of an MNIST-style set: images and labels, train and t10k; `.gz` or plain.
 
-    Without t10k files each sample's split follows from its content. With `public`, files that the folder
-    does not have are fetched.
+    Without t10k files each sample's split follows from its content.
     """
 
-    def __init__(self, folder: Path, name: str, public: PublicSet | None = None) -> None:
-        self.folder, self.name, self._public = folder, name, public
+    path: GivenPath
+    """The folder."""
+    name: str
+    """What ids start with."""
+    fetch: Fetch = None
+    """The public set that files which the folder does not have are fetched from."""
 
     def spec(self) -> SampleSpec:
         """Looks at all files from end to end, so that nothing starts if one of them is broken."""
         shapes = {prefix: images.shape for prefix, (images, _) in self._files.items()}
         if len(shapes["train"]) != 3:
-            raise InputError(
-                f"IDX: {self.folder}: train images of shape {shapes['train']}, expected (n, height, width)"
-            )
+            raise InputError(f"IDX: {self.path}: train images of shape {shapes['train']}, expected (n, height, width)")
         for prefix, (images, labels) in self._files.items():
             if labels.shape != images.shape[:1]:
                 raise InputError(
-                    f"IDX: {self.folder} has {images.shape[0]} {prefix} images but labels of shape {labels.shape}: "
+                    f"IDX: {self.path} has {images.shape[0]} {prefix} images but labels of shape {labels.shape}: "
                     "give one label an image"
                 )
             images.check()
@@ -147,7 +146,7 @@ class IdxFolder:
     @cached_property
     def _files(self) -> dict[str, tuple[IdxFile, IdxFile]]:
         """Images and labels, by prefix."""
-        prefixes = [prefix for prefix in SPLITS if prefix == "train" or self._public or self._has(prefix)]
+        prefixes = [prefix for prefix in SPLITS if prefix == "train" or self.fetch or self._has(prefix)]
         return {
             prefix: (
                 IdxFile(self._path(f"{prefix}-images-idx3-ubyte")),
@@ -157,31 +156,15 @@ class IdxFolder:
         }
 
     def _has(self, prefix: str) -> bool:
-        return any(self.folder.glob(f"{prefix}-*-ubyte*"))
+        return any(self.path.glob(f"{prefix}-*-ubyte*"))
 
     def _path(self, file: str) -> Path:
-        for path in (self.folder / f"{file}.gz", self.folder / file):
+        for path in (self.path / f"{file}.gz", self.path / file):
             if path.is_file():
                 return path
-        if self._public:
-            return self._public.fetch(f"{file}.gz", self.folder)
+        if self.fetch:
+            return self.fetch.fetch(f"{file}.gz", self.path)
         raise InputError(
-            f"no {file}.gz (or {file}) in {self.folder}: put the IDX files of {self.name} there, or give "
-            f"--params=raw_dir=<the folder that holds {self.folder.name}/>"
+            f"no {file}.gz (or {file}) in {self.path}: put the IDX files of {self.name} there, or give "
+            f"--params=raw_dir=<the folder that holds {self.path.name}/>"
         )
-
-
-class IdxFolderDataset(SourceDataset):
-    """The catalog entry of `IdxFolder`; `fetch` names the public set that missing files are of."""
-
-    def __init__(
-        self, *, path: str, name: str, fetch: str | None = None, metadata: dict[str, Any] | None = None
-    ) -> None:
-        self._path, self._name, self._fetch = Path(path), name, fetch
-        self.metadata = metadata
-
-    def load(self) -> IdxFolder:
-        return IdxFolder(self._path, self._name, public_set(self._fetch) if self._fetch else None)
-
-    def _describe(self) -> dict[str, Any]:
-        return {"path": self._path, "name": self._name, "fetch": self._fetch}

@@ -4,21 +4,21 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of, suggestion
-from ae_pipelines.base.options import Options
-from ae_pipelines.io.sources import SourceDataset, printable_stem
+from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block, Reject
+from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
@@ -28,23 +28,6 @@ log = logging.getLogger(__name__)
 
 INDEX_COLUMNS = {"", "__index_level_0__"}
 """Names that pandas gives a row number that it writes; no value unless asked for."""
-
-
-class TableOptions(Options):
-    """Which table, and what its columns are for."""
-
-    path: Path
-    """`.csv`, `.parquet`, or a folder of `.parquet` files, taken in the order of their names."""
-    columns: Annotated[list[str], Field(min_length=1)] | None = None
-    """A sample's values, in this order; None: all columns of numbers or booleans without another use."""
-    label: str | None = None
-    """Column of labels; a row without one is unlabelled."""
-    id: str | None = None
-    """Column of sample ids; None: the file's name and the row's number."""
-    split: str | None = None
-    """Column that says train or test; None: it follows from the row's values."""
-    standardise: bool = True
-    """Each column to mean 0 and variance 1 over the train rows."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +48,38 @@ class Rows:
         return np.array([fault is None for fault in self.faults], bool)
 
 
+@SOURCES.register("table")
+@dataclass(frozen=True)
 class Table:
     """The samples of a table; rows with something missing, NaN or Inf among their values are rejected."""
 
-    def __init__(self, options: TableOptions, standardisation: Standardisation | None = None) -> None:
-        """Without a `standardisation` the rows' own is found, if they are to have one."""
-        self._options, self._given = options, standardisation
-        self.name = printable_stem(options.path)
+    given: Standardisation | None = None
+    """The scale of other samples; None: the rows' own is found, if they are to have one."""
+    _: KW_ONLY
+    path: GivenPath
+    """`.csv`, `.parquet`, or a folder of `.parquet` files, taken in the order of their names."""
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
+    """A sample's values, in this order; None: all columns of numbers or booleans without another use."""
+    label: str | None = None
+    """Column of labels; a row without one is unlabelled."""
+    id: str | None = None
+    """Column of sample ids; None: the file's name and the row's number."""
+    split: str | None = None
+    """Column that says train or test; None: it follows from the row's values."""
+    standardise: bool = True
+    """Each column to mean 0 and variance 1 over the train rows."""
+
+    @property
+    def name(self) -> str:
+        return printable_stem(self.path)
 
     def like(self, spec: SampleSpec) -> "Table":
         """These rows, with the columns and the scale of samples like `spec`, as far as nothing else was asked for."""
-        columns = self._options.columns or spec.preprocessing.get("columns")
-        given = Standardisation.recorded(spec.preprocessing) if self._options.standardise else None
-        return Table(self._options.model_copy(update={"columns": columns}), given)
+        given = Standardisation.recorded(spec.preprocessing) if self.standardise else None
+        return replace(self, given=given, columns=self.columns or spec.preprocessing.get("columns"))
 
     def spec(self) -> SampleSpec:
-        statistics = self._standardisation.record() if self._options.standardise else {}
+        statistics = self._standardisation.record() if self.standardise else {}
         return SampleSpec(
             shape=(len(self._columns),), dtype="float32", preprocessing={"columns": self._columns, **statistics}
         )
@@ -89,7 +88,7 @@ class Table:
         """How many rows there are, rejects included; None for CSV, where counting takes as long as reading."""
         if any(isinstance(reader, CsvFile) for reader in self._readers):
             return None
-        with _faults_of(self._options.path):
+        with _faults_of(self.path):
             return sum(reader.rows for reader in self._readers)
 
     def blocks(self) -> Iterator[Block]:
@@ -111,10 +110,10 @@ class Table:
     @cached_property
     def _readers(self) -> list[Reader]:
         """Of the files that have rows."""
-        found = [READERS[path.suffix.lower()](path) for path in _files(self._options.path)]
+        found = [READERS[path.suffix.lower()](path) for path in _files(self.path)]
         empty = [reader for reader in found if _is_empty(reader)]
         if len(empty) == len(found):
-            raise NothingThere(f"{self._options.path} has no rows")
+            raise NothingThere(f"{self.path} has no rows")
         if empty:
             log.warning("passed over, since they have no rows: %s", _first([reader.path.name for reader in empty]))
         return [reader for reader in found if reader not in empty]
@@ -124,14 +123,19 @@ class Table:
         """The columns of the values; every file has them."""
         for reader in self._readers:
             with _faults_of(reader.path):
-                _refuse_misfit(reader, self._options)
-        return self._options.columns or _all_columns(self._readers, self._options)
+                _refuse_misfit(reader, self.columns or [], self._uses)
+        return self.columns or _all_columns(self._readers, self._uses)
+
+    @property
+    def _uses(self) -> list[str]:
+        """Columns that are read as text."""
+        return list(dict.fromkeys(name for name in (self.label, self.id, self.split) if name is not None))
 
     @cached_property
     def _standardisation(self) -> Standardisation:
-        if self._given is not None and len(self._given.mean) == len(self._columns):
-            return self._given
-        if not self._options.standardise:
+        if self.given is not None and len(self.given.mean) == len(self._columns):
+            return self.given
+        if not self.standardise:
             return Standardisation.none(len(self._columns))
         return fit(
             ((rows.values[rows.sound], list(compress(rows.splits, rows.sound))) for rows in self._rows()),
@@ -139,32 +143,30 @@ class Table:
         )
 
     def _rows(self) -> Iterator[Rows]:
-        columns, texts = self._columns, _uses(self._options)
         for reader in self._readers:
             first = 0
             with _faults_of(reader.path):
-                for batch in reader.batches(columns, texts):
+                for batch in reader.batches(self._columns, self._uses):
                     yield self._read(batch, reader, first)
                     first += len(batch)
 
     def _read(self, batch: pa.RecordBatch, reader: Reader, first: int) -> Rows:
-        options = self._options
         values, faults = _values(batch.select(self._columns))
         sha256 = [hashlib.sha256(row.data).hexdigest() for row in values]
-        if options.id is None:
+        if self.id is None:
             stem, width = printable_stem(reader.path), len(str(reader.rows))
             ids = [f"{stem}/{row:0{width}d}" for row in range(first, first + len(batch))]
         else:
-            ids = _ids(batch, options.id, reader.path, first)
+            ids = _ids(batch, self.id, reader.path, first)
         return Rows(
             values=values,
             faults=faults,
             ids=ids,
-            labels=None if options.label is None else _texts(batch, options.label),
+            labels=None if self.label is None else _texts(batch, self.label),
             splits=(
                 [split_by_content(sha) for sha in sha256]
-                if options.split is None
-                else _splits(batch, options.split, reader.path)
+                if self.split is None
+                else _splits(batch, self.split, reader.path)
             ),
             sha256=sha256,
         )
@@ -183,11 +185,6 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _uses(options: TableOptions) -> list[str]:
-    """Columns that are read as text."""
-    return list(dict.fromkeys(name for name in (options.label, options.id, options.split) if name is not None))
-
-
 def _is_empty(reader: Reader) -> bool:
     with _faults_of(reader.path):
         if _repeated(reader.names):
@@ -195,14 +192,13 @@ def _is_empty(reader: Reader) -> bool:
         return not reader.rows
 
 
-def _refuse_misfit(reader: Reader, options: TableOptions) -> None:
-    """Unless the file has rows, and the columns asked for, once each, those for values numeric."""
-    wanted = options.columns or []
+def _refuse_misfit(reader: Reader, wanted: list[str], texts: list[str]) -> None:
+    """Unless the file has rows, and the columns asked for, once each, those `wanted` for values numeric."""
     if repeated := _repeated(reader.names):
         raise InputError(f"{reader.path} has more than one column called {_first(repeated)}: rename them")
-    if repeated := _repeated(wanted + _uses(options)):
+    if repeated := _repeated(wanted + texts):
         raise InputError(f"columns, label, id and split name {_first(repeated)} more than once: use a column for one")
-    for name in wanted + _uses(options):
+    for name in wanted + texts:
         if name not in reader.names:
             raise InputError(f"{reader.path} has no column {name!r}; {_known(name, reader.names)}")
     if other := [name for name in wanted if name not in reader.numeric]:
@@ -210,9 +206,9 @@ def _refuse_misfit(reader: Reader, options: TableOptions) -> None:
         raise InputError(f"{reader.path}: {_first(other)} not numeric throughout; numeric are {_first(numeric)}")
 
 
-def _all_columns(readers: Sequence[Reader], options: TableOptions) -> list[str]:
+def _all_columns(readers: Sequence[Reader], texts: list[str]) -> list[str]:
     """What is numeric in all files and has no other use."""
-    candidates = [name for name in readers[0].names if name not in _uses(options)]
+    candidates = [name for name in readers[0].names if name not in texts]
     usable = set.intersection(*(reader.numeric for reader in readers)) - INDEX_COLUMNS
     if not usable & set(candidates):
         raise InputError(
@@ -268,26 +264,6 @@ def _first(names: Sequence[str]) -> str:
     return first_of([repr(name) for name in names]) or "none"
 
 
-@contextmanager
-def _faults_of(path: Path) -> Iterator[None]:
-    """What fails in the block is told as a fault of the file."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error}): mend it, or save it again as parquet") from error
-
-
-class TableDataset(SourceDataset):
-    """The catalog entry of `Table`; its fields are those of `TableOptions`."""
-
-    def __init__(self, *, metadata: dict[str, Any] | None = None, **fields: Any) -> None:
-        self._options = TableOptions.model_validate(fields)
-        self.metadata = metadata
-
-    def load(self) -> Table:
-        return Table(self._options)
-
-    def _describe(self) -> dict[str, Any]:
-        return self._options.model_dump()
+def _faults_of(path: Path) -> AbstractContextManager[None]:
+    faults = (pa.ArrowException, OSError, ValueError, KeyError)
+    return faults_of(path, "mend it, or save it again as parquet", faults, "a table")

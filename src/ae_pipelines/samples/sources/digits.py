@@ -1,15 +1,15 @@
 """scikit-learn's handwritten digits: 1,797 images of 8 × 8, embedded, nothing to download."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from ae_pipelines.io.sources import SourceDataset
 from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.sources import SOURCES
 from ae_pipelines.samples.spec import SampleSpec
 
 
+@SOURCES.register("digits")
 class Digits:
     """Alpaydin & Kaynak 1998 (UCI), as shipped with scikit-learn; no split of their own."""
 
@@ -28,16 +28,3 @@ class Digits:
         values = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]
         ids = [f"digits/{number:04d}" for number in range(len(values))]
         yield Block(values, ids, [str(label) for label in digits.target])
-
-
-class DigitsDataset(SourceDataset):
-    """The catalog entry of `Digits`."""
-
-    def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
-        self.metadata = metadata
-
-    def load(self) -> Digits:
-        return Digits()
-
-    def _describe(self) -> dict[str, Any]:
-        return {}

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
 from ae_pipelines.samples.source import EncodedBlock, Reject
+from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
 
 log = logging.getLogger(__name__)
@@ -45,25 +45,23 @@ EXTENSIONS = {
 }
 
 
-class ImageFolderOptions(ImageOptions):
-    """What is done to every image, and where labels come from."""
+@SOURCES.register("image_folder")
+class ImageFolder(ImageOptions):
+    """The images in a folder, sorted by path; no split of their own. Ids are paths below the folder."""
 
+    path: GivenPath
     labels: Literal["none", "folder", "file"] = "none"
     """folder: the first sub-folder is the label, files directly in the root have none; file: a table."""
     labels_file: str = "labels.csv"
     """That table, below the root: comma separated, with the columns path and label."""
 
-
-class ImageFolder:
-    """The images in a folder, sorted by path; no split of their own. Ids are paths below the folder."""
-
-    def __init__(self, folder: Path, options: ImageFolderOptions) -> None:
-        self.folder, self.options = Path(os.path.realpath(folder)), options
-        self.name = printable_stem(self.folder) or "image_folder"
+    @property
+    def name(self) -> str:
+        return printable_stem(self._folder) or "image_folder"
 
     @property
     def decode(self) -> ImageDecoder:
-        return ImageDecoder.of(self.options, self._size)
+        return ImageDecoder.of(self, self._size)
 
     def spec(self) -> SampleSpec:
         return SampleSpec(shape=self.decode.shape, dtype="uint8", preprocessing=self.decode.preprocessing)
@@ -90,17 +88,21 @@ class ImageFolder:
             log.warning("%d files are images of another format than their names say; taken by content", misnamed)
 
     @cached_property
+    def _folder(self) -> Path:
+        return Path(os.path.realpath(self.path))
+
+    @cached_property
     def _size(self) -> Size:
-        if self._listed and self.options.resize and self.options.size:
-            return self.options.size
+        if self._listed and self.resize and self.size:
+            return self.size
         usable = (file for file in self._files() if not file.fault)
-        return common_size(((file.id, file.header_size(self.options)) for file in usable), self.options)
+        return common_size(((file.id, file.header_size(self)) for file in usable), self)
 
     @cached_property
     def _listed(self) -> int:
         """How many files there are, once it is clear that all of them may be read."""
-        if not (_allowed(self.folder, os.F_OK) and self.folder.is_dir()):
-            raise InputError(f"no folder {self.folder}: give the one that holds the images, source.path=<folder>")
+        if not (_allowed(self._folder, os.F_OK) and self._folder.is_dir()):
+            raise InputError(f"no folder {self._folder}: give the one that holds the images, source.path=<folder>")
         count, closed = 0, list[str]()
         for file in self._files():
             count += 1
@@ -108,24 +110,24 @@ class ImageFolder:
                 closed.append(file.id)
         if closed:
             raise InputError(
-                f"{len(closed)} files or folders in {self.folder} may not be read: "
+                f"{len(closed)} files or folders in {self._folder} may not be read: "
                 f"{first_of(closed)}. Make them readable, or move them away"
             )
         if not count:
-            raise NothingThere(f"no files in {self.folder}: give the folder with the images, source.path=<folder>")
+            raise NothingThere(f"no files in {self._folder}: give the folder with the images, source.path=<folder>")
         return count
 
     def _files(self) -> Iterator["_File"]:
         """Everything below the folder that may be a sample, in the order of names; not held in memory."""
-        return _files_below(self.folder, "", self.options.labels_file)
+        return _files_below(self._folder, "", self.labels_file)
 
     def _label_of(self) -> Callable[[str], str | None]:
         """The label of an id."""
-        if self.options.labels == "folder":
+        if self.labels == "folder":
             return lambda name: sys.intern(name.split("/")[0]) if "/" in name else None
-        if self.options.labels == "none":
+        if self.labels == "none":
             return lambda name: None
-        path, ids = self.folder / self.options.labels_file, {file.id for file in self._files()}
+        path, ids = self._folder / self.labels_file, {file.id for file in self._files()}
         labels = read_labels(path)
         if without := sorted(ids - labels.keys()):
             log.warning("%d of %d files have no label in %s: %s", len(without), len(ids), path, first_of(without))
@@ -244,9 +246,3 @@ def _batched(files: Iterator[_File], size: int) -> Iterator[list[_File]]:
 
 def _allowed(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
-
-
-class ImageFolderDataset(PathDataset):
-    """The catalog entry of `ImageFolder`; takes its options by name."""
-
-    source, options = ImageFolder, ImageFolderOptions

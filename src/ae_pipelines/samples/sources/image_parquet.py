@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.io.sources import PathDataset, printable_stem
 from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, encoded_leaf, header_size
+from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
+from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
 
 ROWS_PER_BLOCK = 256
@@ -26,9 +27,11 @@ READ_BYTES = 2**20
 NO_BYTES = hashlib.sha256().hexdigest()
 
 
-class ImageParquetOptions(ImageOptions):
-    """What is done to every image, and which columns hold what."""
+@SOURCES.register("image_parquet")
+class ImageParquet(ImageOptions):
+    """The images in a parquet file, or in all of a folder, sorted by name."""
 
+    path: GivenPath
     image_column: str = "image"
     """Bytes, or a struct with a field `bytes`."""
     label_column: str | None = "label"
@@ -40,17 +43,13 @@ class ImageParquetOptions(ImageOptions):
     """file_name: names of files start with train or test; content: each sample's split follows from its
     content; None: file_name if names start with both, content if with neither or one of them."""
 
-
-class ImageParquet:
-    """The images in a parquet file, or in all of a folder, sorted by name."""
-
-    def __init__(self, path: Path, options: ImageParquetOptions) -> None:
-        self.path, self.options = path, options
-        self.name = printable_stem(path) or "image_parquet"
+    @property
+    def name(self) -> str:
+        return printable_stem(self.path) or "image_parquet"
 
     @property
     def decode(self) -> ImageDecoder:
-        return ImageDecoder.of(self.options, self._size)
+        return ImageDecoder.of(self, self._size)
 
     def spec(self) -> SampleSpec:
         return SampleSpec(shape=self.decode.shape, dtype="uint8", preprocessing=self.decode.preprocessing)
@@ -81,17 +80,17 @@ class ImageParquet:
             raise NothingThere(f"no parquet file at {self.path}: give one, or a folder of them, source.path=<path>")
         if not all(path.is_file() for path in paths):
             raise InputError(f"no parquet file at {self.path}: give one, or a folder of them, source.path=<path>")
-        splits = _splits(paths, self.options.splits)
-        return [_File(path, split, self.options) for path, split in zip(paths, splits, strict=True)]
+        splits = _splits(paths, self.splits)
+        return [_File(path, split, self) for path, split in zip(paths, splits, strict=True)]
 
     @cached_property
     def _size(self) -> Size:
         files = self._files
-        if self.options.resize and self.options.size:
-            return self.options.size
+        if self.resize and self.size:
+            return self.size
         rows = (row for file in files for block in file.blocks() for row in block)
-        sizes = ((row.id, header_size(BytesIO(row.image or b""), self.options)) for row in rows)
-        return common_size(sizes, self.options)
+        sizes = ((row.id, header_size(BytesIO(row.image or b""), self)) for row in rows)
+        return common_size(sizes, self)
 
 
 class _Row(NamedTuple):
@@ -103,7 +102,7 @@ class _Row(NamedTuple):
 class _File:
     """One parquet file; `InputError` if it lacks a column, or has one of another type."""
 
-    def __init__(self, path: Path, split: str | None, options: ImageParquetOptions) -> None:
+    def __init__(self, path: Path, split: str | None, options: ImageParquet) -> None:
         self.path, self.split, self._options = path, split, options
         self._stem = printable_stem(path)
         with _opened(path) as file:
@@ -188,11 +187,12 @@ class _File:
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     """Read as a stream; `InputError` if the file cannot be read, now or later."""
-    try:
-        with pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True) as file:
-            yield file
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as parquet ({error}): fetch or write it again") from error
+    faults = (pa.ArrowException, OSError, UnicodeDecodeError)
+    with (
+        faults_of(path, "fetch or write it again", faults, "parquet"),
+        pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True) as file,
+    ):
+        yield file
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, column: str | None) -> list[str] | None:
@@ -216,9 +216,3 @@ def _splits(paths: list[Path], given: str | None) -> list[str | None]:
             f"({first_of(others)}): rename them, move them away, or give source.splits=content"
         )
     return named
-
-
-class ImageParquetDataset(PathDataset):
-    """The catalog entry of `ImageParquet`; takes its options by name."""
-
-    source, options = ImageParquet, ImageParquetOptions

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ae_pipelines.io.sources import SourceDataset
 from ae_pipelines.samples.source import Block
+from ae_pipelines.samples.sources import SOURCES
 from ae_pipelines.samples.spec import SampleSpec
 
 PATCH, STRIDE = 32, 8
@@ -19,6 +18,7 @@ REGIONS = {"train": (0, BORDER), "test": (BORDER, WIDTH)}
 """Columns; patches overlap within a region, and never across the border."""
 
 
+@SOURCES.register("photos")
 class Photos:
     """A temple ("china") and a dahlia ("flower"), labelled as such; the split is the source's own.
 
@@ -52,16 +52,3 @@ def _corners(first: int, end: int) -> list[tuple[int, int]]:
     """Row and column of the top left pixel of every patch that lies between these columns."""
     rows, columns = range(0, HEIGHT - PATCH + 1, STRIDE), range(first, end - PATCH + 1, STRIDE)
     return list(product(rows, columns))
-
-
-class PhotosDataset(SourceDataset):
-    """The catalog entry of `Photos`."""
-
-    def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
-        self.metadata = metadata
-
-    def load(self) -> Photos:
-        return Photos()
-
-    def _describe(self) -> dict[str, Any]:
-        return {}
