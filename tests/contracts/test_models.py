@@ -16,7 +16,7 @@ from ae_pipelines.models.corruptions import CORRUPTIONS, CorruptionChoice
 from ae_pipelines.models.losses import LOSSES
 from ae_pipelines.models.method import Method, of_half
 from ae_pipelines.models.nets import NETS
-from ae_pipelines.models.penalties import PENALTIES
+from ae_pipelines.models.penalties import PENALTIES, PenaltyChoice
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches, Finish
@@ -30,7 +30,8 @@ TASK = Task.plain(SPEC, classes=("a", "b", "c"))
 FROM_TESTS = {"self_distillation": SelfDistillation}
 """Methods that show what the package's own do not: here, one with a teacher."""
 NEAR = {"kind": "neighbourhood", "weight": 0.01, "components": 3, "neighbours": 5}
-PRICED = [{"kind": kind, "weight": 0.01} for kind in PENALTIES.kinds() if kind != "neighbourhood"]
+PENALTY = {kind: PenaltyChoice(kind=kind, weight=0.01).build() for kind in PENALTIES.kinds()}
+PRICED = [{"kind": kind, "weight": 0.01} for kind, penalty in PENALTY.items() if penalty.layout is None]
 VARIANTS: dict[str, list[dict]] = {
     # besides the defaults
     "autoencoder": [
@@ -365,13 +366,13 @@ def alike(weights, others):
     return torch.allclose(weights, others, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("kind", PENALTIES.kinds())
-def test_a_penalty_of_weight_zero_equals_the_plain_model(digits, kind):
-    plain = {} if kind == "neighbourhood" else {"latent_activation": "sigmoid"}
-    penalty = NEAR if kind == "neighbourhood" else {"kind": kind}
+@pytest.mark.parametrize(("kind", "penalty"), PENALTY.items(), ids=PENALTY)
+def test_a_penalty_of_weight_zero_equals_the_plain_model(digits, kind, penalty):
+    plain = {"latent_activation": "sigmoid"} if penalty.needs_unit_latents else {}
+    plain |= {"latent_size": penalty.layout.components} if penalty.layout else {}
     without = after_an_epoch(digits, plain)
     nothing, some = (
-        after_an_epoch(digits, plain | {"penalties": [penalty | {"weight": weight}]}) for weight in (0.0, 1.0)
+        after_an_epoch(digits, plain | {"penalties": [{"kind": kind, "weight": weight}]}) for weight in (0.0, 1.0)
     )
     assert alike(nothing, without)
     assert not alike(some, without)
@@ -402,7 +403,7 @@ def takes_colour_images(kind):
     return True
 
 
-@pytest.mark.parametrize("kind", filter(takes_colour_images, CORRUPTIONS.kinds()))
+@pytest.mark.parametrize("kind", [*filter(takes_colour_images, CORRUPTIONS.kinds())])
 def test_every_corruption_of_images_works_with_every_net(kind):
     spec = COLOUR
     corruption = CorruptionChoice(kind=kind).build()
