@@ -16,6 +16,18 @@ def hammer(where, *, weight: Annotated[float, Field(gt=0)] = 1.0):
     return ("hammer", where, weight)
 
 
+class Saw:
+    def __init__(self, where, *, teeth: int = 20, length: float) -> None:
+        self.of = (where, teeth, length)
+
+
+@TOOLS.register("bow_saw")
+class BowSaw(Saw):
+    def __init__(self, where, *, bend: float = 0.5, teeth: int = 6, **options) -> None:
+        super().__init__(where, teeth=teeth, **options)
+        self.bend = bend
+
+
 class ToolChoice(Choice):
     registry = TOOLS
 
@@ -26,7 +38,7 @@ def test_a_choice_builds_its_part_with_given_and_default_options():
 
 
 def test_an_unknown_kind_is_refused_with_what_is_known_and_the_nearest_name():
-    with pytest.raises(InputError, match=r"no tool called 'hamer'; known: hammer\. Did you mean 'hammer'\?"):
+    with pytest.raises(InputError, match=r"no tool called 'hamer'; known: bow_saw, hammer\. Did you mean 'hammer'\?"):
         ToolChoice(kind="hamer").check()
 
 
@@ -35,6 +47,18 @@ def test_an_unknown_option_is_refused_by_name():
         InputError, match=r"tool 'hammer': wieght: no such option; known: weight.*Did you mean 'weight'"
     ):
         ToolChoice(kind="hammer", wieght=2).check()
+
+
+def test_a_class_that_hands_options_on_has_those_of_the_class_it_extends_before_its_own():
+    saw = ToolChoice(kind="bow_saw", length=2)
+    assert saw.described() == {"kind": "bow_saw", "teeth": 6, "length": 2.0, "bend": 0.5}
+    assert saw.build("log").of == ("log", 6, 2.0)
+    assert list(TOOLS.options("bow_saw").model_fields) == ["teeth", "length", "bend"]
+    for wrong, message in ({"length": "long"}, "length: given 'long'"), ({}, "length: not given"):
+        with pytest.raises(InputError, match=message):
+            ToolChoice(kind="bow_saw", **wrong).check()
+    with pytest.raises(InputError, match="tooth: no such option; .*Did you mean 'teeth'"):
+        ToolChoice(kind="bow_saw", length=2, tooth=3).check()
 
 
 def test_an_option_out_of_range_is_refused_with_the_value_given():

@@ -6,27 +6,16 @@ import pytest
 import torch
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.models.corruptions import CORRUPTIONS, CorruptionChoice, corrupted_spec, one_after_another
+from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, CorruptionChoice, corrupted_spec, one_after_another
 from ae_pipelines.samples.spec import SampleSpec
 
-NOTHING = {
-    "gaussian_noise": {"noise_level": 0},
-    "salt_and_pepper": {"share": 0},
-    "masking": {"share": 0},
-    "affine": {"shift": 0, "rotation": 0, "scaling": 0, "shear": 0},
-    "patches": {"count": 0},
-    "downscale": {"factor": 1},
-    "watermark": {"opacity": [0, 0]},
-}
-"""Options with which a corruption does nothing."""
-ALWAYS_SOMETHING = {"greyscale"}
-WITHOUT_CHANCE = {"downscale", "greyscale"}
-IMAGES_ONLY = {"affine", "patches", "downscale", "watermark", "greyscale"}
-MAY_LEAVE_BOUNDS = {"gaussian_noise"}
 SHAPES = [(1, 9, 7), (3, 9, 7), (4, 9, 7), (3, 8, 8), (1, 1, 5), (2, 30, 17), (13,)]
 
 
-@pytest.fixture(params=CORRUPTIONS.kinds())
+MAKERS = {kind: CORRUPTIONS.maker(kind) for kind in CORRUPTIONS.kinds()}
+
+
+@pytest.fixture(params=MAKERS)
 def kind(request):
     return request.param
 
@@ -52,54 +41,83 @@ def images(shape=(3, 9, 7), count=6):
     return torch.rand(count, *shape, generator=seeded(0))
 
 
+def takes(corruption, shape):
+    try:
+        corruption.corrupted_spec(spec(shape))
+    except InputError:
+        return False
+    return True
+
+
+def samples_for(corruption, count=6):
+    """Colour images or, if it does not take them, the first shape that it takes."""
+    shapes = [shape for shape in ((3, 9, 7), *SHAPES) if takes(corruption, shape)]
+    assert shapes, f"corrupted_spec refuses all of {SHAPES}"
+    return images(shapes[0], count)
+
+
+def test_a_corruption_is_of_the_class_that_says_what_it_does(kind):
+    assert issubclass(MAKERS[kind], Corruption), f"write class {MAKERS[kind].__name__}(Corruption)"
+
+
 def test_a_corruption_follows_from_its_generator_alone(kind):
+    corrupt = build(kind)
+    target = samples_for(corrupt)
     torch.manual_seed(0)
-    first = build(kind)(images(), seeded(3))
+    first = corrupt(target, seeded(3))
     torch.manual_seed(1)
-    assert torch.equal(first, build(kind)(images(), seeded(3)))
-    assert torch.equal(first, build(kind)(images(), seeded(4))) == (kind in WITHOUT_CHANCE)
+    assert torch.equal(first, build(kind)(target, seeded(3))), "draw from the generator that is given only"
+    same = torch.equal(first, build(kind)(target, seeded(4)))
+    assert same != corrupt.random, "set random = False" if same else "set random = True"
 
 
 def test_a_corruption_changes_the_input_and_leaves_the_target_alone(kind):
-    target = images()
+    target = samples_for(build(kind))
+    before = target.clone()
     assert not torch.equal(build(kind)(target, seeded(0)), target)
-    assert torch.equal(target, images())
+    assert torch.equal(target, before), "give a new tensor: the target is learned from"
 
 
-def test_images_of_a_batch_are_corrupted_each_in_its_own_way(kind):
-    if kind in WITHOUT_CHANCE:
-        pytest.skip("has no chance in it")
-    one = images(count=1)
-    first, second = build(kind)(one.expand(2, -1, -1, -1), seeded(0))
+@pytest.mark.parametrize("kind", [kind for kind, maker in MAKERS.items() if maker.random])
+def test_samples_of_a_batch_are_corrupted_each_in_its_own_way(kind):
+    one = samples_for(build(kind), count=1)
+    first, second = build(kind)(torch.cat([one, one]), seeded(0))
     assert not torch.equal(first, second)
 
 
 def test_what_comes_out_is_as_the_spec_says(kind, shape):
     corrupt, target = build(kind), images(shape)
-    if (kind in IMAGES_ONLY and len(shape) != 3) or (kind == "greyscale" and shape[0] != 3):
-        with pytest.raises(InputError, match=f"{kind} takes images .*given .*{re.escape(str(shape))}: "):
+    if not takes(corrupt, shape):
+        with pytest.raises(InputError, match=f"{kind} takes .*given .*{re.escape(str(shape))}: "):
             corrupt.corrupted_spec(spec(shape))
         return
     corrupted, out = corrupt.corrupted_spec(spec(shape)), corrupt(target, seeded(0))
     assert out.shape[1:] == corrupted.shape
     assert (out.dtype, corrupted.dtype) == (target.dtype, "uint8")
-    if kind not in MAY_LEAVE_BOUNDS:
-        assert out.min() >= 0
-        assert out.max() <= 1
+    if corrupt.keeps_bounds:
+        assert 0 <= out.min() <= out.max() <= 1, "hold values to [0, 1], or set keeps_bounds = False"
 
 
-def test_every_kind_takes_colour_images(kind):
-    assert build(kind).corrupted_spec(spec((3, 9, 7))).shape[0] in (1, 3)
+def test_what_may_leave_the_bounds_does(kind):
+    corrupt = build(kind)
+    out = corrupt(torch.cat([samples_for(corrupt)] * 50), seeded(0))
+    assert corrupt.keeps_bounds == (0 <= out.min() <= out.max() <= 1), "set keeps_bounds"
 
 
-def test_every_kind_says_how_much_of_it_is_nothing():
-    assert set(NOTHING) | ALWAYS_SOMETHING == set(CORRUPTIONS.kinds())
-
-
-@pytest.mark.parametrize("kind", NOTHING)
+@pytest.mark.parametrize("kind", [kind for kind, maker in MAKERS.items() if maker.nothing is not None])
 def test_an_amount_of_nothing_gives_exactly_the_target(kind):
-    for target in (images(), images((1, 28, 28))):
-        assert torch.equal(build(kind, **NOTHING[kind])(target, seeded(0)), target)
+    corrupt = build(kind, **MAKERS[kind].nothing)
+    taken = [shape for shape in (*SHAPES, (1, 28, 28)) if takes(corrupt, shape)]
+    assert taken
+    for target in map(images, taken):
+        assert torch.equal(corrupt(target, seeded(0)), target)
+
+
+@pytest.mark.parametrize("kind", ["affine", "patches", "downscale", "watermark", "greyscale"])
+def test_what_works_on_places_takes_images_alone(kind):
+    assert takes(build(kind), (3, 9, 7))
+    with pytest.raises(InputError, match=rf"{kind} takes images .*given .*\(13,\): "):
+        build(kind).corrupted_spec(spec((13,)))
 
 
 @pytest.mark.parametrize("kind", ["gaussian_noise", "masking"])
@@ -120,9 +138,10 @@ def test_what_needs_values_in_0_to_1_refuses_others(kind, options):
 @pytest.mark.gpu
 def test_a_corruption_works_where_its_batch_is(kind):
     corrupt, generator = build(kind), torch.Generator("cuda").manual_seed(0)
-    out = corrupt(images().cuda(), generator)
+    target = samples_for(corrupt).cuda()
+    out = corrupt(target, generator)
     assert out.is_cuda
-    assert out.shape[1:] == corrupt.corrupted_spec(spec((3, 9, 7))).shape
+    assert out.shape[1:] == corrupt.corrupted_spec(spec(tuple(target.shape[1:]))).shape
 
 
 def test_corruptions_are_applied_in_order():

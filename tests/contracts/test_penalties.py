@@ -9,26 +9,31 @@ from ae_pipelines.models.penalties import PENALTIES, PenaltyChoice
 
 X = torch.rand(12, 2, 8, 6, generator=torch.Generator().manual_seed(0))
 
-LAYOUT = torch.randn(12, 4, generator=torch.Generator().manual_seed(1))
-
 ENCODERS = {
-    "one_layer": lambda: nn.Sequential(nn.Flatten(), nn.Linear(96, 5)),
-    "two_layers": lambda: nn.Sequential(nn.Flatten(), nn.Linear(96, 7), nn.Tanh(), nn.Linear(7, 5)),
-    "map": lambda: nn.Sequential(nn.Conv2d(2, 6, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(6, 5, 3, padding=1)),
+    "one_layer": lambda d: nn.Sequential(nn.Flatten(), nn.Linear(96, d)),
+    "two_layers": lambda d: nn.Sequential(nn.Flatten(), nn.Linear(96, 7), nn.Tanh(), nn.Linear(7, d)),
+    "map": lambda d: nn.Sequential(nn.Conv2d(2, 6, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(6, d, 3, padding=1)),
 }
 
 
-OPTIONS = {"neighbourhood": {"components": 4}}
-
-
 def of_weight(kind, weight):
-    return PenaltyChoice(kind=kind, weight=weight, **OPTIONS.get(kind, {})).build()
+    return PenaltyChoice(kind=kind, weight=weight).build()
+
+
+def components(penalty):
+    """Of the layout that it wants, if it wants one."""
+    return 0 if penalty.layout is None else penalty.layout.components
+
+
+def batch_for(penalty, x):
+    layout = torch.randn(12, components(penalty), generator=torch.Generator().manual_seed(1))
+    return batch_of(x, None if penalty.layout is None else layout)
 
 
 def price(penalty, encoder, seed=0):
     x = X.clone().requires_grad_()
     torch.manual_seed(seed)
-    return penalty(encoder, batch_of(x, LAYOUT), encoder(x))
+    return penalty(encoder, batch_for(penalty, x), encoder(x))
 
 
 @pytest.fixture(params=PENALTIES.kinds())
@@ -44,7 +49,7 @@ def penalty(kind):
 @pytest.fixture(params=ENCODERS)
 def encoder(request, penalty):
     torch.manual_seed(1)
-    layers = ENCODERS[request.param]()
+    layers = ENCODERS[request.param](max(5, components(penalty)))
     return nn.Sequential(layers, nn.Sigmoid()) if penalty.needs_unit_latents else layers
 
 
@@ -78,7 +83,7 @@ def test_a_penalty_has_the_same_value_in_validation_and_leaves_no_graph(penalty,
     with torch.no_grad():
         z = encoder(X)
         torch.manual_seed(0)
-        value = penalty(encoder, batch_of(X, LAYOUT), z)
+        value = penalty(encoder, batch_for(penalty, X), z)
     assert value.item() == pytest.approx(price(penalty, encoder).item(), rel=1e-5)
     assert not value.requires_grad
     assert not X.requires_grad

@@ -10,6 +10,7 @@ from making import ArraySource, images
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import weights
 from ae_pipelines.models.contract import Origin
+from ae_pipelines.models.method import of_half
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.training import loop
 from ae_pipelines.training.checkpoints import CheckpointFile
@@ -56,7 +57,7 @@ def folder(digits, tmp_path_factory):
 
 
 def state(trained, half):
-    return {name: t for name, t in trained.module.state_dict().items() if name.startswith(half)}
+    return of_half(trained.module.state_dict(), half)
 
 
 def equal(first, second):

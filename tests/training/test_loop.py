@@ -5,6 +5,8 @@ import torch
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import Run
+from ae_pipelines.models.autoencoder import Autoencoder
+from ae_pipelines.models.gan import GAN
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches
@@ -254,3 +256,46 @@ def test_where_players_oppose_each_other_the_last_weights_are_kept(digits, recip
     _, history = train(digits, gan)
     assert len(history) == 4, "patience does not end it"
     assert "validation/generator/fooling" in history[0]
+
+
+def steps_heard(monkeypatch):
+    """The share of steps that `after_step` is told to be done, and whether it has gradients, from now on."""
+    heard = []
+    monkeypatch.setattr(Autoencoder, "after_step", lambda _, done: heard.append((done, torch.is_grad_enabled())))
+    return heard
+
+
+def test_a_method_hears_after_every_step_how_much_is_done(digits, recipe, monkeypatch):
+    heard = steps_heard(monkeypatch)
+    train(digits, changed(recipe, epochs=2))
+    assert len(heard) > 20
+    assert heard == [(pytest.approx((number + 1) / len(heard)), False) for number in range(len(heard))]
+
+
+def test_a_method_hears_of_a_step_when_all_players_have_had_their_turn(digits, recipe, monkeypatch):
+    gan = recipe.model_validate({"model": {"kind": "gan"}, "training": {"epochs": 1, "threads": 1}})
+    turns, move = [], loop._Training._move
+
+    def noting(training, player, *given):
+        move(training, player, *given)
+        turns.append(player.name)
+
+    monkeypatch.setattr(loop._Training, "_move", noting)
+    monkeypatch.setattr(GAN, "after_step", lambda *_: turns.append("after"))
+    train(digits, gan)
+    assert turns == ["discriminator", "generator", "after"] * (len(turns) // 3)
+
+
+def test_a_resumed_training_hears_of_the_steps_that_were_left(digits, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECK_EVERY", 8)
+    recipe = changed(recipe, checkpoint_seconds=0.0)
+    heard = steps_heard(monkeypatch)
+    train(digits, recipe)
+    undisturbed = [*heard]
+    checkpoint = CheckpointFile(tmp_path / "c")
+    interrupted(digits, recipe, checkpoint, 6, monkeypatch)
+    at = checkpoint.load()[1]["position"]
+    heard.clear()
+    train(digits, recipe, checkpoint)
+    assert at["step"] > 0
+    assert heard == undisturbed[at["epoch"] * len(undisturbed) // 5 + at["step"] :]

@@ -1,7 +1,8 @@
 """Parts picked by key: `{kind: conv, channels: [32, 64]}` becomes a conv net.
 
 A room (a package such as `ae_pipelines.models.nets`) owns one `Registry`; every module in it is discovered, so
-a new part is one new file. A maker's keyword-only signature is the schema of its options; a maker that is itself a
+a new part is one new file. A maker's keyword-only signature is the schema of its options; a class that takes
+`**options`, too, hands them on to the class that it extends, whose options are then its own; a maker that is itself a
 set of `Options` is its own schema.
 """
 
@@ -9,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
@@ -57,13 +59,9 @@ class Registry:
         maker = self.maker(kind)
         if inspect.isclass(maker) and issubclass(maker, BaseModel):
             return maker
-        function = getattr(maker, "__init__") if inspect.isclass(maker) else maker  # noqa: B009
-        hints = get_type_hints(function, include_extras=True)
-        fields: dict[str, Any] = {
-            name: (hints[name], ... if argument.default is argument.empty else argument.default)
-            for name, argument in inspect.signature(maker).parameters.items()
-            if argument.kind is argument.KEYWORD_ONLY
-        }
+        fields: dict[str, Any] = {}
+        for function in reversed(_signatures(maker)):
+            fields |= _keyword_only(function)
         return create_model(f"{kind}_options", __config__=ConfigDict(extra="forbid"), **fields)
 
 
@@ -97,6 +95,30 @@ class Choice(Options):
     def described(self) -> dict[str, Any]:
         """Plain data that rebuilds the same part: the kind and every option, nested ones too."""
         return {"kind": self.kind, **{name: _plain(value) for name, value in self.check().items()}}
+
+
+def _signatures(maker: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """The functions that options of `maker` go to, its own first: of a class also the constructors that `**options`
+    are handed on to."""
+    if not inspect.isclass(maker):
+        return [maker]
+    constructors = [vars(cls)["__init__"] for cls in maker.__mro__ if "__init__" in vars(cls)]
+    handing_on = [*takewhile(_hands_on, constructors)]
+    return constructors[: len(handing_on) + 1]
+
+
+def _hands_on(function: Callable[..., Any]) -> bool:
+    return any(argument.kind is argument.VAR_KEYWORD for argument in inspect.signature(function).parameters.values())
+
+
+def _keyword_only(function: Callable[..., Any]) -> dict[str, Any]:
+    """Type and default (... for none) of each such argument."""
+    hints = get_type_hints(function, include_extras=True)
+    return {
+        name: (hints[name], ... if argument.default is argument.empty else argument.default)
+        for name, argument in inspect.signature(function).parameters.items()
+        if argument.kind is argument.KEYWORD_ONLY
+    }
 
 
 def _choices(value: Any) -> list[Choice]:

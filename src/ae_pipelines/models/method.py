@@ -1,7 +1,7 @@
 """What all methods have in common."""
 
 from collections.abc import Callable
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from ae_pipelines.models import Phase
 from ae_pipelines.models.batch import Loader
 from ae_pipelines.models.nets import Net, NetChoice
 
+Half = Literal["encoder", "decoder"]
+
 
 class Method(nn.Module):
     """A module that says how it is trained, and may encode, decode, or both.
@@ -21,6 +23,10 @@ class Method(nn.Module):
     vector (batch, latent_size) or a feature map (batch, latent_size, height, width); `decode` takes the same.
     `restore(x)` gives clean images, in [0, 1], of corrupted images x of any height and width; a method without it that
     has both halves restores what has the size it was trained with.
+
+    Every parameter belongs to a player, or requires no gradients. The latter are a teacher's (`models/teacher.py`):
+    they change in `after_step` alone, and are saved, kept with the best weights and taken up as all others are. What
+    else a training needs to go on (a centre, a queue) is a buffer.
     """
 
     latent_size: int
@@ -48,6 +54,10 @@ class Method(nn.Module):
         """One after another, each until its epochs are over."""
         raise NotImplementedError
 
+    def after_step(self, done: float) -> None:
+        """Called in training when every player has had its turn, without gradients; `done`, in (0, 1], is the share of
+        the phase's steps that are behind. Here a teacher follows."""
+
     def learns_from(self, labels: Tensor) -> Tensor:
         """Which samples of these class numbers (n,) teach it anything, as bools; the loader leaves out the others."""
         return torch.ones_like(labels, dtype=torch.bool)
@@ -55,6 +65,11 @@ class Method(nn.Module):
     def measures(self, test: Loader) -> dict[str, float]:
         """What only this method can tell of samples it has not seen, beside its loss terms."""
         return {}
+
+    def take_encoder(self, tensors: dict[str, Tensor]) -> None:
+        """Start from these weights of another encoder, by their names in a method; a teacher that starts as the
+        encoder's copy has to be given them here, too."""
+        self.load_state_dict(tensors, strict=False)
 
     def freeze_encoder(self) -> None:
         """Training leaves the encoder as it is from now on: its weights, and the statistics of its batch norm."""
@@ -68,6 +83,20 @@ class Method(nn.Module):
         if self._frozen:
             self.get_submodule("encoder").eval()
         return self
+
+
+def of_half(tensors: dict[str, Tensor], half: Half) -> dict[str, Tensor]:
+    """Those of a method's tensors, by their names in it, that are in one half."""
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(f"{half}.")}
+
+
+def keep_half(method: Method, half: Half) -> Method:
+    """`method` itself, left with this half alone: without other children, and parameters and buffers of its own."""
+    own = [*method.named_parameters(recurse=False), *method.named_buffers(recurse=False), *method.named_children()]
+    for name, _ in own:
+        if name != half:
+            delattr(method, name)
+    return method
 
 
 def restores(method: object) -> bool:

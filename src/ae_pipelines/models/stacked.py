@@ -1,7 +1,7 @@
 """Pretraining layer by layer."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -10,13 +10,10 @@ from torch.nn import functional as F
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
-from ae_pipelines.models.autoencoder import Autoencoder, LatentActivation, Output
+from ae_pipelines.models.autoencoder import Autoencoder
 from ae_pipelines.models.batch import Batch, Corrupt, global_generator
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.corruptions import Corruption, CorruptionChoice, corrupted_spec, one_after_another
-from ae_pipelines.models.losses import LossChoice
-from ae_pipelines.models.nets import NetChoice
-from ae_pipelines.models.penalties import PenaltyChoice
 from ae_pipelines.samples.spec import SampleSpec
 
 
@@ -33,31 +30,19 @@ class Stacked(Autoencoder):
         self,
         task: Task,
         *,
-        net: NetChoice = NetChoice(kind="dense"),  # noqa: B008
-        latent_size: Annotated[int, Field(gt=0)] = 32,
-        latent_activation: LatentActivation = "none",
-        loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
-        penalties: list[PenaltyChoice] = [],  # noqa: B006
-        output: Output = "sigmoid",
         layer_epochs: Annotated[int, Field(gt=0)] | None = None,
         layer_corruptions: list[CorruptionChoice] = [],  # noqa: B006
+        **options: Any,
     ) -> None:
-        """`layer_epochs`: of each layer's training, None as many as of the whole; `layer_corruptions`: done to
-        the input of each layer but the first, whose input is the loader's, while that layer is trained."""
+        """Options of the whole are those of an autoencoder. `layer_epochs`: of each layer's training, None as many as
+        of the whole; `layer_corruptions`: done to the input of each layer but the first, whose input is the
+        loader's, while that layer is trained."""
         if task.input_shape != task.samples.shape:
             raise InputError(
                 f"stacked needs inputs of the samples' shape, but corruptions make {task.input_shape} of "
                 f"{task.samples.shape}: leave out downscale and greyscale, or use model.kind=autoencoder"
             )
-        super().__init__(
-            task,
-            net=net,
-            latent_size=latent_size,
-            latent_activation=latent_activation,
-            loss=loss,
-            penalties=penalties,
-            output=output,
-        )
+        super().__init__(task, **options)
         self._layer_epochs = layer_epochs
         corruptions: list[Corruption] = [choice.build() for choice in layer_corruptions]
         self._refuse_misfits(task, corruptions)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice, weights
 from ae_pipelines.models.contract import Contract, Origin
-from ae_pipelines.models.method import Method
+from ae_pipelines.models.method import Method, of_half
 
 PLACES = ("", "autoencoder", "encoder", "06_models/autoencoder", "06_models/encoder")
 """Where below a given folder it may lie; `autoencoder` first, since `encoder` is taken out of it by a later stage."""
@@ -36,7 +36,7 @@ class InitialEncoder:
             tensors, contract = weights.read(place)
         except InputError as error:
             raise InputError(f"training.initial_encoder: {error}") from error
-        found = of_encoder(tensors)
+        found = of_half(tensors, "encoder")
         if not found:
             raise InputError(
                 f"training.initial_encoder: what was trained in {place} has no encoder: it is the {contract.part} of "
@@ -53,8 +53,8 @@ class InitialEncoder:
     def give_to(self, model: Method) -> None:
         """Make these the weights of `model`'s encoder, frozen if it says so; `InputError` unless it has the same
         layers, and something else that can be trained."""
-        self._refuse_other_layers(of_encoder(model.state_dict()))
-        model.load_state_dict(self.tensors, strict=False)
+        self._refuse_other_layers(of_half(model.state_dict(), "encoder"))
+        model.take_encoder(self.tensors)
         if not self.frozen:
             return
         self._refuse_other_latents(model)
@@ -100,11 +100,6 @@ class InitialEncoder:
                 f"latents than that of recipe {self.contract.recipe} did: give both the same model.net (activation, "
                 "downsample) and latent_activation"
             )
-
-
-def of_encoder(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Those of a method's tensors that are its encoder's."""
-    return {name: tensor for name, tensor in tensors.items() if name.startswith("encoder.")}
 
 
 def _place(folder: Path) -> Path:

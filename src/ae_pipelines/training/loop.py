@@ -147,13 +147,16 @@ class _Training:
         steps = len(self._batches)
         first, total = at.leg_start * steps, (at.leg_end - at.leg_start) * steps
         for batch in self._batches.epoch(at.epoch, start=at.step):
-            rate = learning_rate(options, (at.epoch * steps + at.step - first) / total)
+            behind = at.epoch * steps + at.step - first
+            rate = learning_rate(options, behind / total)
             at.step += 1
             looking = at.step % CHECK_EVERY == 0 or at.step == steps
             for player, optimiser in self._moves:
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 self._move(player, optimiser, batch, looking)
+            with torch.no_grad():
+                self._model.after_step((behind + 1) / total)
             if looking:
                 advance((at.step - 1) % CHECK_EVERY + 1)
                 self._look_up(at.step < steps)
@@ -204,7 +207,8 @@ class _Training:
         row: dict[str, Any] = {"phase": self._phase.name, "epoch": at.epoch + 1}
         row |= {name: float(total) / len(self._batches) for name, total in self._totals.items()}
         row |= self._validate()
-        weights = {name: float(tensor.abs().sum()) for name, tensor in self._model.state_dict().items()}
+        tensors = self._model.state_dict().items()
+        weights = {name: float(tensor.abs().sum()) for name, tensor in tensors if tensor.is_floating_point()}
         self._refuse_non_finite({"loss": row["loss"], **weights})
         row["gradient_norm"] = at.gradient_norm
         row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]

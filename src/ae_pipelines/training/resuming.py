@@ -10,11 +10,10 @@ from torch import Tensor
 import ae_pipelines
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.models.method import Method
+from ae_pipelines.models.method import Method, of_half
 from ae_pipelines.models.weights import tensors_sha256
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.checkpoints import CheckpointFile
-from ae_pipelines.training.initial_encoder import of_encoder
 from ae_pipelines.training.recipe import Recipe
 
 History = list[dict[str, Any]]
@@ -85,7 +84,7 @@ def to_take_up(found: Found | None, until: int | None) -> Found | None:
 def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> str:
     """Equal for trainings of `model`, as it starts, that take the same steps."""
     options = recipe.model_dump(mode="json", include={"loader", "training"})
-    start = options["training"].pop("initial_encoder") and tensors_sha256(of_encoder(model.state_dict()))
+    start = options["training"].pop("initial_encoder") and tensors_sha256(of_half(model.state_dict(), "encoder"))
     for name in ("until_epoch", "checkpoint_seconds"):
         del options["training"][name]
     if not recipe.loader.streams(samples):

@@ -17,7 +17,7 @@ from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.models import ModelChoice, weights
 from ae_pipelines.models.contract import Contract, Origin, Task
 from ae_pipelines.models.corruptions import Corruption, CorruptionChoice, one_after_another
-from ae_pipelines.models.method import Method, pooled, restored, restores
+from ae_pipelines.models.method import Half, Method, keep_half, of_half, pooled, restored, restores
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.samples.tiles import Tiling, in_tiles
 from ae_pipelines.training.recipe import Recipe
@@ -73,11 +73,11 @@ class TrainedModel:
         without_runs = self.contract.model_copy(update={"run_id": None, "initial_encoder": None})
         return weights.sealed(without_runs, self.module.state_dict()).sha256
 
-    def part(self, part: Literal["encoder", "decoder"]) -> "TrainedModel":
+    def part(self, part: Half) -> "TrainedModel":
         """The encoder or the decoder by itself, sharing its weights with this model; of a method without this half,
         a part that refuses by name."""
-        module = _without_other_half(_build(self.contract), part)
-        module.load_state_dict({name: t for name, t in self.module.state_dict().items() if name.startswith(part)})
+        module = keep_half(_build(self.contract), part)
+        module.load_state_dict(of_half(self.module.state_dict(), part))
         contract = self.contract.model_copy(update={"part": part})
         return TrainedModel(module.eval(), weights.sealed(contract, module.state_dict()))
 
@@ -214,7 +214,7 @@ class TrainedModel:
         tensors, contract = weights.read(Path(folder))
         module = _build(contract)
         if contract.part != "autoencoder":
-            module = _without_other_half(module, contract.part)
+            module = keep_half(module, contract.part)
         module.load_state_dict(tensors)
         return cls(module.eval(), contract)
 
@@ -229,10 +229,3 @@ def _latent_shape(module: Method, task: Task) -> tuple[int, ...]:
         return (module.latent_size,) if hasattr(module, "decode") else ()
     with torch.inference_mode():
         return tuple(module.encode(torch.zeros(1, *task.input_shape)).shape[1:])
-
-
-def _without_other_half(module: Method, part: Literal["encoder", "decoder"]) -> Method:
-    for name, _ in list(module.named_children()):
-        if name != part:
-            delattr(module, name)
-    return module

@@ -98,6 +98,6 @@ def test_a_batch_that_does_not_require_grad_is_encoded_again():
     expected = price(encoder)
     torch.manual_seed(0)
     value = PenaltyChoice(kind="contractive", weight=1).build()(encoder, batch_of(X), encoder(X))
-    assert value.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-5)
     value.backward()
     assert encoder[1].weight.grad.abs().sum() > 0

@@ -1,7 +1,7 @@
 """What is done to a target so that the encoder has to work: `input = corrupt(target)`."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.registry import Choice, Registry
@@ -19,16 +19,23 @@ CORRUPTIONS = Registry("corruption", __name__)
 """Makers of a `Corruption`."""
 
 
-class Corruption(Protocol):
+class Corruption:
     """What makes inputs of targets, on whole batches on their device, seeded by the generator alone."""
 
+    random: ClassVar[bool] = True
+    """Whether the generator decides anything: then samples of a batch are corrupted each in its own way."""
+    keeps_bounds: bool = True
+    """Whether values in [0, 1] stay there."""
+    nothing: ClassVar[dict[str, Any] | None] = None
+    """Options with which it gives exactly the target; None: it always does something."""
+
     def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
-        """What comes out for samples like these; `InputError` if it cannot take them."""
-        ...
+        """What comes out for samples like these, by default the same; `InputError` if it cannot take them."""
+        return clean
 
     def __call__(self, target: "Tensor", generator: "torch.Generator") -> "Tensor":
         """The corrupted batch; `target` (batch, *shape) stays as it is."""
-        ...
+        raise NotImplementedError
 
 
 class CorruptionChoice(Choice):

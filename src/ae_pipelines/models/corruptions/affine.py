@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ae_pipelines.models.corruptions import CORRUPTIONS, images_only
+from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, images_only
 from ae_pipelines.samples.spec import SampleSpec
 
 Outside = Literal["zero", "border"]
@@ -16,7 +16,7 @@ PADDING: dict[Outside, str] = {"zero": "zeros", "border": "border"}
 
 
 @CORRUPTIONS.register("affine")
-class Affine:
+class Affine(Corruption):
     """Shifts, turns, scales and shears each image about its middle, with bilinear interpolation.
 
     Each is uniform in ± its range: `shift` in pixels, along either side; `rotation` in degrees; `scaling` as a share
@@ -24,6 +24,8 @@ class Affine:
     repeats the image's border, for images whose background is not black. As the target stays where it is, an
     autoencoder learns to undo all this, and its latents not to depend on it.
     """
+
+    nothing = {"shift": 0, "rotation": 0, "scaling": 0, "shear": 0}
 
     def __init__(
         self,

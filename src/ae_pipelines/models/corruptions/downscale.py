@@ -8,18 +8,21 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ae_pipelines.models.corruptions import CORRUPTIONS, images_only
+from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, images_only
 from ae_pipelines.samples.spec import SampleSpec
 
 
 @CORRUPTIONS.register("downscale")
-class Downscale:
+class Downscale(Corruption):
     """Height and width become 1/`factor`, rounded up.
 
     `area` averages `factor` × `factor` pixels (where `factor` does not divide the sides, areas are as equal as can be
     and overlap by a pixel). `bicubic` weighs four times as many pixels a side (Keys 1981, with antialiasing), which
     keeps edges sharper: what is meant by "bicubic degradation" where super-resolution is compared.
     """
+
+    random = False
+    nothing = {"factor": 1}
 
     def __init__(self, *, factor: Annotated[int, Field(ge=1)] = 2, kernel: Literal["area", "bicubic"] = "area") -> None:
         self._factor, self._kernel = factor, kernel

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.models.corruptions import CORRUPTIONS
+from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption
 from ae_pipelines.samples.spec import SampleSpec
 
 LUMA = (0.299, 0.587, 0.114)
@@ -12,8 +12,10 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 @CORRUPTIONS.register("greyscale")
-class Greyscale:
+class Greyscale(Corruption):
     """RGB becomes one channel, its luma."""
+
+    random = False
 
     def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
         if len(clean.shape) != 3 or clean.shape[0] != 3:

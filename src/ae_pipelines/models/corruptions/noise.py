@@ -6,19 +6,22 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ae_pipelines.models.corruptions import CORRUPTIONS, bounded_only
+from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, bounded_only
 from ae_pipelines.samples.spec import SampleSpec
 
 
 @CORRUPTIONS.register("gaussian_noise")
-class GaussianNoise:
+class GaussianNoise(Corruption):
     """Adds normal noise of standard deviation `noise_level`, in units of the input.
 
     `clip` holds the result to [0, 1]. Vincent et al. 2010, section 3.3.
     """
 
+    nothing = {"noise_level": 0}
+
     def __init__(self, *, noise_level: Annotated[float, Field(ge=0)] = 0.3, clip: bool = False) -> None:
         self._noise_level, self._clip = noise_level, clip
+        self.keeps_bounds = clip
 
     def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
         return bounded_only(clean, "gaussian_noise with clip") if self._clip else clean

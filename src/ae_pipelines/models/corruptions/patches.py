@@ -7,17 +7,19 @@ from pydantic import Field
 from torch import Tensor
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.models.corruptions import CORRUPTIONS, images_only
+from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, images_only
 from ae_pipelines.samples.spec import SampleSpec
 
 
 @CORRUPTIONS.register("patches")
-class Patches:
+class Patches(Corruption):
     """Sets `count` squares in each image to `fill`, wholly inside it; they may overlap.
 
     The sides are the share `size` of the image's shorter side, rounded to whole pixels, at least one.
     Pathak et al. 2016, section 3.3 (random block).
     """
+
+    nothing = {"count": 0}
 
     def __init__(
         self,

@@ -6,32 +6,33 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ae_pipelines.models.corruptions import CORRUPTIONS, bounded_only
+from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, bounded_only
 from ae_pipelines.samples.spec import SampleSpec
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @CORRUPTIONS.register("masking")
-class Masking:
+class Masking(Corruption):
     """Sets a `share` of the pixels to 0.
 
     Vincent et al. 2008, section 2.3; there exactly this share of each sample, here each pixel with this probability.
     """
 
+    nothing = {"share": 0}
+
     def __init__(self, *, share: Share = 0.25) -> None:
         self._share = share
-
-    def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
-        return clean
 
     def __call__(self, target: Tensor, generator: torch.Generator) -> Tensor:
         return target.masked_fill(_one_draw_a_pixel(target, generator) < self._share, 0)
 
 
 @CORRUPTIONS.register("salt_and_pepper")
-class SaltAndPepper:
+class SaltAndPepper(Corruption):
     """Sets a `share` of the pixels to 0 or to 1, with equal chance. Vincent et al. 2010, section 3.3."""
+
+    nothing = {"share": 0}
 
     def __init__(self, *, share: Share = 0.1) -> None:
         self._share = share

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ae_pipelines.base.errors import InputError, first_of
-from ae_pipelines.models.corruptions import CORRUPTIONS, bounded_only, images_only
+from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, bounded_only, images_only
 from ae_pipelines.samples.images import MODES
 from ae_pipelines.samples.spec import SampleSpec
 
@@ -32,7 +32,7 @@ def _low_to_high(given: tuple[float, float]) -> tuple[float, float]:
 
 
 @CORRUPTIONS.register("watermark")
-class Watermark:
+class Watermark(Corruption):
     """Lays one mark over each image, at a random place, angle and opacity: `(1 - a) x + a colour`.
 
     `text`, or instead the shape in the image file `logo`: its alpha channel, or how bright it is if it is
@@ -40,6 +40,8 @@ class Watermark:
     height, for a mark that would be higher than that); `rotation` is at most so many degrees either way;
     `colour` is a level in [0, 1], 1 being white, or one for each channel. A mark that fits lies wholly inside.
     """
+
+    nothing = {"opacity": [0, 0]}
 
     def __init__(
         self,

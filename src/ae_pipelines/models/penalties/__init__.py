@@ -1,6 +1,6 @@
 """What an encoder pays for, besides reconstruction errors."""
 
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -25,18 +25,20 @@ class PenaltyChoice(Choice):
     registry = PENALTIES
 
 
-class Penalty(Protocol):
+class Penalty:
     """A weighted term of the encoder's loss."""
 
-    needs_unit_latents: bool
+    needs_unit_latents = False
     """Whether latents must lie in (0, 1), so that the encoder must end in a sigmoid."""
 
-    layout: LayoutOptions | None
-    """What batches must have as their `layout`; None: nothing."""
+    @property
+    def layout(self) -> LayoutOptions | None:
+        """What batches must have as their `layout`; None: nothing."""
+        return None
 
     def __call__(self, encoder: "nn.Module", batch: "Batch", z: "Tensor") -> "Tensor":
         """Weighted scalar of a batch, whose input x (batch, *shape) requires grad, and z = encoder(x).
 
         z is (batch, d), or a map (batch, d, h, w).
         """
-        ...
+        raise NotImplementedError

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ae_pipelines.models.batch import Batch
-from ae_pipelines.models.penalties import PENALTIES, Weight
+from ae_pipelines.models.penalties import PENALTIES, Penalty, Weight
 
 ELEMENTWISE = (
     nn.CELU, nn.ELU, nn.GELU, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.LeakyReLU, nn.LogSigmoid, nn.Mish, nn.PReLU,
@@ -19,7 +19,7 @@ ELEMENTWISE = (
 
 @PENALTIES.register("contractive")
 @dataclass(frozen=True, kw_only=True)
-class Contractive:
+class Contractive(Penalty):
     """‖∂z/∂x‖²_F, summed over latents and features, averaged over the batch (Rifai et al. 2011).
 
     Exact for one linear layer, with or without an elementwise activation, dropout taken as absent: Σⱼ s'(aⱼ)² ‖Wⱼ‖².
@@ -32,8 +32,6 @@ class Contractive:
 
     weight: Weight
     probes: Annotated[int, Field(gt=0)] = 1
-    needs_unit_latents = False
-    layout = None
 
     def __call__(self, encoder: nn.Module, batch: Batch, z: Tensor) -> Tensor:
         if self.weight == 0:

@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 from ae_pipelines.downstream.layout import LayoutOptions
 from ae_pipelines.models.batch import Batch
-from ae_pipelines.models.penalties import PENALTIES, Weight
+from ae_pipelines.models.penalties import PENALTIES, Penalty, Weight
 
 
 @PENALTIES.register("neighbourhood")
 @dataclass(frozen=True, kw_only=True)
-class Neighbourhood:
+class Neighbourhood(Penalty):
     """(z - u)², averaged over the first `components` latents and over the batch: u is where a UMAP of the train
     samples puts the sample (of maps, the mean over positions counts).
 
@@ -33,7 +33,6 @@ class Neighbourhood:
     latents: Path | None = None
     """Neighbours are sought among the vectors of this latents file instead, which another encoder made of the same
     samples."""
-    needs_unit_latents = False
 
     @property
     def layout(self) -> LayoutOptions:

@@ -7,20 +7,18 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ae_pipelines.models.batch import Batch
-from ae_pipelines.models.penalties import PENALTIES, Weight
+from ae_pipelines.models.penalties import PENALTIES, Penalty, Weight
 
 
 @PENALTIES.register("sparse_l1")
 @dataclass(frozen=True, kw_only=True)
-class SparseL1:
+class SparseL1(Penalty):
     """|z|, averaged over latents and over the batch, so that it compares with an error averaged over features.
 
     The Laplace prior of sparse coding (Olshausen & Field 1996), on an encoder's output.
     """
 
     weight: Weight
-    needs_unit_latents = False
-    layout = None
 
     def __call__(self, encoder: nn.Module, batch: Batch, z: Tensor) -> Tensor:
         return self.weight * z.float().abs().mean()
@@ -28,7 +26,7 @@ class SparseL1:
 
 @PENALTIES.register("sparse_kl")
 @dataclass(frozen=True, kw_only=True)
-class SparseKL:
+class SparseKL(Penalty):
     """Σⱼ KL(ρ ‖ ρ̂ⱼ) in nats, summed over latents (Ng 2011, CS294A lecture notes, section 3; Lee et al. 2008).
 
     ρ is `target_activation`; ρ̂ⱼ is the mean of latent j in (0, 1) over the batch and, for maps, over positions.
@@ -38,7 +36,6 @@ class SparseKL:
     weight: Weight
     target_activation: Annotated[float, Field(gt=0, lt=1)] = 0.05
     needs_unit_latents = True
-    layout = None
 
     def __call__(self, encoder: nn.Module, batch: Batch, z: Tensor) -> Tensor:
         rho = self.target_activation
