@@ -9,7 +9,7 @@ from sklearn.datasets import make_blobs
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clustering import ClusterOptions
-from ae_pipelines.latents.file import LatentBlock, Latents, LatentsFile, LatentStream, write
+from ae_pipelines.latents.file import LatentBlock, Latents, LatentsFile, LatentStream, write_latents
 from ae_pipelines.samples.ingest import write_store
 
 POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)
@@ -212,7 +212,7 @@ def test_a_hand_made_file_with_nan_is_refused(tmp_path):
     stream = LatentStream(
         iter([pa.RecordBatch.from_pandas(ids)]), iter([LatentBlock(vectors)]), {"encoder_sha256": "a"}
     )
-    write(path, stream)
+    write_latents(path, stream)
     table = pq.read_table(path)
     vectors[7] = np.nan
     spoiled = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), 4)
