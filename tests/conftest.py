@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stores
@@ -17,6 +18,25 @@ from ae_pipelines.training import embedding
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from scheduling import Scheduling
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest starts first: Airflow, which mostly waits, then files with slow tests, then real runs."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("airflow") is None,
+            item.path not in slow,
+            item.path.parent.name != "pipelines",
+        )
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
