@@ -1,9 +1,14 @@
 """Small real data for every test, made on the spot."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import stores
+from filelock import FileLock
 
 from ae_pipelines.latents.file import Latents, read_latents, write_latents
 from ae_pipelines.samples.ingest import write_store
@@ -15,12 +20,59 @@ from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from scheduling import Scheduling
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest starts first: Airflow, which mostly waits, then files with slow tests, then real runs."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("airflow") is None,
+            item.path not in slow,
+            item.path.parent.name != "pipelines",
+        )
+    )
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu"):
         import torch
 
         if not torch.cuda.is_available():
             pytest.skip("there is no CUDA device here")
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A folder of this name that all processes of a test run share: the first that asks for it fills it.
+
+    For what takes seconds to make. Nobody may change what is in it: copy it first.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made_once(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a try that failed
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def empty_store(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """The folder of an MLflow store in which nothing is recorded, to be copied."""
+    return made_once("empty_store", stores.make)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from ae_pipelines.samples.sources.idx import IdxFolder
 from ae_pipelines.samples.spec import SampleSpec
 
 PROJECT = Path(__file__).parents[1]
+PATIENCE = 600.0
+"""Seconds to wait, at most, for what a process does: machines that have other work to do are slow."""
 
 
 class ArraySource:

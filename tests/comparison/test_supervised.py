@@ -55,10 +55,10 @@ def test_samples_that_are_not_given_teach_nothing(digits):
     scrambled[others] = np.random.default_rng(0).permutation(numbers[others])
     short = SMALL.model_copy(update={"steps": 20})
     first, second = (supervised.train(digits, known, rows, short) for known in (numbers, scrambled))
-    np.testing.assert_array_equal(first.embedding(test), second.embedding(test))
+    np.testing.assert_allclose(first.embedding(test), second.embedding(test), atol=1e-5)
     scrambled[rows] = np.roll(numbers[rows], 1)
     third = supervised.train(digits, scrambled, rows, short)
-    assert not np.array_equal(first.embedding(test), third.embedding(test))
+    assert not np.allclose(first.embedding(test), third.embedding(test), atol=1e-2)
 
 
 def test_the_seed_decides_on_everything_and_the_global_one_on_nothing(digits):
@@ -69,8 +69,8 @@ def test_the_seed_decides_on_everything_and_the_global_one_on_nothing(digits):
     first = supervised.train(digits, numbers, rows, short, seed=5).embedding(test)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    np.testing.assert_array_equal(supervised.train(digits, numbers, rows, short, seed=5).embedding(test), first)
-    assert not np.array_equal(supervised.train(digits, numbers, rows, short, seed=6).embedding(test), first)
+    np.testing.assert_allclose(supervised.train(digits, numbers, rows, short, seed=5).embedding(test), first, atol=1e-5)
+    assert not np.allclose(supervised.train(digits, numbers, rows, short, seed=6).embedding(test), first, atol=1e-2)
 
 
 class AlwaysTheFirst(torch.nn.Module):

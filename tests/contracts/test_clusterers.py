@@ -13,6 +13,7 @@ from ae_pipelines.io.skops_model import SkopsDataset
 from ae_pipelines.latents.file import LatentsInMemory
 
 POINTS, BLOBS = make_blobs(360, 5, centers=4, cluster_std=0.4, center_box=(-20, 20), random_state=1)
+OF_SOME_ROWS = [kind for kind in CLUSTERERS.kinds() if CLUSTERERS.maker(kind).most_rows is not None]
 FINDERS = [kind for kind in CLUSTERERS.kinds() if CLUSTERERS.maker(kind).finds_number]
 
 
@@ -90,7 +91,7 @@ def test_rows_of_the_test_split_have_no_part_in_groups_of_the_train_split(kind):
     np.testing.assert_allclose(models[0].centres, models[1].centres, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CLUSTERERS.kinds() if CLUSTERERS.maker(kind).most_rows is not None])
+@pytest.mark.parametrize("kind", OF_SOME_ROWS)
 def test_a_sample_of_the_rows_is_enough(kind, monkeypatch):
     monkeypatch.setattr(CLUSTERERS.maker(kind), "most_rows", 280)
     assert measured(clustering.fit_groups(latents(), options(kind)))["accuracy"] > 0.98

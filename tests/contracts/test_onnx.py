@@ -218,17 +218,20 @@ def detectors():
 
 
 def found_or_refused(choice, of_room, part):
-    """The fitted model and its answers in ONNX; None where its part is refused by name."""
+    """The fitted model and its answers in ONNX; None for these where its part is refused by name."""
     models, found, refused = of_room
     if choice in refused:
         assert type(part(models[choice])).__name__ in refused[choice]
-        pytest.skip(refused[choice])
+        return models[choice], None
     return models[choice], found[choice]
 
 
 @pytest.mark.parametrize("kind", CLUSTERERS.kinds())
 def test_every_clusterer_puts_rows_into_the_same_groups_or_is_refused_by_name(kind, clusterers):
-    model, (cluster, distance) = found_or_refused(kind, clusterers, lambda model: model.assigner)
+    model, found = found_or_refused(kind, clusterers, lambda model: model.assigner)
+    if found is None:
+        return
+    cluster, distance = found
     expected = clustering.assign(model, ASKED)
     assert len(np.unique(cluster[cluster >= 0])) > 1
     assert (cluster == expected["cluster"]).mean() >= 0.998, "one row in 500 may be a tie"
@@ -240,7 +243,10 @@ def test_every_clusterer_puts_rows_into_the_same_groups_or_is_refused_by_name(ki
 
 @pytest.mark.parametrize("choice", KINDS_OF_CLASSIFIERS, ids="-".join)
 def test_every_classifier_and_every_calibration_gives_the_same_classes_or_is_refused_by_name(choice, classifiers):
-    model, (number, probability) = found_or_refused(choice, classifiers, lambda model: model.fitted)
+    model, found = found_or_refused(choice, classifiers, lambda model: model.fitted)
+    if found is None:
+        return
+    number, probability = found
     expected = classification.predict(model, ASKED)
     assert probability.std() > 0.02
     same = model.classes[number] == expected["predicted"]
@@ -252,7 +258,10 @@ def test_every_classifier_and_every_calibration_gives_the_same_classes_or_is_ref
 
 @pytest.mark.parametrize("kind", DETECTORS.kinds())
 def test_every_detector_gives_the_same_scores_or_is_refused_by_name(kind, detectors):
-    model, (score, anomaly) = found_or_refused(kind, detectors, lambda model: model.scorer)
+    model, found = found_or_refused(kind, detectors, lambda model: model.scorer)
+    if found is None:
+        return
+    score, anomaly = found
     expected = detection.find_anomalies(model, ASKED)
     np.testing.assert_allclose(score, expected["score"], rtol=2e-4)
     assert 10 < anomaly.sum() < 250

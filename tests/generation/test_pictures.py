@@ -123,9 +123,9 @@ def test_points_beyond_all_samples_are_gaps_and_samples_are_none(made_by, monkey
 @pytest.mark.parametrize("count", [5, 300])
 def test_new_samples_are_the_same_whatever_their_number_and_differ_by_seed(made_by, count):
     first, more = (generated(made_by("vae", count=number)) for number in (count, 1200))
-    np.testing.assert_array_equal(first.latents, more.latents[:count])
-    np.testing.assert_array_equal(first.samples, more.samples[:count])
-    assert not np.array_equal(first.latents, generated(made_by("vae", count=count, seed=1)).latents)
+    np.testing.assert_allclose(first.latents, more.latents[:count], atol=1e-5)
+    np.testing.assert_allclose(first.samples, more.samples[:count], atol=1)  # of 255: other batches, other kernels
+    assert not np.allclose(first.latents, generated(made_by("vae", count=count, seed=1)).latents, atol=0.1)
 
 
 def test_classes_come_in_turn_and_change_what_is_made(made_by):

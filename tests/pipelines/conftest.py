@@ -1,13 +1,17 @@
 """Real Kedro runs of this project, with data and MLflow in a temporary folder."""
 
+import hashlib
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import stores
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from making import PROJECT
@@ -16,25 +20,49 @@ SMALL = {"name": "dense", "training": {"epochs": 2, "threads": 1}}
 
 
 @pytest.fixture(autouse=True)
-def mlflow_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    return uri
+def mlflow_store(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    stores.copy(empty_store, tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", stores.address(tmp_path))
+    return stores.address(tmp_path)
+
+
+def run_in(folder: Path, *pipelines: str, only_missing: bool = False, **params: Any) -> Path:
+    """Run pipelines in this process; gives the data folder."""
+    bootstrap_project(PROJECT)
+    given = {"data_dir": str(folder / "data"), "recipe": SMALL} | params
+    with KedroSession.create(project_path=PROJECT, runtime_params=given) as session:
+        session.run(pipeline_names=list(pipelines) or None, only_missing_outputs=only_missing)
+    return folder / "data"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Any]:
+def run(tmp_path: Path) -> Callable[..., Path]:
     """Run pipelines in this process; returns the data folder."""
-    bootstrap_project(PROJECT)
+    return partial(run_in, tmp_path)
 
-    def run(*pipelines: str, only_missing: bool = False, **params: Any) -> Path:
-        data = tmp_path / "data"
-        given = {"data_dir": str(data), "recipe": SMALL} | params
-        with KedroSession.create(project_path=PROJECT, runtime_params=given) as session:
-            session.run(pipeline_names=list(pipelines) or None, only_missing_outputs=only_missing)
-        return data
 
-    return run
+@pytest.fixture
+def ran(
+    tmp_path: Path,
+    mlflow_store: str,
+    empty_store: Path,
+    made_once: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Path]:
+    """As `run`, for a test that begins where such a run has ended: all tests get copies of the same one."""
+
+    def ran(*pipelines: str, **params: Any) -> Path:
+        def fill(folder: Path) -> None:
+            stores.copy(empty_store, folder)
+            with monkeypatch.context() as patch:
+                patch.setenv("MLFLOW_TRACKING_URI", stores.address(folder))
+                run_in(folder, *pipelines, **params)
+
+        asked = json.dumps([pipelines, params], sort_keys=True)
+        stores.copy(made_once(f"run_{hashlib.sha256(asked.encode()).hexdigest()[:16]}", fill), tmp_path)
+        return tmp_path / "data"
+
+    return ran
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ SMALL = {"draws": 1, "steps": 60, "channels": [8, 16], "threads": 1}
 FEW = {"few_labels": [30, 300], "draws": 2}
 
 
-def test_contrast_writes_curve_maps_and_metrics(run, mlflow_runs):
-    data = run(*STAGES, "contrast", classify=FEW, contrast=SMALL)
+def test_contrast_writes_curve_maps_and_metrics(ran, run, mlflow_runs):
+    ran(*STAGES, classify=FEW)
+    data = run("contrast", contrast=SMALL)
     found = json.loads((data / "08_reporting/contrast.json").read_text())
     few = json.loads((data / "08_reporting/few_labels.json").read_text())
     assert {name: found[name] for name in few} == few
@@ -22,7 +23,7 @@ def test_contrast_writes_curve_maps_and_metrics(run, mlflow_runs):
     assert len(spaces["latents"][0]) == 32
     assert len(spaces["supervised_300"][0]) == 64
     metrics = json.loads((data / "08_reporting/contrast_metrics.json").read_text())
-    (record,) = mlflow_runs()
+    *_, record = mlflow_runs()
     assert record.info.status == "FINISHED"
     assert record.data.metrics["contrast/supervised_error_300"] == metrics["supervised_error_300"]
     for picture in ("contrast_curve", "contrast_maps"):
@@ -37,8 +38,8 @@ def test_what_cannot_be_contrasted_is_refused_before_training(run, tmp_path):
     assert not (tmp_path / "data/06_models").exists()
 
 
-def test_latents_of_an_earlier_ingest_are_refused(run, tmp_path):
-    data = run(*STAGES, classify=FEW)
+def test_latents_of_an_earlier_ingest_are_refused(ran, run):
+    data = ran(*STAGES, classify=FEW)
     manifest = data / "02_intermediate/samples/manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"id": "another"}))
     with pytest.raises(InputError, match="the latents were made from the samples"):

@@ -67,8 +67,9 @@ def test_what_cannot_be_detected_is_refused_before_anything_runs(run, tmp_path, 
     assert not (tmp_path / "data/02_intermediate").exists()
 
 
-def test_latents_of_other_samples_or_of_another_encoder_are_refused_and_nothing_is_overwritten(run):
-    data = run("ingest", "fit", "embed", "detect", recipe=SMALL)
+def test_latents_of_other_samples_or_of_another_encoder_are_refused_and_nothing_is_overwritten(ran, run):
+    ran("ingest", "fit", "embed", recipe=SMALL)
+    data = run("detect", recipe=SMALL)
     samples = data / "02_intermediate/samples"
     made = [data / "06_models/anomaly_model.skops", data / "07_model_output/anomalies.parquet"]
     before = [path.stat().st_mtime_ns for path in made]
@@ -79,13 +80,13 @@ def test_latents_of_other_samples_or_of_another_encoder_are_refused_and_nothing_
     shutil.rmtree(samples)
     shutil.move(data / "kept", samples)
     run("fit", recipe={"name": "dense", "training": {"epochs": 1, "threads": 1, "seed": 5}})
-    with pytest.raises(InputError, match="made by the model .* but the autoencoder at hand is"):
+    with pytest.raises(InputError, match="made by the model .* but the one at hand is"):
         run("detect", recipe=SMALL)
     assert [path.stat().st_mtime_ns for path in made] == before
 
 
-def test_an_encoder_says_what_it_was_not_trained_on(run, tmp_path):
-    trained = shutil.move(run("ingest", "fit", "embed", recipe=SMALL), tmp_path / "trained")
+def test_an_encoder_says_what_it_was_not_trained_on(ran, run, tmp_path):
+    trained = shutil.move(ran("ingest", "fit", "embed", recipe=SMALL), tmp_path / "trained")
     noise = np.random.default_rng(0).integers(0, 256, (50, 8, 8), dtype=np.uint8)
     np.save(tmp_path / "noise.npy", noise)
     source = {"name": "array", "path": str(tmp_path / "noise.npy"), "layout": "NHW"}

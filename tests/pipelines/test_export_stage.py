@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from making import PROJECT
+from making import PATIENCE, PROJECT
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.io.onnx_models import OnnxModelsDataset
@@ -46,7 +46,7 @@ def printed(example, folder):
     """What a script prints that cannot import this project, nor torch."""
     alone = "import sys\nsys.modules.update(dict.fromkeys(['ae_pipelines', 'torch', 'onnx']))\n"
     done = subprocess.run(
-        [sys.executable, "-c", alone + example], cwd=folder, text=True, capture_output=True, timeout=60
+        [sys.executable, "-c", alone + example], cwd=folder, text=True, capture_output=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -22,9 +22,9 @@ def nothing_written(tmp_path):
 
 
 @pytest.fixture
-def earlier(run, tmp_path, mlflow_runs):
+def earlier(ran, tmp_path, mlflow_runs):
     """The data folder of a finished run, and its MLflow id."""
-    folder = run("ingest", "fit", "embed").rename(tmp_path / "earlier")
+    folder = ran("ingest", "fit", "embed").rename(tmp_path / "earlier")
     return folder, mlflow_runs()[-1].info.run_id
 
 
@@ -84,7 +84,7 @@ def test_a_start_that_is_not_there_is_refused_before_any_work(run, tmp_path, mlf
     assert message[:20] in mlflow_runs()[-1].data.tags["error"]
 
 
-def test_a_run_that_has_kept_no_encoder_is_refused_with_what_it_kept(run, tmp_path, mlflow_runs):
+def test_a_run_that_has_kept_no_encoder_is_refused_with_what_it_kept(run, mlflow_runs):
     run("ingest", "fit")
     run_id = mlflow_runs()[-1].info.run_id
     with pytest.raises(InputError, match=r"\(fit\+ingest, FINISHED\) has no 'encoder', it kept .*learning_curves.*"):

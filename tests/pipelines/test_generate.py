@@ -54,9 +54,9 @@ def test_every_kind_of_method_makes_samples_pictures_and_numbers(
     assert {*(f"{name}.png" for name in PICTURES), "interpolation.gif"} <= kept
 
 
-def test_the_same_seed_makes_the_same_files_and_the_judge_is_trained_once(run, caplog):
+def test_the_same_seed_makes_the_same_files_and_the_judge_is_trained_once(ran, run, caplog):
     recipe = small("cvae", latent_size=4)
-    data = run("ingest", "fit", "generate", recipe=recipe, generate=QUICK)
+    data = ran("ingest", "fit", "generate", recipe=recipe, generate=QUICK)
     folders = ("07_model_output/generated", "08_reporting")
     names = ("generated.parquet", "generate_metrics.json", "interpolation.gif", "samples.npy")
     files = [path for folder in folders for path in sorted((data / folder).iterdir()) if path.name in names]

@@ -6,13 +6,14 @@ import sys
 import time
 
 import pytest
-from making import PROJECT
+import stores
+from making import PATIENCE, PROJECT
 
 FOREVER = "recipe.training.epochs=100000,recipe.training.threads=1,recipe.training.patience=null"
 
 
 def wait_until_training(process, mlflow_runs):
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if process.poll() is not None:
             pytest.fail(process.stdout.read())
@@ -20,7 +21,7 @@ def wait_until_training(process, mlflow_runs):
         if runs and "fit/loss" in runs[-1].data.metrics:
             return
         time.sleep(0.2)
-    pytest.fail("no epoch was reported within a minute")
+    pytest.fail(f"no epoch was reported within {PATIENCE} s")
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def training(kedro, mlflow_runs):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_is_recorded_as_killed(training, mlflow_runs, number):
     training.send_signal(number)
-    assert training.wait(timeout=30) != 0
+    assert training.wait(timeout=PATIENCE) != 0
     (record,) = mlflow_runs()
     assert record.info.status == "KILLED"
 
@@ -52,7 +53,7 @@ def test_a_run_that_sigkill_left_open_is_closed_by_the_next_start_and_the_traini
     try:
         wait_until_training(following, lambda: mlflow_runs()[1:])
         following.send_signal(signal.SIGTERM)
-        output, _ = following.communicate(timeout=30)
+        output, _ = following.communicate(timeout=PATIENCE)
     finally:
         following.kill()
     assert "taking up the training at epoch" in output
@@ -61,14 +62,15 @@ def test_a_run_that_sigkill_left_open_is_closed_by_the_next_start_and_the_traini
 
 def test_a_run_of_a_live_process_is_left_open(training, kedro, mlflow_runs, tmp_path):
     beside = kedro("--pipelines=ingest", params=f"data_dir={tmp_path / 'other'}")
-    assert beside.wait(timeout=60) == 0, beside.stdout.read()
+    assert beside.wait(timeout=PATIENCE) == 0, beside.stdout.read()
     assert [record.info.status for record in mlflow_runs()] == ["RUNNING", "FINISHED"]
 
 
 def test_several_first_runs_at_once_all_reach_the_fresh_store(kedro, mlflow_runs, tmp_path):
+    (tmp_path / stores.DATABASE).unlink()
     processes = [kedro("--pipelines=ingest", params=f"data_dir={tmp_path / str(n)}") for n in range(4)]
     for process in processes:
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, output
     assert [record.info.status for record in mlflow_runs()] == ["FINISHED"] * 4
 
@@ -76,14 +78,18 @@ def test_several_first_runs_at_once_all_reach_the_fresh_store(kedro, mlflow_runs
 @pytest.mark.parametrize("option", ["--pipeline=ingest", "--pipelines=ingest"])
 def test_both_spellings_run_from_a_folder_below_the_project(kedro, option):
     process = kedro(option, cwd=PROJECT / "notebooks")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, output
 
 
 def test_the_project_runs_from_anywhere_by_its_path(tmp_path):
     command = [sys.executable, "-m", "ae_pipelines", f"--project-path={PROJECT}", "--pipelines=ingest"]
     result = subprocess.run(
-        [*command, f"--params=data_dir={tmp_path / 'data'}"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [*command, f"--params=data_dir={tmp_path / 'data'}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "data/02_intermediate/samples/manifest.json").exists()
@@ -101,5 +107,7 @@ with KedroSession.create(project_path=sys.argv[1]) as session:
     dict(pipelines)
 print([name for name in ("torch", "sklearn", "mlflow", "matplotlib", "scipy", "skops") if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code, str(PROJECT)], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(PROJECT)], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert result.stdout.strip().splitlines()[-1] == "[]", result.stdout + result.stderr

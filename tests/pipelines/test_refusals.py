@@ -15,9 +15,9 @@ def fingerprint(data):
 
 
 @pytest.fixture
-def refused(tmp_path, monkeypatch, run, mlflow_runs):
+def refused(monkeypatch, ran, mlflow_runs):
     """Run `kedro run --pipelines=train --params=...` after a good ingest; give what it printed."""
-    data = run("ingest")
+    data = ran("ingest")
     before = fingerprint(data)
 
     def refused(params):

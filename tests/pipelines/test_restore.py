@@ -1,14 +1,10 @@
 """Images cleaned up: real runs on patches of two photographs."""
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
-from making import PROJECT
 from PIL import Image
 
 from ae_pipelines.base.errors import InputError
@@ -21,23 +17,10 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A data folder in which a denoiser was trained."""
-    folder = tmp_path_factory.mktemp("trained")
-    bootstrap_project(PROJECT)
-    given = {"data_dir": str(folder / "data"), "recipe": QUICK}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        with KedroSession.create(project_path=PROJECT, runtime_params=given) as session:
-            session.run(pipeline_names=["ingest", "fit"])
-    return folder / "data"
-
-
 @pytest.fixture
-def restore(run, trained, tmp_path):
-    """Restores with that model; gives the data folder."""
-    shutil.copytree(trained, tmp_path / "data")
+def restore(ran, run):
+    """Restores with a denoiser that was trained; gives the data folder."""
+    ran("ingest", "fit", recipe=QUICK)
     return lambda recipe=QUICK, **options: run("restore", source="photos", recipe=recipe, restore=options)
 
 

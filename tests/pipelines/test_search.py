@@ -15,8 +15,8 @@ SMALL = {"name": "dense", "loader": {"batch_size": 64}, "training": {"epochs": 2
 
 
 @pytest.fixture
-def searched(run):
-    run("ingest", "fit", "embed", recipe=SMALL)
+def searched(ran, run):
+    ran("ingest", "fit", "embed", recipe=SMALL)
     return lambda **options: run("search", recipe=SMALL, search=options)
 
 
@@ -31,8 +31,8 @@ def test_neighbours_of_test_samples_are_mostly_of_their_class(searched, mlflow_r
     assert (data / "08_reporting/similar.png").stat().st_size > 20_000
 
 
-def test_a_stored_sample_given_as_an_image_file_finds_itself(searched, tmp_path, run):
-    samples = Samples(run("ingest") / "02_intermediate/samples")
+def test_a_stored_sample_given_as_an_image_file_finds_itself(searched, tmp_path):
+    samples = Samples(tmp_path / "data/02_intermediate/samples")
     Image.fromarray(samples.take(np.array([123]))[0, 0]).save(tmp_path / "new.png")
     data = searched(image=str(tmp_path / "new.png"), ids=["digits/0007"], k=4)
     found = pd.read_parquet(data / "07_model_output/neighbours.parquet")

@@ -18,8 +18,8 @@ from ae_pipelines.training.trained import TrainedModel
 
 
 @pytest.fixture
-def trained(run):
-    return run("train")
+def trained(ran):
+    return ran("train")
 
 
 def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_runs):
@@ -50,8 +50,8 @@ def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_run
     assert {"latent_map.png", "confusion_matrix.png", "examples.png", "learning_curves.png", "contract.json"} <= kept
 
 
-def test_a_second_run_with_nothing_missing_does_nothing_and_a_missing_file_is_made_again(run, mlflow_runs):
-    data = run("train")
+def test_a_second_run_with_nothing_missing_does_nothing_and_a_missing_file_is_made_again(trained, run, mlflow_runs):
+    data = trained
     made = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()}
     run("train", only_missing=True)
     assert {path: path.stat().st_mtime_ns for path in made} == made
@@ -76,8 +76,8 @@ def test_an_encoder_alone_gives_the_latents_of_the_file(trained):
     np.testing.assert_allclose(encoder.encode(values), found.vectors, atol=1e-5)
 
 
-def test_training_again_on_the_same_data_gives_the_same_weights(run):
-    first = TrainedModel.load(run("ingest", "fit") / "06_models/autoencoder")
+def test_training_again_on_the_same_data_gives_the_same_weights(trained, run):
+    first = TrainedModel.load(trained / "06_models/autoencoder")
     again = TrainedModel.load(run("fit") / "06_models/autoencoder")
     for one, other in zip(first.module.parameters(), again.module.parameters(), strict=True):
         assert one.equal(other)

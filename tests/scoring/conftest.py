@@ -1,33 +1,47 @@
 """Models that were trained and registered by real runs, once, for all tests of scoring."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scoring.places import IMAGES, Place, trained
+import stores
+from scoring.places import IMAGES, Place, train
 
 
 @pytest.fixture(scope="session")
-def trained_on_images(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return trained(tmp_path_factory.mktemp("images"), IMAGES, "NHW")
+def place_of(made_once: Callable[..., Path], empty_store: Path) -> Callable[..., Place]:
+    """The place of this name, in which models were trained on these values."""
+
+    def place_of(name: str, values: np.ndarray, layout: str) -> Place:
+        def fill(folder: Path) -> None:
+            stores.copy(empty_store, folder)
+            train(Place(folder), values, layout)
+
+        return Place(made_once(name, fill))
+
+    return place_of
 
 
 @pytest.fixture(scope="session")
-def trained_on_rows(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def trained_on_images(place_of: Callable[..., Place]) -> Place:
+    return place_of("trained_on_images", IMAGES, "NHW")
+
+
+@pytest.fixture(scope="session")
+def trained_on_rows(place_of: Callable[..., Place]) -> Place:
     """On standardised floats."""
-    return trained(tmp_path_factory.mktemp("rows"), IMAGES.reshape(len(IMAGES), -1).astype(np.float32), "NF")
+    return place_of("trained_on_rows", IMAGES.reshape(len(IMAGES), -1).astype(np.float32), "NF")
 
 
 @pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Place], Place]]:
-    """A place of one's own, with the same registry."""
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Place], Place]:
+    """A place of one's own, with its registry."""
 
     def copied(place: Place) -> Place:
-        shutil.copytree(place.data, tmp_path / "data")
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", place.registry)
-        return Place(tmp_path, place.registry)
+        stores.copy(place.folder, tmp_path)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", stores.address(tmp_path))
+        return Place(tmp_path)
 
     return copied
 

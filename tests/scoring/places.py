@@ -1,11 +1,12 @@
 """Data folders with models that real runs have trained and registered."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+import stores
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from making import PROJECT
@@ -25,7 +26,10 @@ class Place:
     """A data folder, files beside it, and the registry."""
 
     folder: Path
-    registry: str
+
+    @property
+    def registry(self) -> str:
+        return stores.address(self.folder)
 
     @property
     def data(self) -> Path:
@@ -48,16 +52,16 @@ class Place:
     def batches(self) -> list[ScoredBatch]:
         return [ScoredBatch(path) for path in sorted((self.data / "07_model_output" / "scores").glob("*/*.parquet"))]
 
+    @property
+    def train_file(self) -> Path:
+        """What the models were trained on."""
+        return self.folder / "train.npz"
 
-def trained(folder: Path, values: np.ndarray, layout: str) -> Place:
-    place = Place(folder, f"sqlite:///{folder / 'mlflow.db'}")
-    np.savez(folder / "train.npz", values=values[KEPT_BACK:], labels=LABELS[KEPT_BACK:])
-    source = {"path": str(folder / "train.npz"), "layout": layout, "key": "values", "labels": "labels"}
-    before = os.environ.get("MLFLOW_TRACKING_URI")
-    os.environ["MLFLOW_TRACKING_URI"] = place.registry
-    try:
+
+def train(place: Place, values: np.ndarray, layout: str) -> None:
+    """Fill a place, in which there is an empty registry."""
+    np.savez(place.train_file, values=values[KEPT_BACK:], labels=LABELS[KEPT_BACK:])
+    source = {"path": str(place.train_file), "layout": layout, "key": "values", "labels": "labels"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", place.registry)
         place.run("train", source={"name": "array", **source})
-    finally:
-        os.environ.pop("MLFLOW_TRACKING_URI")
-        os.environ.update({"MLFLOW_TRACKING_URI": before} if before else {})
-    return place

@@ -77,9 +77,8 @@ def test_what_is_not_registered_is_said_with_what_is(registry, images):
         ModelRegistry(images.folder, "other").fetch(None, "champion")
 
 
-def test_training_again_on_the_same_data_gives_two_runs_and_one_version(trained_on_rows, rows):
-    train = Path(rows.registry.removeprefix("sqlite:///")).parent / "train.npz"
-    source = {"name": "array", "path": str(train), "layout": "NF", "key": "values", "labels": "labels"}
+def test_training_again_on_the_same_data_gives_two_runs_and_one_version(rows):
+    source = {"name": "array", "path": str(rows.train_file), "layout": "NF", "key": "values", "labels": "labels"}
     rows.run("train", source=source)
     client = MlflowClient(rows.registry)
     runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
@@ -89,25 +88,19 @@ def test_training_again_on_the_same_data_gives_two_runs_and_one_version(trained_
     assert (registration["new"], registration["version"]) == (False, 1)
 
 
-def test_a_worse_version_is_registered_but_not_promoted_and_it_is_said_why(images, tmp_path, monkeypatch):
-    shutil.copytree(Path(images.registry.removeprefix("sqlite:///")).parent, tmp_path / "own")
-    own = f"sqlite:///{tmp_path / 'own' / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", own)
-    train = tmp_path / "own" / "train.npz"
-    source = {"name": "array", "path": str(train), "layout": "NHW", "key": "values", "labels": "labels"}
+def test_a_worse_version_is_registered_but_not_promoted_and_it_is_said_why(images):
+    source = {"name": "array", "path": str(images.train_file), "layout": "NHW", "key": "values", "labels": "labels"}
     recipe = {"name": "dense", "training": {"epochs": 1, "threads": 1}, "model": {"latent_size": 2}}
     images.run("train", source=source, recipe=recipe)
     registration = json.loads((images.data / "08_reporting" / "registration.json").read_text())
     assert (registration["version"], registration["promoted"], registration["champion"]) == (2, False, 1)
     assert "classify/accuracy" in registration["why"]
-    assert MlflowClient(own).get_model_version_by_alias(NAME, "champion").version == 1
+    assert MlflowClient(images.registry).get_model_version_by_alias(NAME, "champion").version == 1
     images.score(IMAGES[:KEPT_BACK], score={"version": 2}, name="pinned")
     assert images.batches()[0].about["version"] == 2
 
 
-def test_models_of_more_data_may_become_the_champion_though_their_statistics_differ(rows, tmp_path, monkeypatch):
-    shutil.copytree(Path(rows.registry.removeprefix("sqlite:///")).parent, tmp_path / "own")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'own' / 'mlflow.db'}")
+def test_models_of_more_data_may_become_the_champion_though_their_statistics_differ(rows, tmp_path):
     flat = IMAGES.reshape(len(IMAGES), -1).astype(np.float32)
     np.savez(tmp_path / "more.npz", values=flat, labels=LABELS)
     source = {"path": str(tmp_path / "more.npz"), "layout": "NF", "key": "values", "labels": "labels"}
@@ -117,10 +110,7 @@ def test_models_of_more_data_may_become_the_champion_though_their_statistics_dif
     assert (registration["version"], registration["promoted"]) == (2, True), registration["why"]
 
 
-def test_models_that_are_made_in_the_same_run_as_others_do_not_replace_their_files(images, tmp_path, monkeypatch):
-    shutil.copytree(Path(images.registry.removeprefix("sqlite:///")).parent, tmp_path / "own")
-    own = f"sqlite:///{tmp_path / 'own' / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", own)
+def test_models_that_are_made_in_the_same_run_as_others_do_not_replace_their_files(images, monkeypatch):
     monkeypatch.setenv("AE_RUN", "ae_train/today")
     registry = ModelRegistry(images.folder, NAME)
     for seed in (1, 2):
@@ -135,13 +125,8 @@ def test_stages_that_were_not_run_again_are_not_registered_with_others(images):
         images.run("register")
 
 
-def test_a_champion_that_cannot_be_opened_stays_and_does_not_keep_others_from_being_registered(
-    images, tmp_path, monkeypatch
-):
-    shutil.copytree(Path(images.registry.removeprefix("sqlite:///")).parent, tmp_path / "own")
-    own = f"sqlite:///{tmp_path / 'own' / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", own)
-    MlflowClient(own).set_model_version_tag(NAME, "1", "ae.files", "{}")
+def test_a_champion_that_cannot_be_opened_stays_and_does_not_keep_others_from_being_registered(images):
+    MlflowClient(images.registry).set_model_version_tag(NAME, "1", "ae.files", "{}")
     images.run("cluster", cluster={"clusters": 4})
     images.run("export", "register")
     registration = json.loads((images.data / "08_reporting" / "registration.json").read_text())

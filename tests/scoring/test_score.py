@@ -24,7 +24,7 @@ def report(place, name):
 
 
 def test_scores_of_training_samples_are_what_the_training_said_of_them(images):
-    images.run("score", source={"name": "array", "path": str(train_file(images)), "layout": "NHW", "key": "values"})
+    images.run("score", source={"name": "array", "path": str(images.train_file), "layout": "NHW", "key": "values"})
     (batch,) = images.batches()
     output = images.data / "07_model_output"
     known = read_latents(output / "latents.parquet")
@@ -46,15 +46,8 @@ def test_scores_of_training_samples_are_what_the_training_said_of_them(images):
                 assert (scored[ours].to_numpy() == theirs[column].to_numpy()).all(), column
 
 
-def train_file(place):
-    """The file that the models were trained on lies beside the registry."""
-    from pathlib import Path
-
-    return Path(place.registry.removeprefix("sqlite:///")).parent / "train.npz"
-
-
 def test_rows_of_a_table_are_brought_to_the_scale_of_the_training(rows):
-    rows.run("score", source={"name": "array", "path": str(train_file(rows)), "layout": "NF", "key": "values"})
+    rows.run("score", source={"name": "array", "path": str(rows.train_file), "layout": "NF", "key": "values"})
     (batch,) = rows.batches()
     known = read_latents(rows.data / "07_model_output" / "latents.parquet")
     vectors = np.stack(batch.read("latent").column(0).to_pylist())

@@ -25,7 +25,7 @@ import pytest
 import torch
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from making import PROJECT
+from making import PATIENCE, PROJECT
 from PIL import Image
 from sklearn.datasets import load_wine
 
@@ -330,10 +330,10 @@ def server(registered: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/invocations"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
-def wait_for(address: str, process: subprocess.Popen, log: Path, seconds: float = 180) -> None:
+def wait_for(address: str, process: subprocess.Popen, log: Path, seconds: float = PATIENCE) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         try:
@@ -348,7 +348,7 @@ def post(address: str, body: Any, kind: str = "application/json") -> tuple[int, 
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     request = urllib.request.Request(address, content, {"Content-Type": kind})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, json.loads(answer.read(), parse_constant=pytest.fail)
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())

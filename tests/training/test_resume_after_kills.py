@@ -5,14 +5,14 @@ import subprocess
 import sys
 
 import pytest
-from making import PROJECT
+from making import PATIENCE, PROJECT
 
 
 @pytest.mark.parametrize("arguments", [["--kills", "5"], ["--kills", "3", "--frozen"]], ids=["all", "frozen encoder"])
 def test_a_training_that_was_killed_again_and_again_ends_with_the_same_bits(arguments):
     script = PROJECT / "benchmarks" / "resume_after_kills.py"
     result = subprocess.run(
-        [sys.executable, str(script), *arguments], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, str(script), *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
     kills, trainings, taken_up, equal = map(int, re.findall(r"\d+", result.stdout.splitlines()[-1]))

@@ -31,7 +31,7 @@ class ConfigLoader(OmegaConfigLoader):
             config["recipe"] = recipe | {"name": name}
             if "scoreboard" in config:
                 config["scoreboard"] = _with_recipes(config["scoreboard"], recipes, config["recipe"])
-            config["source"] = self._name("source")
+            config["source"] = self._name("source", recipes)
         return config
 
     def _picked(self, noun: str, known: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -54,11 +54,11 @@ class ConfigLoader(OmegaConfigLoader):
             if name not in known:
                 raise InputError(f"no parameter called {name!r}; {suggestion(name, sorted(known))}")
 
-    def _name(self, noun: str) -> str:
+    def _name(self, noun: str, recipes: dict[str, Any] | None = None) -> str:
         """What the user says; a recipe may say which source it is for; what `globals.yml` says."""
         given = self._given(noun).get("name")
         if given is None and noun == "source":
-            recipes = super().__getitem__("parameters")["recipes"]
+            recipes = recipes or super().__getitem__("parameters")["recipes"]
             given = self._picked("recipe", recipes)[1].get("source")
         return str(given if given is not None else self["globals"][noun])
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from making import PROJECT
+from making import PATIENCE, PROJECT
 from mlflow import MlflowClient
 
 from ae_pipelines.project.airflow.local import end_all
@@ -87,7 +87,7 @@ class LocalAirflow:
             "--project-path=.",
             f"--dags={self.home / 'dags'}",
         ]
-        subprocess.run(command, cwd=self.project, env=self.environment, check=True, timeout=120)
+        subprocess.run(command, cwd=self.project, env=self.environment, check=True, timeout=PATIENCE)
 
     def start(self, airflow: Path) -> psutil.Popen:
         with socket.socket() as probe:
@@ -106,7 +106,7 @@ class LocalAirflow:
         database = self.home / "airflow.db"
         if not database.exists():
             return []
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
             return connection.execute(sql, values).fetchall()
 
     def runs(self, dag: str) -> list[tuple[str, str]]:
@@ -127,20 +127,19 @@ class LocalAirflow:
             self.query("select task_id, try_number from task_instance where dag_id = ? and run_id = ?", dag, run)
         )
 
-    def wait_for_run(self, dag: str, number: int, seconds: float = 600) -> tuple[str, str]:
+    def wait_for_run(self, dag: str, number: int) -> tuple[str, str]:
         """Id and state of the run with this number, from 0, once it has ended."""
         return self.wait_for(
             lambda: next(
                 iter(run for run in self.runs(dag)[number : number + 1] if run[1] in ("success", "failed")), None
-            ),
-            seconds,
+            )
         )
 
-    def wait_for(self, condition, seconds: float):
-        until = time.monotonic() + seconds
+    def wait_for(self, condition):
+        until = time.monotonic() + PATIENCE
         while not (found := condition()):
             assert self.process.poll() is None, "Airflow has ended"
-            assert time.monotonic() < until, f"not within {seconds} s; {self.states()}"
+            assert time.monotonic() < until, f"not within {PATIENCE} s; {self.states()}"
             time.sleep(0.3)
         return found
 
@@ -173,7 +172,7 @@ def airflow(airflow_command, tmp_path_factory):
         yield airflow
         everything = [airflow.process, *airflow.process.children(recursive=True)]
         airflow.process.terminate()
-        airflow.process.wait(timeout=60)
+        airflow.process.wait(timeout=PATIENCE)
         assert not [process for process in everything if is_at_work(process)], "something outlived Airflow"
     finally:
         end_all(airflow.process, patience=30)
@@ -195,8 +194,8 @@ def is_training(airflow) -> bool:
 
 
 def test_a_scheduled_run_ends_green_though_a_stage_was_killed_in_the_middle(airflow):
-    fit = airflow.wait_for(lambda: process_of("fit", airflow.project), seconds=240)
-    airflow.wait_for(lambda: is_training(airflow), seconds=60)  # MLflow's database is there by now
+    fit = airflow.wait_for(lambda: process_of("fit", airflow.project))
+    airflow.wait_for(lambda: is_training(airflow))  # MLflow's database is there by now
     fit.kill()
     run, state = airflow.wait_for_run("ae_train", 0)
     assert state == "success", airflow.states()

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from making import PATIENCE
 
 from ae_pipelines.project.airflow.local import settings
 
@@ -43,8 +44,8 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_for(condition, seconds=20.0):
-    until = time.monotonic() + seconds
+def wait_for(condition):
+    until = time.monotonic() + PATIENCE
     while not (found := condition()):
         assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.05)
@@ -119,7 +120,7 @@ def test_whoever_is_started_is_gone_after_the_end_a_deaf_task_in_its_own_session
     process = launched.start()
     servers = wait_for(launched.servers)
     process.send_signal(number)
-    assert process.wait(timeout=60) == 128 + number
+    assert process.wait(timeout=PATIENCE) == 128 + number
     assert not any(is_at_work(server) for server in servers)
 
 
@@ -127,7 +128,7 @@ def test_a_server_that_ends_takes_the_others_with_it_and_says_where_to_look(laun
     process = launched.start()
     servers = wait_for(launched.servers)
     (launched.home / "end dag-processor").touch()
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert f"airflow dag-processor has ended: the end of {launched.home}/logs/dag-processor.log says why" in output
     assert not any(is_at_work(server) for server in servers)
@@ -154,14 +155,14 @@ def test_where_to_look_is_said_before_anything_is_served(launched):
     process = launched.start()
     wait_for(launched.servers)
     process.terminate()
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert f"http://127.0.0.1:{launched.port}" in output
     assert str(launched.home / "logs") in output
 
 
 def test_what_airflow_says_of_a_broken_database_is_shown_and_nothing_is_served(launched):
     (launched.home / "broken").touch()
-    output, _ = launched.start().communicate(timeout=60)
+    output, _ = launched.start().communicate(timeout=PATIENCE)
     assert "Error: airflow db migrate failed:\nno such table" in output
     assert len(launched.calls()) == 1
 
@@ -170,7 +171,7 @@ def test_a_port_that_is_taken_is_refused_with_another_one_to_try(launched):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", launched.port))
         taken.listen()
-        output, _ = launched.start().communicate(timeout=60)
+        output, _ = launched.start().communicate(timeout=PATIENCE)
     assert f"port {launched.port} is taken" in output
     assert not launched.calls()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
-from making import PROJECT
+from making import PATIENCE, PROJECT
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.pipeline_registry import register_pipelines
@@ -211,7 +211,7 @@ def test_the_command_writes_dags_for_the_interpreter_it_runs_in(project, tmp_pat
     """Its path is not resolved: a virtual environment's python is a link, and what it links to lacks the packages."""
     folder = project({"ae_train": {"pipeline": "train"}})
     command = [sys.executable, "-m", "ae_pipelines.project.airflow", f"--project-path={folder}", "--dags=dags"]
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert answer.stdout == f"written: {tmp_path / 'dags/ae_train.py'}\n", answer.stderr
     tree = ast.parse((tmp_path / "dags/ae_train.py").read_text())
     assert constant(tree, "PYTHON") == sys.executable
