@@ -231,7 +231,7 @@ DIGIT = np.full((1, 1, 8, 8), 200)
         ([[[["a"] * 8] * 8]], "given 'a', expected numbers"),
         ([[[[None] * 8] * 8]], "given None, expected numbers"),
         ({"a": [1.0]}, r"given samples of shape \(1,\)"),
-        (np.array(["no base64!"]), "sample 0 is no base64 text"),
+        (np.array(["no base64!"]), "sample 0 is not base64 text"),
         (np.array([png(DIGIT[0, 0].astype(np.uint8)), "aGFsbG8="]), "image 1 cannot be used: not a PNG"),
         (np.array([png(np.zeros((9, 8), np.uint8))]), "another size than 8 x 8"),
     ],

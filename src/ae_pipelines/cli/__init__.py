@@ -1,4 +1,4 @@
-"""What is typed: `kedro run`. Kedro looks for a project's commands here."""
+"""The command line: `kedro run`. Kedro looks for a project's commands here."""
 
 from ae_pipelines.cli.command import cli, run
 

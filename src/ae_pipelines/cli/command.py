@@ -1,4 +1,4 @@
-"""`kedro run`, with two things made easier: overriding fields of a picked recipe, and reading what is wrong."""
+"""`kedro run`, made easier in two ways: fields of a picked recipe can be overridden, and errors can be read."""
 
 import os
 import warnings
@@ -38,7 +38,7 @@ def split_params(context: click.Context, parameter: click.Parameter, value: Any)
 
 
 def _items(text: str) -> Iterator[str]:
-    """What stands between commas that are outside brackets."""
+    """The pieces between commas that are outside brackets."""
     depth = start = 0
     for place, letter in enumerate(text):
         depth += (letter in "[{") - (letter in "]}")
@@ -55,7 +55,7 @@ def go_to_project(context: click.Context, parameter: click.Parameter, value: str
 
 
 def keep_skip_exit_code(context: click.Context, parameter: click.Parameter, value: int) -> None:
-    """For `RunCommand.invoke`; Kedro does not know it."""
+    """Keep the value for `RunCommand.invoke`; Kedro has no such option."""
     context.meta[SKIP_EXIT_CODE] = value
 
 
@@ -77,14 +77,14 @@ class RunCommand(click.Command):
 
 
 def _nothing_to_do() -> bool:
-    """Whether the run that has just ended found that."""
+    """Whether the run that has just ended had nothing to do."""
     from ae_pipelines.project.hooks import TrackingHook
 
     return any(hook.nothing_to_do for hook in settings.HOOKS if isinstance(hook, TrackingHook))
 
 
 def _input_error(exception: BaseException) -> InputError | None:
-    """The `InputError` that an exception is or comes from."""
+    """The `InputError` that an exception is or was caused by."""
     for error in caused_by(exception):
         if isinstance(error, InputError):
             return error

@@ -1,1 +1,1 @@
-"""Kedro datasets: where things are kept, and how they get there whole."""
+"""Kedro datasets: where things are kept, each written whole or not at all."""

@@ -1,4 +1,4 @@
-"""The training checkpoint as a Kedro dataset: loading gives the place, the training loop reads and writes it."""
+"""The training checkpoint as a Kedro dataset: loading gives the file, which the training loop reads and writes."""
 
 from typing import TYPE_CHECKING, NoReturn
 

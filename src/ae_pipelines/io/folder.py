@@ -1,4 +1,4 @@
-"""A folder as a Kedro dataset: for work that keeps many files of its own there."""
+"""A folder as a Kedro dataset, for a node that keeps many files of its own."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -9,7 +9,7 @@ from ae_pipelines.io.local import LocalDataset
 
 
 class FolderDataset(LocalDataset):
-    """Where a node keeps what it would not do twice."""
+    """A folder in which a node keeps results that it should not compute twice."""
 
     def load(self) -> Path:
         return self._filepath

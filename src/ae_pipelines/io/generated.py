@@ -17,7 +17,7 @@ FRAME_MILLISECONDS = 100
 
 
 class GeneratedDataset(WritableDataset):
-    """A folder with `samples.npy`, `generated.parquet` (a row a sample) and, of images, a PNG file each."""
+    """A folder with `samples.npy`, `generated.parquet` (a row a sample) and, for images, a PNG file each."""
 
     def load(self) -> "Generated":
         from ae_pipelines.generation.generated import Generated
@@ -32,10 +32,10 @@ class GeneratedDataset(WritableDataset):
 
 
 class AnimationDataset(LocalDataset):
-    """A GIF file that goes on for ever: save its frames, (n, height, width, 3) uint8."""
+    """A GIF file that repeats for ever: save its frames, (n, height, width, 3) uint8."""
 
     def load(self) -> NoReturn:
-        raise DatasetError("a moving picture is there to be looked at")
+        raise DatasetError("an animation cannot be loaded, only looked at")
 
     def save(self, data: np.ndarray) -> None:
         from PIL import Image
@@ -53,5 +53,5 @@ class AnimationDataset(LocalDataset):
             )
 
     def preview(self) -> ImagePreview:
-        """The file itself, for Kedro-Viz."""
+        """The file's content, for Kedro-Viz."""
         return ImagePreview(base64.b64encode(self._filepath.read_bytes()).decode("ascii"))

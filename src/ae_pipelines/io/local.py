@@ -9,7 +9,7 @@ from ae_pipelines.base.writable import Writable
 
 
 class LocalDataset(AbstractDataset[Any, Any]):
-    """A file or a folder of this machine."""
+    """A file or a folder on this machine."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class OnnxModelsDataset(WritableDataset):
-    """A folder with `encoder.onnx`, `decoder.onnx`, `scorer.onnx`, as far as there are such, and `contract.json`."""
+    """A folder with `encoder.onnx`, `decoder.onnx`, `scorer.onnx`, as far as they exist, and `contract.json`."""
 
     def load(self) -> "OnnxModels":
         from ae_pipelines.scoring.onnx.saved import OnnxModels

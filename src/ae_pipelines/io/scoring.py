@@ -1,4 +1,4 @@
-"""Models that belong together, their registry, and what they have scored, as Kedro datasets."""
+"""Registered models, their registry, and scores, as Kedro datasets."""
 
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -38,13 +38,13 @@ class RegisteredModelDataset(WritableDataset):
         return RegisteredModel(self._filepath)
 
     def preview(self) -> JSONPreview:
-        """Which version, for Kedro-Viz."""
+        """The version, for Kedro-Viz."""
         return JSONPreview((self._filepath / "version.json").read_text(encoding="utf-8"))
 
 
 class ModelRegistryDataset(LocalDataset):
-    """The versions of a registered model; `filepath` is a file in the project's folder, whose MLflow store is meant
-    unless `MLFLOW_TRACKING_URI` says another."""
+    """The versions of a registered model; `filepath` is a file in the project's folder, whose MLflow store is used
+    unless `MLFLOW_TRACKING_URI` names another."""
 
     def __init__(self, *, filepath: str, name: str, metadata: dict[str, Any] | None = None) -> None:
         super().__init__(filepath=filepath, metadata=metadata)

@@ -22,7 +22,7 @@ class TrainedModelDataset(LocalDataset):
         data.save(self._filepath)
 
     def preview(self) -> JSONPreview:
-        """The contract, for Kedro-Viz; the one in the weights, which is the one that holds."""
+        """The contract in the weights, which is the one that counts, for Kedro-Viz."""
         from safetensors import safe_open
 
         with safe_open(self._filepath / "weights.safetensors", framework="np") as file:

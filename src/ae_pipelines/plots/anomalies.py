@@ -1,4 +1,4 @@
-"""What is odd, and how odd the others are."""
+"""The oddest samples, and how scores are distributed."""
 
 import textwrap
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = (15, 60)
-"""At least and at most so many; the smallest group decides."""
+"""The fewest and the most; the smallest group decides."""
 COLOURS = {"normal, held out": "#4c72b0", "normal, test": "#55a868", "anomalous, test": "#c44e52"}
 Groups = dict[str, np.ndarray]
-"""Values by what they are of."""
+"""Values by the name of their group."""
 
 
 def oddest(rows: dict[str, np.ndarray], scores: np.ndarray, groups: Groups, threshold: float, title: str) -> "Figure":
     """The oddest samples, what the model makes of them and what it gets wrong (by name, (n, *shape)), under their
-    `scores`; below, how the scores of each group are spread, and the threshold."""
+    `scores`; below, how the scores of each group are distributed, and the threshold."""
     count = len(scores)
     figure, _ = new_figure(max(8.0, 0.85 * count + 0.9), 0.95 * len(rows) + 3.6)
     figure.clear()
@@ -39,7 +39,7 @@ def oddest(rows: dict[str, np.ndarray], scores: np.ndarray, groups: Groups, thre
 
 
 def histogram(axis: "Axes", groups: Groups) -> None:
-    """The share of each group by value, on a logarithmic axis where all values are above zero."""
+    """A histogram of each group, as shares, on a logarithmic axis where all values are above zero."""
     every = np.concatenate(list(groups.values()))
     positive = bool(every.min() > 0)
     low, high = float(every.min()), float(every.max())
@@ -62,7 +62,7 @@ def _images(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> No
     unit = clean.min() >= 0 and clean.max() <= 1
     low, high = (0.0, 1.0) if unit else np.quantile(clean, (0.01, 0.99))
     for line, (name, pictures) in zip(axes, rows.items(), strict=True):
-        start = 0.0 if name == "residual" else low  # a difference of nothing is black
+        start = 0.0 if name == "residual" else low  # no difference is black
         for axis, picture in zip(line, pictures, strict=True):
             show(axis, (picture - start) / (high - low))
         line[0].set_ylabel(name)
@@ -71,7 +71,7 @@ def _images(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> No
 
 
 def _features(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> None:
-    """Samples without height and width, a line each."""
+    """Samples without height and width, one line each."""
     axes = figure.subplots(1, len(rows), squeeze=False)[0]
     most = float(np.quantile(np.abs(next(iter(rows.values()))), 0.99)) or 1.0
     for axis, (name, values) in zip(axes, rows.items(), strict=True):
@@ -86,7 +86,7 @@ def _features(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> 
 
 
 def two_ranges(groups: Groups, low: float, high: float, title: str) -> "Figure":
-    """How the reconstruction errors of each group are spread, and the training range between `low` and `high`."""
+    """Histograms of the reconstruction errors of each group, and the training range between `low` and `high`."""
     figure, axes = new_figure(8.5, 3.8)
     axis = axes[0, 0]
     histogram(axis, groups)

@@ -1,4 +1,4 @@
-"""What a classifier takes for what, how sure it is, and how many labels it needs."""
+"""Which classes a classifier confuses, how sure it is, and how many labels it needs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ def confusion_matrix(counts: pd.DataFrame, accuracy: float) -> "Figure":
 
 
 def reliability(ours: pd.DataFrame, control: pd.DataFrame) -> "Figure":
-    """Accuracy against confidence on the test split, and how many rows there are of each confidence; tables of
+    """Accuracy against confidence on the test split, and the number of rows by confidence; tables of
     `calibration.reliability`. The larger a dot, the more rows."""
     figure, axes = new_figure(5.2, 6.2, 2, 1)
     axes[0, 0].get_gridspec().set_height_ratios([3, 1])
@@ -47,7 +47,7 @@ def reliability(ours: pd.DataFrame, control: pd.DataFrame) -> "Figure":
     for table, name, colour in ((control, "PCA", CONTROL), (ours, "autoencoder", OURS)):
         label = f"{name}: calibration error {expected_calibration_error(table):.3f}"
         upper.plot(table["confidence"], table["accuracy"], color=colour, linewidth=1, alpha=0.6)
-        area = 6 + 120 * np.sqrt(table["rows"] / table["rows"].sum())  # a bin of few samples says little
+        area = 6 + 120 * np.sqrt(table["rows"] / table["rows"].sum())  # a bin with few samples says little
         upper.scatter(table["confidence"], table["accuracy"], area, color=colour, label=label, linewidths=0, zorder=3)
         lower.step(*_stairs(table), where="post", color=colour)
     upper.set(ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
@@ -86,7 +86,7 @@ def few_label_curve(curves: dict[str, Any]) -> "Figure":
 
 
 def _band(axis: "Axes", points: list[dict[str, Any]], others: list[dict[str, Any]], name: str, colour: str) -> None:
-    """A curve; its numbers stand on the side where the other curve is not."""
+    """A curve, its numbers on the side away from the other curve."""
     table = pd.DataFrame(points)
     labels, mean, spread = (table[column] for column in ("labels", "error_mean", "error_sd"))
     axis.fill_between(labels, np.maximum(mean - spread, 0), mean + spread, color=colour, alpha=0.2, linewidth=0)

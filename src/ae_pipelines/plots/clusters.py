@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_BARS = 40
-"""Of the largest groups."""
+"""At most so many of the largest groups."""
 
 
 def report(sizes: pd.DataFrame, kind: str, numbers: list[int], values: list[float], criterion: str) -> "Figure":
-    """A bar a group (`sizes` as the table of that name has them), and where their number was chosen the criterion's
+    """A bar for each group (`sizes` as in the table of that name) and, where their number was chosen, the criterion's
     values by number of groups."""
     figure, axes = new_figure(13.0 if numbers else 8.5, 4.6, 1, 2 if numbers else 1)
     _bars(axes[0, 0], sizes, kind)
@@ -26,7 +26,7 @@ def report(sizes: pd.DataFrame, kind: str, numbers: list[int], values: list[floa
 
 
 def examples(samples: dict[int, np.ndarray], sizes: pd.DataFrame) -> "Figure":
-    """Of each group a row of the samples nearest to its centre: images (count, channels, height, width) side by side,
+    """For each group a row of the samples nearest to its centre: images (count, channels, height, width) side by side,
     vectors (count, features) as heat maps."""
     most = max(map(len, samples.values()), default=1)
     images = next(iter(samples.values()), np.empty((0, 1))).ndim == 4
@@ -64,7 +64,7 @@ def _bars(axis: "Axes", sizes: pd.DataFrame, kind: str) -> None:
 
 
 def _colours(shown: pd.DataFrame) -> list:
-    """By purity; grey for noise and where no label is known."""
+    """Colours by purity; grey for noise and where no label is known."""
     from matplotlib import colormaps
 
     known = (shown["cluster"] >= 0) & shown["purity"].notna()
@@ -92,7 +92,7 @@ def _curve(axis: "Axes", numbers: list[int], values: list[float], criterion: str
 
 
 def _spread(samples: dict[int, np.ndarray]) -> tuple[float, float]:
-    """The values between which samples are drawn."""
+    """The range of values that colours span."""
     values = np.concatenate([rows.ravel() for rows in samples.values()] or [np.zeros(1)])
     if values.min() >= 0 and values.max() <= 1:
         return 0.0, 1.0
@@ -121,7 +121,7 @@ def _heat_map(axis: "Axes", rows: np.ndarray, most: int, spread: tuple[float, fl
 
 
 def _described(sizes: pd.DataFrame, group: int) -> str:
-    """The group, how large it is and what is in it."""
+    """The group, its size and its labels."""
     (row,) = sizes[sizes["cluster"] == group].itertuples()
     label = f"\n{row.label} ({row.purity:.0%})" if isinstance(row.label, str) else ""
     return f"{group}: {row.size:,}{label}"

@@ -34,7 +34,7 @@ def contrast_curve(contrast: dict[str, Any], wins_from: int | None) -> "Figure":
     axis.set_xticks(counts, [f"{count:,}" for count in counts])
     axis.set_xticks([], minor=True)
     lowest, highest = axis.get_ylim()
-    axis.set_ylim(bottom=0.6 * lowest)  # for what is written there
+    axis.set_ylim(bottom=0.6 * lowest)  # room for the text
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if lowest <= tick <= highest]
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.set_yticks([], minor=True)

@@ -19,14 +19,14 @@ REFERENCE, NEW = "reference", "new rows"
 COLOURS = {REFERENCE: "C0", NEW: "C1"}
 DRIFTED, OTHER = "#c44e52", "0.65"
 MOST_LATENTS = 100
-"""Of those that differ most."""
+"""At most so many of the latents that differ most."""
 FEW_LATENTS = 6
 MOST_CLUSTERS = 15
-"""Of those whose shares differ most."""
+"""At most so many of the clusters whose shares differ most."""
 
 
 def drift(reference: Distribution, batch: Distribution, report: dict[str, Any]) -> "Figure":
-    """How errors are spread, how rows fall into clusters, and how far each latent differs, on both sides; `report` as
+    """The distribution of errors, shares of clusters, and the difference of each latent, on both sides; `report` as
     `drift.compare` gives it for them. Where a side has no rows, the verdict alone."""
     if not report["latents"]:
         return _verdict_alone(report["said"])
@@ -102,7 +102,7 @@ def _latents(axis: "Axes", report: dict[str, Any]) -> None:
 
 
 def _floor(axis: "Axes", report: dict[str, Any]) -> None:
-    """A line where drift begins; with too few rows it does nowhere."""
+    """A line where drift begins; none with too few rows."""
     if (start := report["drift_from"]) is None:
         return
     axis.axhline(start, color="0.2", linestyle="--", linewidth=1.2, label=f"drift from {start:.2g} on")

@@ -1,4 +1,4 @@
-"""What all pictures are drawn on."""
+"""Figures and axes for all pictures."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
 
 
 def show(axis: "Axes", picture: np.ndarray) -> None:
-    """Of a picture with neither one nor three channels, the first."""
+    """The image itself or, if it has neither one nor three channels, its first channel."""
     channels = picture if len(picture) in (1, 3) else picture[:1]
     axis.imshow(np.clip(channels.transpose(1, 2, 0), 0, 1), cmap="gray", vmin=0, vmax=1)
     axis.set_xticks([])
@@ -30,7 +30,7 @@ def show(axis: "Axes", picture: np.ndarray) -> None:
 
 
 def whole_numbers() -> Any:
-    """Places the ticks of an axis."""
+    """Set the ticks of an axis."""
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(integer=True)

@@ -1,4 +1,4 @@
-"""What a decoder makes."""
+"""Pictures of what a decoder makes."""
 
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from ae_pipelines.generation.traversal import Traversal
 
 ACROSS = 10
-"""Samples in a row of the grid, where classes do not say."""
+"""Samples in a row of the grid, where there are no classes."""
 MOST_CLASSES = 16
-"""Up to so many, each has a column."""
+"""Up to this many classes, each has a column."""
 MOST_ROWS = 10
 GAP = 1
-"""Pixels between pictures."""
+"""Pixels between images."""
 FRAME_PIXELS = 112
-"""The shorter side of a moving picture has about so many."""
+"""Pixels, about, of the shorter side of an animation."""
 FAR_TINT = np.array([0.77, 0.31, 0.32])
 
 
@@ -85,7 +85,7 @@ def interpolation(found: "Interpolation", title: str) -> "Figure":
 
 
 def frames(found: "Interpolation") -> np.ndarray:
-    """Of a moving picture, (n, height, width, 3), uint8, enlarged by whole numbers."""
+    """Frames of an animation, (n, height, width, 3), uint8, enlarged by whole numbers."""
     pictures = _in_colour(_unit(found.frames))
     times = max(1, round(FRAME_PIXELS / min(pictures.shape[1:3])))
     large = pictures.repeat(times, axis=1).repeat(times, axis=2)
@@ -93,7 +93,7 @@ def frames(found: "Interpolation") -> np.ndarray:
 
 
 def arithmetic(found: "Arithmetic", title: str) -> "Figure":
-    """Before, after, and the nearest real sample to what came out, over its label."""
+    """Before, after, and the real sample nearest to the result, with its label."""
     pictures = np.stack([found.before, found.after, found.nearest])
     figure, axes = new_figure(0.8 * pictures.shape[1] + 2.2, 0.8 * 3 + 0.8)
     across, down = _show(axes[0, 0], pictures)
@@ -154,7 +154,7 @@ def _show(axis: "Axes", pictures: np.ndarray, tinted: np.ndarray | None = None) 
 
 
 def _unit(pictures: np.ndarray) -> np.ndarray:
-    """In [0, 1]: as they are, or, where some are not, stretched."""
+    """Values in [0, 1] as they are; others are rescaled to it."""
     low, high = float(pictures.min()), float(pictures.max())
     if low < 0 or high > 1:
         low, high = np.quantile(pictures, [0.01, 0.99])

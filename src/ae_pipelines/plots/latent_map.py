@@ -14,7 +14,7 @@ MAP_ROWS = 3000
 """t-SNE is slow: the latent map shows a random sample of at most this many rows."""
 
 NAMED = 20
-"""Names that fit into a map: those of the largest."""
+"""How many names fit into a map: those of the largest groups."""
 
 
 def latent_map(

@@ -1,4 +1,4 @@
-"""What is looked for, and what is alike."""
+"""Queries and the samples most like them."""
 
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,8 @@ ACCENT = "#c44e52"
 
 
 def neighbours(lines: "list[Line]") -> "Figure":
-    """Each query at the left of a line, framed, and right of it what is nearest, nearest first, over its label (red
-    where that is another than the query's) and its distance."""
+    """Each query at the left of a line, framed, and to its right its neighbours, nearest first, with their labels (red
+    where they differ from the query's) and distances."""
     figure = (_images if lines[0].pictures.ndim == 4 else _features)(lines)
     figure.suptitle("Looked for (framed), and the samples with the nearest latents: label and distance", fontsize=10)
     return figure
@@ -54,6 +54,6 @@ def _features(lines: "list[Line]") -> "Figure":
 
 
 def _texts(line: "Line") -> list[str]:
-    """What to write under a query and its neighbours."""
+    """The captions of a query and its neighbours."""
     near = zip(line.labels[1:], line.distances, strict=True)
     return [line.labels[0] or "looked for", *(f"{label}\n{distance:.2f}".strip() for label, distance in near)]

@@ -1,4 +1,4 @@
-"""What ingest left out."""
+"""The samples that ingest rejected."""
 
 import textwrap
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def rejects_summary(manifest: "Manifest", reasons: pd.Series) -> "Figure":
-    """How many samples were read, taken and left out; a bar for each of the commonest reasons."""
+    """How many samples were read, accepted and rejected; a bar for each of the commonest reasons."""
     shown = reasons.head(15)[::-1]
     figure, axes = new_figure(9.0, 1.6 + 0.32 * max(1, len(shown)))
     axis = axes[0, 0]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def restored(columns: list[Any], baseline: str, recipe: str) -> "Figure":
-    """A column an image: clean (where it is known), corrupted, the best that needs no training, restored."""
+    """A column for each image: clean (where it is known), corrupted, the best that needs no training, restored."""
     rows: dict[str, list[np.ndarray | None]] = {
         "clean": [column.clean for column in columns],
         "corrupted": [column.corrupted for column in columns],
@@ -25,7 +25,7 @@ def restored(columns: list[Any], baseline: str, recipe: str) -> "Figure":
         for axis, image in zip(line, images, strict=True):
             if image is None:
                 axis.set(xticks=[], yticks=[])
-                axis.spines[:].set_visible(False)  # the name beside the row stays
+                axis.spines[:].set_visible(False)  # keeps the name beside the row
             else:
                 show(axis, image)
         line[0].set_ylabel(name)

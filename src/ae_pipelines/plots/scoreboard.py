@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LESS_IS_BETTER = ("mse", "error", "seconds")
-"""Metrics whose names begin with one of these."""
+"""Beginnings of the names of metrics of which lower values are better."""
 DIGITS = {"error": 2, "seconds": 0}
-"""After the point; 4 for all others."""
+"""Digits after the point; 4 for all other metrics."""
 
 
 def scoreboard(table: pd.DataFrame) -> "Figure":
     """Encoders down, the first metric of each task across (all of `few_labels`-like tasks); mean ± standard deviation
-    over seeds. The better, the darker; the best of a column is bold, controls are in italics below the recipes."""
+    over seeds. Darker is better; the best of a column is bold, controls are in italics below the recipes."""
     cells = _headlines(table)
     encoders = list(dict.fromkeys(cells.sort_values("control", kind="stable")["encoder"]))
     columns = list(dict.fromkeys(zip(cells["task"], cells["metric"], cells["transductive"], strict=True)))

@@ -1,4 +1,4 @@
-"""How what an error says is done with Kedro: the only place that turns stages and options into something to type."""
+"""How to do with Kedro what an error advises: the only place that turns stages and options into commands."""
 
 from collections.abc import Iterator
 

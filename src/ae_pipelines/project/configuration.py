@@ -44,7 +44,7 @@ class ConfigLoader(OmegaConfigLoader):
         return name, _overridden(known[name], overrides)
 
     def _refuse_unknown(self) -> None:
-        """A mistyped parameter would be ignored, and the run would be another than was meant."""
+        """Refuse a mistyped parameter: it would be ignored, and another run would be done than was meant."""
         given, self.runtime_params = self.runtime_params or {}, {}
         try:
             known = {*self["globals"], *super().__getitem__("parameters")} - {"recipes"}
@@ -55,7 +55,7 @@ class ConfigLoader(OmegaConfigLoader):
                 raise InputError(f"no parameter called {name!r}; {suggestion(name, sorted(known))}")
 
     def _name(self, noun: str, recipes: dict[str, Any] | None = None) -> str:
-        """What the user says; a recipe may say which source it is for; what `globals.yml` says."""
+        """The name that the user gives, else, for a source, that in the recipe, else that in `globals.yml`."""
         given = self._given(noun).get("name")
         if given is None and noun == "source":
             recipes = recipes or super().__getitem__("parameters")["recipes"]
@@ -63,14 +63,14 @@ class ConfigLoader(OmegaConfigLoader):
         return str(given if given is not None else self["globals"][noun])
 
     def _given(self, noun: str) -> dict[str, Any]:
-        """What the user said of it: `recipe=conv` is short for `recipe.name=conv`."""
+        """The fields that the user gives: `recipe=conv` is short for `recipe.name=conv`."""
         given = (self.runtime_params or {}).get(noun, {})
         return dict(given) if isinstance(given, dict) else {"name": given}
 
 
 def _with_recipes(scoreboard: Any, recipes: dict[str, Any], picked: dict[str, Any]) -> Any:
-    """The scoreboard's options, each recipe's name replaced by the recipe, with what the entry changes of it; where
-    they name none, the picked one."""
+    """The scoreboard's options, each recipe's name replaced by the recipe with the entry's changes; the picked
+    recipe where they name none."""
     if not isinstance(scoreboard, dict):
         return scoreboard
     if "recipes" not in scoreboard:
@@ -102,7 +102,7 @@ def _overridden(base: Any, given: Any) -> Any:
 
 
 def _of_kedro(entry: dict[str, Any]) -> dict[str, Any]:
-    """What is Kedro's in a catalog entry; it stays where another `kind` is given."""
+    """The fields of a catalog entry that belong to Kedro; they stay where another `kind` is given."""
     return {key: entry[key] for key in ("type", "metadata") if key in entry}
 
 
@@ -130,7 +130,7 @@ class Context(KedroContext):
 
 
 def _plain(error: Exception) -> Exception:
-    """Kedro's report of bad parameters without its bookkeeping: one line a parameter."""
+    """Kedro's report of bad parameters in one sentence each, without its bookkeeping."""
     if not isinstance(error, ParameterValidationError):
         return error
     faults = [line.removeprefix("- Parameter '") for line in str(error).splitlines()[1:]]

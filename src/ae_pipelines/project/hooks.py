@@ -1,4 +1,4 @@
-"""What happens around every run: parts are checked before work starts, MLflow is told, a summary is shown."""
+"""What happens around every run: parts are checked before work starts, MLflow records it, a summary is shown."""
 
 import atexit
 import logging
@@ -30,33 +30,33 @@ from ae_pipelines.training.recipe import Recipe
 log = logging.getLogger(__name__)
 
 RUN = "run"
-"""The input by which a node gets the run that it belongs to."""
+"""The input through which a node gets the run that it belongs to."""
 
 
 @runtime_checkable
 class NeedsSamples(Protocol):
-    """Options of a stage that not every set of samples can serve."""
+    """Options of a stage that does not work with every set of samples."""
 
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` if these cannot."""
+        """`InputError` if it does not work with these."""
         ...
 
 
 @runtime_checkable
 class NeedsRecipe(Protocol):
-    """Options of a stage that not every method can serve."""
+    """Options of a stage that does not work with every method."""
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """`InputError` if this one cannot."""
+        """`InputError` if it does not work with this one."""
         ...
 
 
 @runtime_checkable
 class NeedsTask(Protocol):
-    """Options of a stage that cannot serve all shapes that a recipe makes of samples."""
+    """Options of a stage that does not work with every shape that a recipe makes of samples."""
 
     def check_shapes(self, task: Task) -> None:
-        """`InputError` if this one cannot."""
+        """`InputError` if it does not work with this one."""
         ...
 
 
@@ -71,10 +71,10 @@ class Checkable(Protocol):
 
 class CheckHook:
     """Refuses what cannot work: parts before the first node runs, samples as soon as they are there, before
-    training. A run without work does not pay for it.
+    training. A run without work does without these checks.
 
     A recipe that names an MLflow run to start from is checked, and given to nodes, with the folder in its place; in a
-    run that trains nothing, what it would start from need not be there any more.
+    run that trains nothing, what it would start from need no longer exist.
     """
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ class LockHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        self._held.close()  # of an earlier session in this process that was interrupted
+        self._held.close()  # an earlier session in this process may have been interrupted
         given = (context._runtime_params or {}).get("data_dir")
         self._folder = context.project_path / str(given or context.config_loader["globals"]["data_dir"])
 
@@ -173,7 +173,7 @@ class TrackingHook:
     def __init__(self) -> None:
         self._record: RunRecord | None = None
         self.nothing_to_do: str | None = None
-        """Why, if the last run found that."""
+        """Why the last run had nothing to do; None if it had."""
         self._summary: Summary | None = None
         self._around = ExitStack()
         self._project, self._env = Path.cwd(), ""
@@ -268,7 +268,7 @@ class TrackingHook:
 
 
 def _name(run_params: dict[str, Any]) -> str:
-    return "+".join(sorted(run_params.get("pipeline_names") or ["__default__"]))  # Kedro gives them in any order
+    return "+".join(sorted(run_params.get("pipeline_names") or ["__default__"]))  # Kedro gives them in no fixed order
 
 
 def _path(catalog: CatalogProtocol, dataset_name: str) -> Path:

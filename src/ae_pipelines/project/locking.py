@@ -44,7 +44,7 @@ def only_run(folder: Path, name: str) -> Iterator[None]:
 
 
 def _remove_unused(folder: Path) -> None:
-    """A run that was refused leaves no folder behind."""
+    """Remove a folder that only this lock is in: a refused run leaves nothing behind."""
     if [path.name for path in folder.iterdir()] == [LOCK]:
         (folder / LOCK).unlink()
         folder.rmdir()

@@ -12,7 +12,7 @@ from ae_pipelines.base.options import Options
 from ae_pipelines.tracking.store import store_uri
 
 Row = tuple[str, str, Literal["higher", "lower"]]
-"""In words, how its number is formatted, which is better."""
+"""What a metric is in words, how its number is formatted, and whether higher or lower is better."""
 
 
 class Shown(Options):
@@ -21,24 +21,24 @@ class Shown(Options):
     rows: dict[str, Row] | None = None
     """Some of its metrics, by name, each beside its control `pca_<name>`; None: all of them, without a control."""
     table: Literal["ingested", "method", "restored", "generated", "scored"] | None = None
-    """What is made of its metrics and those of others that name the same table."""
+    """The table that its metrics share with those of others that name it."""
     sentence: str | None = None
     """The field of a report that says in a sentence what was found."""
     look: int | None = None
-    """Its path is listed, those with lower numbers first, equal ones in the catalog's order."""
+    """Lists its path: lower numbers first, equal ones in the catalog's order."""
     filled: bool = False
-    """A folder that a node is given, and writes into itself."""
+    """Whether it is a folder that a node is given and fills itself."""
 
 
 class Summary:
-    """What was taken in, what the method measures, each measure with a PCA control beside it, what was registered,
-    scored and has drifted, as far as a pipeline makes them.
+    """What was ingested and measured, each measure beside its PCA control, and what was registered, scored and has
+    drifted, as far as a pipeline makes it.
 
     `InputError` if an entry does not say what is shown of it in fields of `Shown`.
     """
 
     def __init__(self, pipeline: Pipeline, catalog: CatalogProtocol, order: Iterable[str]) -> None:
-        """`order`: of the catalog's entries; others come last."""
+        """`order` is that of the catalog's entries; others come last."""
         self._catalog, self._metrics, self._shown = catalog, dict[str, Shown](), dict[str, Shown]()
         outputs = pipeline.all_outputs()
         for name in dict.fromkeys([*order, *sorted(outputs)]):
@@ -57,7 +57,7 @@ class Summary:
                 self._metrics[name] = shown
 
     def text(self) -> str:
-        """Of what has been made; empty if nothing is to be shown."""
+        """The text for what has been made; empty if nothing is to be shown."""
         lines = [*self._tables("ingested", "method"), *self._compared(), *self._plain()]
         lines += [*self._tables("restored", "generated", "scored"), *self._sentences()]
         places = list(self._places())
@@ -78,7 +78,7 @@ class Summary:
                 yield from TABLES[table](metrics)
 
     def _compared(self) -> list[str]:
-        """Measures beside those of the control."""
+        """Metrics beside those of the control."""
         lines = [
             f"{what:38}{metrics[key]:>12{form}}{_control(metrics, key, form)}   ({better} is better)"
             for name, shown in self._metrics.items()
@@ -89,7 +89,7 @@ class Summary:
         return ["", f"{'':38}{'autoencoder':>12}{'PCA':>12}", *lines] if lines else []
 
     def _plain(self) -> list[str]:
-        """Metrics of which the catalog says no more."""
+        """Metrics for which the catalog names neither rows nor a table."""
         lines = [
             _line(f"{name.removesuffix('_metrics')} {key}", value)
             for name, shown in self._metrics.items()
@@ -99,7 +99,7 @@ class Summary:
         return ["", *lines] if lines else []
 
     def _sentences(self) -> list[str]:
-        """What was found, in sentences of its own."""
+        """The reports' own sentences."""
         lines = [str(self._catalog.load(name)[shown.sentence]) for name, shown in self._shown.items() if shown.sentence]
         return ["", *lines] if lines else []
 

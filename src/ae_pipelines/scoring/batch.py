@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NewRows:
-    """The samples that a version has not scored yet, about to be scored."""
+    """The samples that a version has yet to score."""
 
     model: RegisteredModel
     samples: Samples
@@ -44,10 +44,10 @@ class NewRows:
         no row is new."""
         scores, version = Scores(folder), self.model.version
         if not len(self.rows):
-            if not scores.current(version, self.run):  # else an earlier try has scored them
+            if not scores.current(version, self.run):  # otherwise an earlier try has scored them
                 self.run.skip(f"none of the {len(self.samples)} samples is new to {version}")
             return
-        self.model.models.open()  # not part of the rate
+        self.model.models.open()  # before the clock starts
         started = time.monotonic()
         path = scores.place(list(self._index["sha256"]), version)
         with atomic.replacing(path) as temporary:

@@ -1,4 +1,4 @@
-"""New data, brought to the scale that the registered models were trained on, and refused if they are something else."""
+"""New data on the scale that the registered models were trained on; refused if they are something else."""
 
 from contextlib import suppress
 from typing import Any
@@ -26,7 +26,7 @@ def new_samples(
     take."""
     contract = model.models.contract
     scaled: Any = source.like(contract.samples) if isinstance(source, ScaledSource) else source
-    with suppress(NothingThere):  # of no samples there is nothing to refuse
+    with suppress(NothingThere):  # without samples there is nothing to refuse
         contract.refuse_other(scaled.spec())
     if options.leave_out_bad_rows:
         ingest = ingest.model_copy(update={"max_rejected_share": 1.0})

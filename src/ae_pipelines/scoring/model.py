@@ -37,19 +37,19 @@ REFERENCE, ONNX = "reference.parquet", "onnx"
 
 @dataclass(frozen=True)
 class Assembly:
-    """Models that were trained one on the other, about to be saved together."""
+    """Models that were trained on each other's output, to be saved together."""
 
     autoencoder: TrainedModel
     groups: Groups
     classifier: Classifier
     detector: AnomalyModel
     reference: Distribution
-    """Latents of the training, for new ones to be held against."""
+    """Latents of the training, which new ones are compared with."""
     samples: Samples
-    """What they were trained on."""
+    """The samples that they were trained on."""
     metrics: Mapping[str, float]
     onnx: OnnxModels
-    """The same as ONNX files."""
+    """The same models as ONNX files."""
     run: Run = NO_RUN
 
     def into(self, folder: Path) -> None:
@@ -75,7 +75,7 @@ class Assembly:
                 )
         of_latents = learned_sha256(self.groups, self.classifier, self.detector)
         if (self.onnx.contract.encoder_sha256, self.onnx.contract.models) != (encoder, of_latents):
-            raise InputError("the ONNX files were made of other models than those at hand: run export again")
+            raise InputError("the ONNX files were made from other models than those at hand: run export again")
         if self.autoencoder.contract.samples_id != self.samples.id:
             raise InputError(
                 f"the encoder was trained on the samples {self.autoencoder.contract.samples_id}, but "
@@ -115,7 +115,7 @@ class Assembly:
 
 
 class ScoringModel:
-    """What `Assembly.into` wrote, verified; its models are opened when they are asked for.
+    """What `Assembly.into` wrote, verified; its models are opened on first use.
 
     `InputError` if a file is missing, altered, or not one of them.
     """
@@ -183,7 +183,7 @@ def assembly(
     onnx: OnnxModels,
     run: Run = NO_RUN,
 ) -> Assembly:
-    """Models with what new rows will be held against; `InputError` unless the latents are of these samples."""
+    """Models with what new rows will be compared with; `InputError` unless the latents are of these samples."""
     provenance.refuse_other_samples(latents, samples)
     groups = clustering.assign(models[1], latents)
     return Assembly(*models, Distribution.of_training(latents, groups), samples, metrics, onnx, run)

@@ -20,7 +20,7 @@ class PromoteOptions(Options):
 
     alias: Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$")] = "champion"
     metrics: dict[str, Better] = {"classify/accuracy": "higher", "embed/reconstruction_error": "lower"}
-    """By `<stage>/<name>`, which way each is better; the new version must be no worse on any."""
+    """`<stage>/<name>` and whether higher or lower is better; the new version must be no worse on any."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """A metric that is worse by no more than this share of the champion's counts as no worse."""
 
@@ -28,12 +28,12 @@ class PromoteOptions(Options):
     @classmethod
     def _free(cls, alias: str) -> str:
         if re.fullmatch(r"latest|v\d+", alias, re.IGNORECASE):
-            raise ValueError(f"given {alias!r}, which MLflow keeps for itself: give another, such as champion")
+            raise ValueError(f"given {alias!r}, which MLflow reserves for itself: give another, such as champion")
         return alias
 
 
 def objections(new: ScoringContract, champion: ScoringContract, options: PromoteOptions) -> list[str]:
-    """Why the new version must not replace the champion; none: it may."""
+    """Reasons why the new version must not replace the champion; empty if it may."""
     if _comparable(new.samples) != _comparable(champion.samples):
         return [
             f"the champion takes {_said(champion)}, the new version {_said(new)}, so their metrics cannot be compared; "
@@ -46,7 +46,7 @@ def objections(new: ScoringContract, champion: ScoringContract, options: Promote
 def _objection(
     name: str, better: Better, new: ScoringContract, champion: ScoringContract, options: PromoteOptions
 ) -> str | None:
-    asked_for = "metrics" in options.model_fields_set  # of the default ones a method may lack some
+    asked_for = "metrics" in options.model_fields_set  # a method may lack some of the default ones
     if name not in new.metrics and (asked_for or name in champion.metrics):
         return f"{name}: the new version was not measured; {suggestion(name, sorted(new.metrics))}"
     if name not in new.metrics or name not in champion.metrics:
@@ -59,7 +59,7 @@ def _objection(
 
 
 def _comparable(spec: SampleSpec) -> tuple[object, ...]:
-    """What samples are like, without the statistics that move with every row that is added."""
+    """The spec of samples without the statistics, which change with every row that is added."""
     return spec.shape, spec.dtype, {name: done for name, done in spec.preprocessing.items() if name not in STATISTICS}
 
 

@@ -1,4 +1,4 @@
-"""Raw samples, as someone has them who knows nothing of stores: through the models, one record each."""
+"""Raw samples, from someone who knows nothing of stores, through the models: one record each."""
 
 import base64
 import binascii
@@ -19,11 +19,11 @@ from ae_pipelines.training import embedding
 
 LARGEST = 255
 DECODING = Lock()
-"""Pillow's limits and Python's warnings, which decoding sets, are the process's."""
+"""Decoding sets Pillow's limits and Python's warnings, which are shared by the whole process."""
 
 
 def scored_raw(models: ScoringModel, data: Any) -> list[dict[str, Any]]:
-    """For each sample its latent and what the models say of it, as plain numbers and text; None for what is not a
+    """Each sample's latent and what the models answer for it, as plain numbers and text; None for what is not a
     number, such as the distance of noise to its centre.
 
     `data`: numbers of shape (n, *shape), images as whole numbers from 0 to 255, tables before standardisation; base64
@@ -41,7 +41,7 @@ def stored(data: Any, spec: SampleSpec) -> np.ndarray:
     """Raw samples as a store of `spec` holds them, (n, *shape)."""
     values = _values(data, spec)
     if not len(values):
-        raise InputError(f"given no samples, expected at least one: {_said(spec)}")
+        raise InputError(f"given no samples, expected at least one: {_expected(spec)}")
     if _is_text(values) and values.ndim == 1 and spec.dtype == "uint8":
         return np.stack([_decoded(text, row, spec) for row, text in enumerate(values.tolist())])
     _refuse_no_numbers(values, spec)
@@ -68,20 +68,20 @@ def _plain(value: Any) -> Any:
 
 
 def _values(data: Any, spec: SampleSpec) -> np.ndarray:
-    """Of any kind, (n, ...)."""
+    """The values as an array of any type, (n, ...)."""
     if (table := _table(data)) is not None:
         return _columns(table, spec)
     try:
         values = np.asarray(data)
     except ValueError as error:
-        raise InputError(f"the samples differ in shape, expected {_said(spec)} each ({error})") from error
+        raise InputError(f"the samples differ in shape, expected {_expected(spec)} each ({error})") from error
     if not values.ndim:
-        raise InputError(f"given {_shown(values.item())}, expected a list of samples, each {_said(spec)}")
+        raise InputError(f"given {_shown(values.item())}, expected a list of samples, each {_expected(spec)}")
     return values
 
 
 def _table(data: Any) -> pd.DataFrame | None:
-    """What has named columns, as a data frame."""
+    """Anything with named columns, as a data frame."""
     if isinstance(data, pd.DataFrame):
         return data
     if isinstance(data, list) and data and all(isinstance(row, Mapping) for row in data):
@@ -100,7 +100,7 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _columns(table: pd.DataFrame, spec: SampleSpec) -> np.ndarray:
-    """The values, in the order of the training's columns; by position where those had no names."""
+    """The values in the order of the training's columns, or by position where those had no names."""
     names = spec.preprocessing.get("columns")
     if names is None:
         return table.to_numpy()
@@ -116,7 +116,7 @@ def _columns(table: pd.DataFrame, spec: SampleSpec) -> np.ndarray:
 
 
 def _refuse_other_columns(given: list[str], names: list[str]) -> None:
-    """Unless each is there once, in whatever order."""
+    """Refuses columns unless each is there once, in any order."""
     if sorted(given) == sorted(names):
         return
     faults = {
@@ -135,12 +135,12 @@ def _refuse_no_numbers(values: np.ndarray, spec: SampleSpec) -> None:
     if values.dtype.kind not in "iufb":
         or_images = ", or base64 text of image files" if spec.dtype == "uint8" else ""
         odd = _shown(_first_odd(values.ravel()))
-        raise InputError(f"given {odd}, expected numbers: {_said(spec)} for each sample{or_images}")
+        raise InputError(f"given {odd}, expected numbers: {_expected(spec)} for each sample{or_images}")
 
 
 def _refuse_other_shape(values: np.ndarray, spec: SampleSpec) -> None:
     if values.shape[1:] != spec.shape:
-        raise InputError(f"given samples of shape {values.shape[1:]}, expected {_said(spec)}")
+        raise InputError(f"given samples of shape {values.shape[1:]}, expected {_expected(spec)}")
 
 
 def _refuse_not_finite(values: np.ndarray, fault: str) -> None:
@@ -150,7 +150,7 @@ def _refuse_not_finite(values: np.ndarray, fault: str) -> None:
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
-    """As uint8; what that cannot hold is refused, not wrapped around."""
+    """The values as uint8; what does not fit is refused, not wrapped around."""
     if values.dtype.kind == "f" and not (values == np.round(values)).all():
         raise InputError("images are whole numbers from 0 to 255, given fractions: give them before any scaling")
     if not (values.min() >= 0 and values.max() <= LARGEST):
@@ -168,7 +168,7 @@ def _decoded(text: str, row: int, spec: SampleSpec) -> np.ndarray:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InputError(
-            f"sample {row} is no base64 text ({error}): give numbers, or the content of an image file in base64"
+            f"sample {row} is not base64 text ({error}): give numbers, or the content of an image file in base64"
         ) from error
     with DECODING:
         return new_image.decoded(content, spec, f"image {row}", instead="numbers")
@@ -182,16 +182,16 @@ def _is_text(values: np.ndarray) -> bool:
 
 
 def _first_odd(values: Any) -> Any:
-    """The first that is no number."""
+    """The first value that is not a number."""
     return next((value for value in values if not isinstance(value, int | float)), values[0])
 
 
 def _shown(value: Any) -> str:
-    """At most a line of it."""
+    """A value in at most one line."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 60 else f"{text[:50]}... ({type(value).__name__})"
 
 
-def _said(spec: SampleSpec) -> str:
+def _expected(spec: SampleSpec) -> str:
     axes = " (channels, height, width)" if len(spec.shape) == 3 else ""
     return f"{spec.dtype} of shape {spec.shape}{axes}"

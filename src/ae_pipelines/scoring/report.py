@@ -1,4 +1,4 @@
-"""What a run has scored, in numbers, and whether it still is like what the models were trained on."""
+"""What a run has scored, in numbers, and whether it still resembles what the models were trained on."""
 
 from typing import Any
 
@@ -35,12 +35,12 @@ def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> 
 
 
 def drift_report(model: RegisteredModel, batch: Distribution, options: DriftOptions) -> dict[str, Any]:
-    """New rows held against the training's latents, as `downstream.drift.compare` says it."""
+    """New rows compared with the training's latents by `downstream.drift.compare`."""
     return drift.compare(model.models.reference, batch, options) | {"model": str(model.version)}
 
 
 def batch_of(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> Distribution:
-    """Latents, clusters and errors of what a run has scored; of no rows where nothing was new."""
+    """Latents, clusters and errors of what a run has scored; no rows where nothing was new."""
     if not (batches := scores.current(model.version, run)):
         return model.models.reference.sample(0, seed=0)
     table = pd.concat([batch.table() for batch in batches], ignore_index=True)
@@ -50,7 +50,7 @@ def batch_of(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> Distr
 
 
 def note_judged(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> None:
-    """So that a later run does not judge these again."""
+    """Marks these as judged, so that a later run does not judge them again."""
     for batch in scores.current(model.version, run):
         batch.note_judged()
 

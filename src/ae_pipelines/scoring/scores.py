@@ -1,6 +1,6 @@
 """What has been scored: a folder for each version of the models, in it a parquet file for each batch of new rows.
 
-The files are also the memory of what need not be scored again: a row's content is looked up among theirs.
+The files also tell what need not be scored again: a row's content is looked up in them.
 """
 
 import json
@@ -25,7 +25,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.version import Version
 
 ABOUT = "ae_pipelines.batch"
-"""What is known of a batch, as JSON in its file's metadata."""
+"""Metadata key under which a file keeps what is known of its batch, as JSON."""
 
 
 class Scores:
@@ -35,7 +35,7 @@ class Scores:
         self.folder = folder
 
     def batches(self, version: Version) -> "list[ScoredBatch]":
-        """What a version has scored, by name."""
+        """The files of a version, by name."""
         return [ScoredBatch(path) for path in sorted((self.folder / version.folder_name).glob("[!.]*.parquet"))]
 
     def unscored(self, samples: Samples, version: Version) -> np.ndarray:
@@ -53,8 +53,8 @@ class Scores:
         return self.folder / version.folder_name / f"{canonical_sha256(list(contents))[:16]}.parquet"
 
     def current(self, version: Version, run: Run) -> "list[ScoredBatch]":
-        """What this run, or an earlier try of it, has scored, and what runs scored that ended before it was held
-        against the training."""
+        """What this run, or an earlier try of it, has scored, and what earlier runs scored and did not compare
+        with the training."""
         return [batch for batch in self.batches(version) if not batch.judged or batch.about["run_id"] == run_id(run)]
 
 
@@ -73,20 +73,20 @@ class ScoredBatch:
             raise self._damaged(error) from error
 
     def read(self, *columns: str) -> pa.Table:
-        """Some columns, or all."""
+        """The given columns, or all."""
         try:
             return pq.read_table(self.path, columns=list(columns) or None, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
 
     def table(self) -> pd.DataFrame:
-        """Everything but the latents."""
+        """All columns but the latents."""
         names = [name for name in pq.read_schema(self.path).names if name != "latent"]
         return self.read(*names).to_pandas()
 
     @property
     def judged(self) -> bool:
-        """Whether it has been held against the training."""
+        """Whether it has been compared with the training."""
         return self._mark.exists()
 
     def note_judged(self) -> None:
@@ -103,5 +103,5 @@ class ScoredBatch:
 
 
 def run_id(run: Run) -> str:
-    """Of this run; of none, that of this process."""
+    """Id of the run; without one, of this process."""
     return run.id or f"process {os.getpid()}"

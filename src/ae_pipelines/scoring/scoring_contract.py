@@ -12,20 +12,20 @@ from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
 
 NOT_FINITE = ("NaN", "missing value")
-"""How the reasons begin for which a source leaves out rows of numbers."""
+"""How the reasons begin with which a source rejects rows of numbers."""
 SCALED = 100
 """Values so many times further from zero than those of the training are on another scale: 255 times where 0 to 255 is
 taken for 0 to 1."""
 ODD_SHARE = 0.01
-"""Of the samples may be so far off without all being refused."""
+"""Share of the samples that may be so far off before all are refused."""
 BLOCK_ROWS = 4_096
 
 
 class ScoreOptions(Options):
-    """Which models score new data, and what they put up with."""
+    """Which models score new data, and what they tolerate."""
 
     version: Annotated[int, Field(gt=0)] | None = None
-    """Of the registered model; None: the one that the alias points to."""
+    """Version of the registered model; None: the one that the alias points to."""
     alias: str = "champion"
     leave_out_bad_rows: bool = False
     """Whether rows with NaN, Inf or missing values are left out, instead of nothing being scored."""
@@ -35,30 +35,30 @@ class ScoringContract(Options):
     """The text beside the models (`contract.json`)."""
 
     samples: SampleSpec
-    """What they take, as it is stored."""
+    """What samples look like as they are stored."""
     value_range: tuple[float, float]
     """The lowest and the highest stored value of the samples that they were trained on."""
     samples_id: str
-    """The store of these samples."""
+    """The id of the store of these samples."""
     latent_size: int
     classes: tuple[str, ...]
     clusters: int
     kinds: dict[str, str]
-    """Of the models: method, clusterer, classifier, detector."""
+    """Kinds of the models: method, clusterer, classifier, detector."""
     metrics: dict[str, float]
-    """How good they are, by `<stage>/<name>`."""
+    """Their metrics, by `<stage>/<name>`."""
     recipe: str
     content: str
-    """sha256 of what was learned: equal where equal data and options taught it again."""
+    """sha256 of what was learned: equal whenever equal data and options are learned from again."""
     run_id: str | None
     versions: dict[str, str]
     files: dict[str, str]
     """sha256 of every other file of the folder, by its path."""
     sha256: str = ""
-    """Over all of the above."""
+    """Over all fields above."""
 
     def sealed(self) -> Self:
-        """With the sha256 of everything else in it."""
+        """This contract with the sha256 of everything else in it."""
         return self.model_copy(update={"sha256": canonical_sha256(self.model_dump(mode="json", exclude={"sha256"}))})
 
     def refuse_other(self, spec: SampleSpec) -> None:
@@ -75,7 +75,7 @@ class ScoringContract(Options):
     def refuse_other_scale(self, largest: np.ndarray) -> None:
         """`InputError` if samples whose largest absolute values are these (n,) seem to be scaled otherwise than the
         training's: images of zeros and ones, or numbers of which too many are far beyond any that are known. A single
-        odd value is no matter of scale. Rows of numbers may all happen to be small, images are not."""
+        odd value does not count as another scale. Rows of numbers may all happen to be small, images are not."""
         known = max(map(abs, self.value_range))
         beyond = largest > SCALED * known
         small = self.samples.dtype == "uint8" and known >= SCALED and 0 < largest.max() <= 1
@@ -83,7 +83,7 @@ class ScoringContract(Options):
             raise InputError(
                 f"the values of {len(largest) if small else int(beyond.sum())} of {len(largest)} samples reach "
                 f"{largest.max():g}, those that the registered model was trained on {known:g}: they seem to be scaled. "
-                "Give them as the training had them"
+                "Give them on the training's scale"
             )
 
 

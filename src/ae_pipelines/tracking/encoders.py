@@ -8,11 +8,11 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.tracking.store import client_of
 
 RUN = re.compile(r"(?:runs:/|mlflow:)(?P<id>[^/]+)(?:/(?P<artifact>.+))?")
-"""How an MLflow run is named where a folder may be; the artifact is `encoder` unless it says otherwise."""
+"""How an MLflow run is named where a folder may be given; the artifact is `encoder` if none is named."""
 
 
 def folder_of(project: Path, address: str) -> Path:
-    """Where the encoder is that a recipe starts from: a folder as it is, an MLflow run's once it is here;
+    """The folder of the encoder that a recipe starts from; that of an MLflow run is fetched first.
     `InputError` if the run is unknown, or has not kept what is asked for."""
     if (run := RUN.fullmatch(address)) is not None:
         return _fetched(client_of(project), run["id"], run["artifact"] or "encoder")
@@ -28,7 +28,7 @@ def _fetched(client: Any, run_id: str, artifact: str) -> Path:
     except MlflowException as error:
         raise InputError(
             f"training.initial_encoder: there is no MLflow run {run_id} where runs are recorded: `make mlflow` shows "
-            "them; for those of another place set MLFLOW_TRACKING_URI, or give a folder"
+            "them; for runs recorded elsewhere set MLFLOW_TRACKING_URI, or give a folder"
         ) from error
     if not client.list_artifacts(run_id, artifact):
         kept = ", ".join(file.path for file in client.list_artifacts(run_id)) or "nothing"

@@ -17,10 +17,10 @@ from ae_pipelines.tracking.store import alone, client_of
 log = logging.getLogger(__name__)
 
 FOLDER = "scoring_model"
-"""Of a run's artifacts."""
+"""Where a run's artifacts hold the models."""
 LOADER = "ae_pipelines.tracking.serving"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow answers for a version or an alias that there is not."""
+"""MLflow's error codes for a version or an alias that does not exist."""
 ANOTHER = {"score.version": "..."}
 """The option that chooses a version."""
 CONTENT, FILES = "ae.content_sha256", "ae.files"
@@ -33,8 +33,8 @@ class ModelRegistry:
         self._project, self.name = project, name
 
     def register(self, models: ScoringModel, options: PromoteOptions, run: Run) -> dict[str, Any]:
-        """Make them a version, which this run has made, unless they are one already, and let the alias move to it if
-        they are good enough.
+        """Register them as a version made by this run, unless they are one already, and move the alias to it if they
+        are good enough.
 
         Gives `name`, `version`, `new`, `content`, the `alias`, whether it was `promoted`, the `champion`'s version,
         and in words `why`.
@@ -61,7 +61,7 @@ class ModelRegistry:
         }
 
     def fetch(self, version: int | None, alias: str) -> Fetched:
-        """The models of a version, of the alias's unless one is given; `InputError` if a file of it was altered."""
+        """The models of a version, by default the alias's; `InputError` if a file of it was altered."""
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
@@ -124,11 +124,11 @@ class ModelRegistry:
             return int(client.get_model_version_by_alias(self.name, alias).version)
         except MlflowException as error:
             if error.error_code not in ABSENT:
-                raise  # a registry that cannot be reached is not one without a champion
+                raise  # that a registry cannot be reached does not mean that it has no champion
             return None
 
     def _new_version(self, client: Any, models: ScoringModel, run: Run) -> int:
-        """Of artifacts of the run; whatever an earlier try left there is replaced."""
+        """A version of the run's artifacts; whatever an earlier try left there is replaced."""
         from mlflow import pyfunc
         from mlflow.exceptions import MlflowException
 
@@ -173,7 +173,7 @@ class ModelRegistry:
 
 
 def _requirements(models: ScoringModel) -> list[str]:
-    """Without what a build adds to a version (2.13.0+cpu), which no index knows."""
+    """Requirements without the local part of a version (2.13.0+cpu), which no package index has."""
     versions = models.contract.versions.items()
     return [f"{name}=={version.split('+')[0]}" for name, version in versions if name != "python"]
 

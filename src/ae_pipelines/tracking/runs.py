@@ -24,15 +24,15 @@ SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNO
 SHARED = "AE_RUN"
 """The environment variable that names a run of several processes; in lower case, the tag by which they find it."""
 GROUP, PROJECT, CLOSED_BY = "ae_run.group", "ae_run.project", "ae.closed_by"
-"""Tags."""
+"""Names of tags."""
 LONGEST_VALUE = 6000
-"""Characters of a parameter; MLflow's limit."""
+"""The longest parameter that MLflow takes, in characters."""
 LARGEST_BATCH = 1000
-"""Metrics in one request; MLflow's limit."""
+"""The most metrics that MLflow takes in one request."""
 SEND_EVERY = 1.0
-"""Seconds."""
+"""Seconds between two requests."""
 OF_TIME = ("seconds", "per_second")
-"""How names of metrics end that say how long something took."""
+"""Endings of the names of metrics that are durations or rates."""
 
 
 class RunRecord(Run):
@@ -73,8 +73,8 @@ class RunRecord(Run):
             self._send()
 
     def _is_new(self, name: str, value: float, step: int) -> bool:
-        """Whether an earlier try of this run has not recorded the same; times differ from try to try, and the first
-        one's stay."""
+        """Whether no earlier try of this run has recorded the same; durations differ from try to try, and the first
+        ones stay."""
         if not self._shared:
             return True
         if name not in self._recorded:
@@ -103,7 +103,7 @@ class RunRecord(Run):
 
     @contextlib.contextmanager
     def part(self, name: str, parameters: dict[str, Any]) -> Iterator[Run]:
-        """A run below this one, closed with what became of it."""
+        """A run nested in this one, closed with its outcome."""
         part = new_run(self._project, name, time.time(), self._tags | {"mlflow.parentRunId": self.id})
         status = "FAILED"
         try:
@@ -117,7 +117,7 @@ class RunRecord(Run):
             part.end(status)
 
     def end(self, status: str) -> None:
-        """Close the run as FINISHED, FAILED or KILLED; one that others go on with stays open if all is well."""
+        """Close the run as FINISHED, FAILED or KILLED; a shared one stays open unless something failed."""
         try:
             self._send()
         finally:
@@ -166,7 +166,7 @@ def find_shared(client: Any, project: Path, shared: str) -> Any | None:
 
 
 def _of(project: Path) -> str:
-    """A project by its place, in a form that a query can hold."""
+    """A project's path in a form that a query can hold."""
     return canonical_sha256(str(project.resolve()))[:16]
 
 
@@ -186,7 +186,7 @@ def close_shared(project: Path, shared: str, status: str) -> str | None:
 
 
 def _join(client: Any, run: Any, tags: dict[str, str]) -> None:
-    """Open it again for this process; what an earlier try failed of is kept under another name."""
+    """Open it again for this process; the error of an earlier try is kept under another name."""
     earlier = run.data.tags
     stages = [stage for stage in (earlier.get("pipeline"), tags.get("pipeline")) if stage]
     names = dict.fromkeys(name for stage in stages for name in stage.split("+"))
@@ -200,7 +200,7 @@ def _join(client: Any, run: Any, tags: dict[str, str]) -> None:
 
 
 def _close_earlier(client: Any, experiment: str, project: Path, group: str, but: str) -> None:
-    """Of one group one run is at work at a time: others that are open were left."""
+    """A group has one run at work at a time: others that are open were abandoned."""
     of_group = f"tags.`{GROUP}` = '{group}' and tags.`{PROJECT}` = '{_of(project)}'"
     query = f"attributes.status = 'RUNNING' and {of_group}"
     for run in client.search_runs([experiment], query):
@@ -209,8 +209,8 @@ def _close_earlier(client: Any, experiment: str, project: Path, group: str, but:
 
 
 def close_abandoned(client: Any, experiment_id: str) -> None:
-    """Mark as KILLED the runs of this machine that are still open though their process is gone; of a shared run
-    another process may be about to go on."""
+    """Mark as KILLED the runs of this machine that are still open though their process is gone; a shared run
+    may be about to be continued by another process."""
     host = socket.gethostname()
     running = client.search_runs([experiment_id], f"attributes.status = 'RUNNING' and tags.`ae.host` = '{host}'")
     for run in running:
@@ -241,7 +241,7 @@ def _still_there(tags: dict[str, str]) -> bool:
 
 
 def secrets_among(values: dict[str, Any]) -> list[str]:
-    """The dotted names that look like those of secrets."""
+    """The dotted names that look like secrets."""
     return [name for name in flat(values) if SECRET.search(name)]
 
 

@@ -20,7 +20,7 @@ from ae_pipelines.scoring.raw import scored_raw
 
 
 class Refusal(MlflowException):
-    """Answered with status 400 and the reason alone: MLflow would put all that was given before it."""
+    """Answered with status 400 and the reason alone: MLflow would put the whole request before it."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
@@ -44,7 +44,7 @@ class Served:
 
     def __init__(self, folder: Path) -> None:
         self._models = ScoringModel(folder)
-        self._models.open()  # otherwise the first requests would, each for itself
+        self._models.open()  # otherwise each of the first requests would
         self._pool = ThreadPoolExecutor(cpus(), thread_name_prefix="score", initializer=_one_thread)
 
     def predict(self, data: Any) -> list[dict[str, Any]]:
@@ -56,11 +56,11 @@ class Served:
 
 
 def _one_thread() -> None:
-    """For all that is computed in this thread: torch's own count, and that of other libraries' OpenMP."""
+    """Use one thread for all that is computed in this one, by torch and by other libraries' OpenMP."""
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="openmp")
 
 
 def _load_pyfunc(path: str) -> Served:
-    """MLflow's name for what opens a model."""
+    """Open a model; the name is MLflow's."""
     return Served(Path(path))

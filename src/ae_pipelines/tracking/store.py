@@ -17,7 +17,7 @@ def store_uri(project: Path) -> str:
 
 
 def client_of(project: Path) -> Any:
-    """A client of the store, which is there from then on; two first starts on a fresh SQLite file would break it."""
+    """A client of the store, created if missing; two processes that create a SQLite file at once would break it."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow import MlflowClient
@@ -37,18 +37,18 @@ def experiment_of(client: Any) -> str:
 
 @contextlib.contextmanager
 def alone(project: Path) -> Iterator[None]:
-    """Within this block no other process of this project decides by what is in a SQLite store what it adds to it."""
+    """Within this block no other process of this project reads a SQLite store to decide what to add to it."""
     database = _sqlite_file(store_uri(project))
     if database is None:
         yield
         return
     database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock", is_singleton=True):  # so that one who holds it may ask again
+    with FileLock(f"{database}.lock", is_singleton=True):  # whoever holds it may enter again
         yield
 
 
 def _artifacts(uri: str) -> str | None:
-    """Beside a SQLite file; a server knows its own place."""
+    """Artifacts lie beside a SQLite file; a server has its own place for them."""
     database = _sqlite_file(uri)
     return None if database is None else (database.parent / "mlartifacts").resolve().as_uri()
 

@@ -1,4 +1,4 @@
-"""Latents and the labels there are become a classifier."""
+"""Latents and the known labels become a classifier."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def list_to_label(classifier: Any, latents: Latents, options: ClassifyOptions) -
 
 
 def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[str, float]) -> Any:
-    """Which classes are taken for which."""
+    """Which classes are confused."""
     from ae_pipelines.plots import classes
 
     counts = classification.confusion(latents, predictions["predicted"].to_numpy(dtype=str))
@@ -60,7 +60,7 @@ def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[st
 
 
 def draw_reliability(latents: Latents, classifier: Any, pca_latents: Latents, pca_classifier: Any) -> Any:
-    """How often the classifiers are right, by how sure they are."""
+    """How often the classifiers are right, by confidence."""
     from ae_pipelines.plots import classes
 
     ours = classification.reliability(latents, classifier)

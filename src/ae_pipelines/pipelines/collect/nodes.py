@@ -10,7 +10,7 @@ from ae_pipelines.scoring.scoring_contract import ScoreOptions
 
 
 def fetch(model_registry: Any, options: ScoreOptions) -> Any:
-    """The models of the version that is asked for, verified."""
+    """The models of the chosen version, verified."""
     return model_registry.fetch(options.version, options.alias)
 
 

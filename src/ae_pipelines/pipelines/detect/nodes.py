@@ -1,4 +1,4 @@
-"""Latents and reconstruction errors say what is odd."""
+"""Latents and reconstruction errors become a detector."""
 
 import logging
 from typing import Any
@@ -52,7 +52,7 @@ def measure(
 def draw_oddest(
     latents: Latents, anomaly_model: Any, anomalies: pd.DataFrame, samples: Samples, autoencoder: Any
 ) -> Any:
-    """The oddest samples, and how scores are spread."""
+    """The oddest samples, and the distribution of scores."""
     from ae_pipelines.plots import anomalies as plots
     from ae_pipelines.training import examples
 

@@ -10,7 +10,7 @@ from ae_pipelines.downstream.drift import DriftOptions
 def compare(
     registered_model: Any, scores: Any, options: DriftOptions, run: Run
 ) -> tuple[dict[str, Any], dict[str, float], Any]:
-    """What was scored, held against the training's latents; the same as numbers and as a picture."""
+    """The scored rows compared with the training's latents, as numbers and as a picture."""
     from ae_pipelines.plots import drift as plots
     from ae_pipelines.scoring import report
 
@@ -20,7 +20,7 @@ def compare(
 
 
 def judge(drift_report: dict[str, Any], registered_model: Any, scores: Any, options: DriftOptions, run: Run) -> None:
-    """Note that these rows have been judged; end the run with an error if they have drifted and that is asked for."""
+    """Note that these rows have been judged; end the run with an error if they have drifted and `drift.fail` is set."""
     from ae_pipelines.scoring import report
 
     report.note_judged(registered_model, scores, run)

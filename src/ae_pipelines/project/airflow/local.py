@@ -20,11 +20,11 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.project.airflow.plan import DagPlan, read_plans
 
 LOOK_EVERY = 0.5
-"""Seconds."""
+"""Seconds between two looks at the processes."""
 
 
 def settings(home: Path, port: int) -> dict[str, str]:
-    """The environment of a local Airflow; what the user's environment says goes before, its home excepted."""
+    """The environment of a local Airflow; the user's own variables take precedence, except for the home."""
     ours = {
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -33,14 +33,14 @@ def settings(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",  # no password: it listens on this machine only
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",  # seconds until a new DAG file is seen
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",  # seconds until a new DAG file is noticed
         "DO_NOT_TRACK": "true",
     }
     return ours | os.environ | {"AIRFLOW_HOME": str(home)}
 
 
 def prepare(airflow: Path, environment: dict[str, str], pools: Iterable[str]) -> None:
-    """Make the database, and the pools with one slot each; `InputError` with what Airflow said if it cannot."""
+    """Create the database, and the pools with one slot each; `InputError` with Airflow's output if that fails."""
     for command in (["db", "migrate"], *(["pools", "set", pool, "1", "stages take turns"] for pool in sorted(pools))):
         answer = subprocess.run([airflow, *command], env=environment, capture_output=True, text=True)
         if answer.returncode:
@@ -50,7 +50,7 @@ def prepare(airflow: Path, environment: dict[str, str], pools: Iterable[str]) ->
 def serve(airflow: Path, environment: dict[str, str], logs: Path, port: int, patience: float) -> None:
     """Run Airflow's servers until this process is interrupted, or one of them ends, which is an `InputError`.
 
-    No triggerer is among them: no task of ours defers.
+    There is no triggerer among them, since no task here defers.
     """
     servers: dict[str, psutil.Popen] = {}
     try:
@@ -77,7 +77,7 @@ def _wait(servers: dict[str, psutil.Popen], logs: Path, until: Callable[[], bool
 
 
 def _start(command: Sequence[str | Path], environment: dict[str, str], log: Path) -> psutil.Popen:
-    """In a session of its own: Ctrl-C then reaches only this process, which ends the others while it still can tell
+    """In a session of its own: Ctrl-C then reaches only this process, which ends the others while it can still tell
     whose child is whose."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as output:
@@ -85,11 +85,11 @@ def _start(command: Sequence[str | Path], environment: dict[str, str], log: Path
 
 
 def end_all(process: psutil.Process, patience: float) -> None:
-    """End a process and all that it has started, stages at work included: SIGTERM, and SIGKILL for those that are
+    """End a process and all that it has started, running stages included: SIGTERM, and SIGKILL for those that are
     still there after `patience` seconds.
 
-    SIGTERM goes to the process and to those that lead a session, which are the commands of tasks: what is between
-    them ends by itself, and would leave locks behind if it were ended first.
+    SIGTERM goes to the process and to those that lead a session, which are the commands of tasks: the processes
+    between them end by themselves, and would leave locks behind if they were ended first.
     """
     found: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):

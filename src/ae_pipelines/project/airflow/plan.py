@@ -23,16 +23,16 @@ class DagPlan(Options):
     schedule: str | None = None
     """Cron expression in UTC, or a preset of Airflow such as @daily; None: only when started by hand."""
     start_date: date = date(2026, 1, 1)
-    """Nothing is due before. What was due last is made up for when Airflow starts; what was due earlier is not."""
+    """No run is due before this. When Airflow starts, the latest missed run is caught up, earlier ones are not."""
     retries: Annotated[int, Field(ge=0)] = 2
-    """Of each task. A training that is retried goes on where its checkpoint was."""
+    """Retries of each task. A training that is retried is taken up at its checkpoint."""
     retry_delay_seconds: Annotated[float, Field(ge=0)] = 300
     execution_timeout_hours: Annotated[float, Field(gt=0)] = 12
-    """Of each task, each try; then its processes get SIGTERM."""
+    """Time limit of each try of a task; its processes then get SIGTERM."""
     pool: str = "ae_pipelines"
     """Airflow's pool for the stages. One slot: a data folder takes one writer at a time."""
     params: dict[str, Any] = {}
-    """As after `--params`: {recipe: conv, recipe.training.epochs: 3}."""
+    """What would follow `--params`: {recipe: conv, recipe.training.epochs: 3}."""
 
     @field_validator("params")
     @classmethod

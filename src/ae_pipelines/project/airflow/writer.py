@@ -1,6 +1,6 @@
 """DAG files from the registered pipelines.
 
-Not kedro-airflow: its DAGs run Kedro in Airflow's own interpreter and take the project for the working directory;
+Not kedro-airflow: its DAGs run Kedro in Airflow's own interpreter and assume the project as working directory;
 ours start the project's interpreter with absolute paths, so they also serve a project that is an installed wheel.
 """
 
@@ -15,7 +15,7 @@ from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.project.airflow.plan import ENVIRONMENT, DagPlan, read_plans
 
 SKIP_EXIT_CODE = 99
-"""What a stage that has nothing to do exits with; Airflow's default for "skipped"."""
+"""Exit status of a stage that has nothing to do; Airflow's default for "skipped"."""
 
 
 def write_dags(project: Path, folder: Path, python: str, pipelines: dict[str, Pipeline]) -> list[Path]:
@@ -50,8 +50,8 @@ def dag_text(name: str, plan: DagPlan, project: Path, python: str, pipelines: di
 
 
 def stages(name: str, pipelines: dict[str, Pipeline]) -> dict[str, list[str]]:
-    """The stages (namespaces) of a pipeline in an order in which they can run, each with those it waits for: not
-    with all of Kedro's, but without those that another of them waits for already, so that the graph can be read."""
+    """The stages (namespaces) of a pipeline in an order in which they can run, each with those it waits for, without
+    those that another of them waits for already (a transitive reduction), so that the graph can be read."""
     if name not in pipelines:
         raise InputError(f"no pipeline called {name!r}; {suggestion(name, sorted(pipelines))}")
     groups = {group.name: set(group.dependencies) for group in pipelines[name].group_nodes_by("namespace")}
@@ -64,5 +64,5 @@ def stages(name: str, pipelines: dict[str, Pipeline]) -> dict[str, list[str]]:
 
 
 def _literal(value: str | list[str] | None) -> str:
-    """As one writes it in Python, texts in double quotes."""
+    """The value as Python source, with texts in double quotes."""
     return "None" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What tells classes apart: `Classifier.places`, `.fitted` and `.calibration`, type by type."""
+"""Classifiers as modules: `Classifier.places`, `.fitted` and `.calibration`, type by type."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from ae_pipelines.scoring.onnx.parts import Table, module_of, tensor
 
 
 class Scale(nn.Module):
-    """Latents of mean 0 and deviation 1."""
+    """Latents scaled to mean 0 and standard deviation 1."""
 
     def __init__(self, fitted: logistic_regression.Scale) -> None:
         super().__init__()
@@ -27,11 +27,11 @@ class Scale(nn.Module):
 
 
 class AsTheyAre(nn.Identity):
-    """Latents themselves."""
+    """Latents as they are."""
 
 
 class References(nn.Module):
-    """Positions (batch, neighbours) of the references that speak for z: itself alone, or its nearest ones."""
+    """Positions (batch, neighbours) of the references that decide for z: itself, or its nearest ones."""
 
     def __init__(self, fitted: references.References) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Linear(nn.Module):
 
 
 class LabelledVectors(nn.Module):
-    """Votes of the nearest, and one more: a half for the class of the nearest, a half for all."""
+    """Votes of the nearest references, plus one more: half for the class of the nearest, half spread over all."""
 
     def __init__(self, fitted: knn.LabelledVectors) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ FITTED: Table = {
 
 
 class Unchanged(nn.Identity):
-    """Leaves probabilities as they are."""
+    """Probabilities as they are."""
 
 
 class Temperature(nn.Module):
@@ -131,7 +131,7 @@ class Isotonic(nn.Module):
 
     def __init__(self, fitted: calibration.Isotonic) -> None:
         super().__init__()
-        longest = 1 + max(map(len, fitted.given))  # at least two, so that there is something between
+        longest = 1 + max(map(len, fitted.given))  # at least two, so that there is something to interpolate
         given = [np.pad(steps, (0, longest - len(steps)), constant_values=np.inf) for steps in fitted.given]
         right = [np.pad(steps, (0, longest - len(steps)), mode="edge") for steps in fitted.right]
         self._given = nn.Buffer(tensor(np.stack(given), torch.float64))  # (classes, steps)
@@ -147,7 +147,7 @@ class Isotonic(nn.Module):
 
 
 def _to_one(values: Tensor, otherwise: Tensor) -> Tensor:
-    """Rows scaled to add up to 1, float32; where all values are 0, those of `otherwise`."""
+    """Rows scaled to add up to 1, float32; rows of zeros are taken from `otherwise`."""
     total = values.sum(1, keepdim=True)
     return torch.where(total > 0, (values / torch.where(total > 0, total, 1)).to(torch.float32), otherwise)
 

@@ -1,4 +1,4 @@
-"""What puts latents into groups: `Groups.assigner`, type by type."""
+"""Clusterers as modules: `Groups.assigner`, type by type."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from ae_pipelines.scoring.onnx.parts import Table, module_of, tensor
 
 
 class NearestCentre(nn.Module):
-    """The nearest of a KMeans' centres."""
+    """The nearest KMeans centre."""
 
     def __init__(self, fitted: Any) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class NearestCentre(nn.Module):
 
 
 class LikeliestNormal(nn.Module):
-    """The normal distribution of a mixture that is likeliest, with its weight, to have given z; in float64, like
+    """The component of a mixture that most likely produced z, its weight included; in float64, like
     scikit-learn's."""
 
     def __init__(self, fitted: GaussianMixture) -> None:
@@ -53,7 +53,7 @@ WHITENING = {
 
 
 class ByNeighbours(nn.Module):
-    """The group of most of the nearest reference vectors, or that of z itself where it is one."""
+    """The majority group of the nearest reference vectors, or z's own where it is one of them."""
 
     def __init__(self, fitted: by_neighbours.ByNeighbours) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class ClustererModule(nn.Module):
         super().__init__()
         self._assigner = module_of(groups.assigner, ASSIGNERS, "clusterer")
         nowhere = np.full((1, groups.centres.shape[1]), np.nan)
-        self._ends = nn.Buffer(tensor(np.vstack([nowhere, groups.centres])))  # that of noise, -1, is first
+        self._ends = nn.Buffer(tensor(np.vstack([nowhere, groups.centres])))  # the centre of noise, -1, comes first
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         cluster = self._assigner(z)

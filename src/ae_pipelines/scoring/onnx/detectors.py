@@ -1,4 +1,4 @@
-"""What says how odd a sample is: `AnomalyModel.scorer`, type by type.
+"""Detectors as modules: `AnomalyModel.scorer`, type by type.
 
 Each module takes latents (batch, d) and errors, (batch,) by name, and gives scores (batch,).
 """
@@ -13,7 +13,7 @@ from ae_pipelines.scoring.onnx.parts import Table, module_of, tensor
 
 
 class ErrorColumn(nn.Module):
-    """An error itself."""
+    """A reconstruction error as it is."""
 
     def __init__(self, fitted: errors.ErrorColumn) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class ErrorColumn(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """The distance from the mean, where the covariance is the identity."""
+    """The distance from the mean after whitening (Mahalanobis)."""
 
     def __init__(self, fitted: gaussian.Gaussian) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ SCORERS: Table = {
 
 
 class DetectorModule(nn.Module):
-    """Latents (batch, d) and errors → scores (batch,), higher is odder, and whether each is an anomaly (batch,)."""
+    """Latents (batch, d) and errors → scores (batch,), higher is odder, and which are anomalies (batch,)."""
 
     def __init__(self, model: AnomalyModel) -> None:
         super().__init__()

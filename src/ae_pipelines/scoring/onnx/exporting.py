@@ -1,4 +1,4 @@
-"""A trained autoencoder and the models on its latents as ONNX files, each held against what it was made from."""
+"""A trained autoencoder and the models on its latents as ONNX files, each compared with the model it was made from."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 COMPARED_ROWS = 512
 EXAMPLE_ROWS = 3
-"""Of the batch that an export follows through a module."""
+"""Rows in the batch that the exporter traces through a module."""
 
 _Models = tuple[Groups, Classifier, AnomalyModel]
 
 
 @dataclass(frozen=True)
 class Made:
-    """A file that says what the trained models say."""
+    """A file that answers as the trained models do."""
 
     content: bytes
     file: OnnxFile
@@ -60,14 +60,14 @@ class Trial:
 
     @classmethod
     def of(cls, trained: TrainedModel, samples: Samples) -> "Trial":
-        """On samples of a store, those of the test split first."""
+        """A trial on samples of a store, those of the test split first."""
         splits = [batch.column(0).to_numpy(zero_copy_only=False) for batch in samples.index_batches("split")]
         rows = np.argsort(np.concatenate(splits) != "test", kind="stable")[:COMPARED_ROWS]
         return cls(trained, raw_of(samples.take(np.sort(rows)), trained.contract.samples))
 
     @property
     def stored(self) -> np.ndarray:
-        """As a store holds them."""
+        """The samples as a store holds them."""
         return stored_of(self.raw, self.trained.contract.samples)
 
     @cached_property
@@ -79,7 +79,7 @@ class Trial:
 
     @cached_property
     def latents(self) -> Latents:
-        """As the stage embed would write them."""
+        """The latents as the stage embed would write them."""
         ids = pd.Series(range(len(self.raw))).astype(str)
         return latent_block(self.trained, self.stored).latents(ids, self.trained.contract.sha256)
 
@@ -90,7 +90,7 @@ def export_models(
     """Encoder, decoder and scorer, compared on samples of the store.
 
     What a method or a part cannot give is left out, and the contract says why. Raises `InputError` if there is no
-    encoder, if models and samples do not belong together, or if a file would say something else than its model.
+    encoder, if models and samples do not belong together, or if a file would answer differently from its model.
     """
     if not hasattr(trained.module, "encode"):
         kind = trained.contract.model["kind"]
@@ -103,7 +103,7 @@ def export_models(
 
 
 def _files(trial: Trial, models: _Models) -> tuple[dict[OnnxPart, Made], dict[OnnxPart, str]]:
-    """What can be made, and why the rest cannot."""
+    """The files that can be made, and why the others cannot."""
     made: dict[OnnxPart, Made] = {"encoder": encoder(trial)}
     left_out: dict[OnnxPart, str] = {}
     if hasattr(trial.trained.module, "decode"):
@@ -151,7 +151,7 @@ def encoder(trial: Trial) -> Made:
 
 
 def decoder(trial: Trial) -> Made:
-    """`latent`, or `latent_map`, and the `label` that a conditional method may be told → `sample`."""
+    """`latent`, or `latent_map`, and the `label` that a conditional method may be given → `sample`."""
     module, contract = DecoderModule(trial.trained), trial.trained.contract
     numbers = np.arange(len(trial.z)) % (len(contract.task.classes) + 1) - 1  # each class, and none
     names = [None if number < 0 else contract.task.classes[number] for number in numbers]
@@ -162,7 +162,7 @@ def decoder(trial: Trial) -> Made:
 
 
 def scorer(trial: Trial, on_latents: OnLatents, module: ScorerModule) -> Made:
-    """Raw samples → what `GIVES` names."""
+    """Raw samples → the outputs that `GIVES` names."""
     errors = {name: trial.latents.column(name).to_numpy() for name in module.gives if name == "reconstruction_error"}
     expected = {"latent": trial.latents.vectors, **errors, **on_latents.answers}
     in_order = {name: expected[name] for name in module.gives}
@@ -178,14 +178,18 @@ def _made(
     again: Again | None = None,
     about: Mapping[str, object] | None = None,
 ) -> Made:
-    """`module` as a file, asked the same as the model and compared."""
+    """`module` as a file, whose answers are compared with the model's."""
     model = onnx_of(module, _example(list(given.values())), list(given), list(expected), name)
     note(model, encoder_sha256=trial.trained.contract.sha256, recipe=trial.trained.contract.recipe, **(about or {}))
     onnx.checker.check_model(model)
     content = model.SerializeToString(deterministic=True)
     compared = parity(name, answers(content, given), expected, again)
     log.info(
-        "%s.onnx (%s kB) against its model, %d samples: %s", name, len(content) // 1000, len(trial.raw), _said(compared)
+        "%s.onnx (%s kB) against its model, %d samples: %s",
+        name,
+        len(content) // 1000,
+        len(trial.raw),
+        _in_words(compared),
     )
     takes, gives = values(model.graph.input), values(model.graph.output)
     return Made(
@@ -197,8 +201,8 @@ def _example(arrays: Sequence[np.ndarray]) -> tuple[Tensor, ...]:
     return tuple(torch.from_numpy(array.take(range(EXAMPLE_ROWS), axis=0, mode="wrap")) for array in arrays)
 
 
-def _said(compared: Mapping[str, Parity]) -> str:
-    """In words, for the log."""
+def _in_words(compared: Mapping[str, Parity]) -> str:
+    """The comparison in words, for the log."""
     parts = [f"largest relative difference {largest(compared):.1e}"]
     parts += [f"{name} equal {one.equal_share:.2%}" for name, one in compared.items() if one.equal_share is not None]
     ties = max(one.near_ties for one in compared.values())
@@ -206,7 +210,7 @@ def _said(compared: Mapping[str, Parity]) -> str:
 
 
 def export_metrics(contract: OnnxContract) -> dict[str, float]:
-    """How many `files`; the largest `<file>_difference` of the encoder and decoder; of each of the scorer's outputs
+    """How many `files`; the largest `<file>_difference` of the encoder and decoder; for each of the scorer's outputs
     `scorer_<output>_difference`, or `scorer_<output>_equal`, a share, and how many `near_ties` there were."""
     metrics = {"files": float(len(contract.files))}
     metrics |= {f"{part}_difference": largest(file.parity) for part, file in contract.files.items() if part != "scorer"}

@@ -1,4 +1,4 @@
-"""Modules as ONNX files, and what such files answer."""
+"""Modules as ONNX files, and the outputs of such files."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ OPSET = 20
 BATCH = "batch"
 ROWS_AT_ONCE = 128
 NOISY = ("torch.onnx", "torch.export", "torch._guards", "onnxscript", "onnx_ir")
-"""Loggers that report on the exporter's own working."""
+"""Loggers that report on the exporter's own progress."""
 
 
 def onnx_of(
@@ -53,7 +53,7 @@ def onnx_of(
 
 
 def _clean(model: onnx.ModelProto, name: str) -> None:
-    """Without the places of source code, so that the same model is the same file wherever it is made."""
+    """Removes the locations of source code, so that the same model gives the same file wherever it is made."""
     del model.metadata_props[:], model.graph.metadata_props[:], model.graph.value_info[:]
     model.producer_name, model.producer_version = "ae_pipelines", ae_pipelines.__version__
     model.graph.name, model.graph.doc_string, model.doc_string = name, "", ""
@@ -72,7 +72,7 @@ def note(model: onnx.ModelProto, **properties: Any) -> None:
 
 
 def values(of: Sequence[onnx.ValueInfoProto]) -> tuple[Value, ...]:
-    """Inputs or outputs as the contract has them."""
+    """Inputs or outputs as the contract lists them."""
     return tuple(Value(name=value.name, dtype=_dtype(value), shape=_shape(value)) for value in of)
 
 
@@ -85,7 +85,7 @@ def _shape(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
 
 
 def answers(content: bytes, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a file gives, by name; asked for one row, for seven and for more, so that any number works."""
+    """A file's outputs by name; run on one row, on seven and on the rest, so that every batch size is shown to work."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()
@@ -101,7 +101,7 @@ def answers(content: bytes, given: Mapping[str, np.ndarray]) -> dict[str, np.nda
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what the exporter says of itself (what is not installed, what it will change); errors are raised."""
+    """Silences what the exporter says about itself (what is not installed, what will change); errors are raised."""
     loggers = [logging.getLogger(name) for name in NOISY]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
@@ -117,7 +117,7 @@ def _quietly() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what it all began with."""
+    """The first line of the original error."""
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

@@ -1,4 +1,4 @@
-"""The encoder and the decoder with everything that stands before and behind them."""
+"""The encoder and the decoder with everything that comes before and after them."""
 
 from torch import Tensor, nn
 

@@ -14,13 +14,13 @@ SPARE = 4
 
 
 class Nearest(nn.Module):
-    """Of each vector (batch, d) its `count` nearest of `known` (n, d), nearest first, compared with every one."""
+    """The `count` nearest of `known` (n, d) for each vector (batch, d), nearest first, by comparing all."""
 
     def __init__(self, known: np.ndarray, count: int) -> None:
         super().__init__()
         self._count, self._candidates = min(count, len(known)), min(count + SPARE, len(known))
         centre = known.mean(axis=0, dtype=np.float64).astype(np.float32)
-        moved = known - centre  # nearer to zero squares round less
+        moved = known - centre  # squares of values near zero are rounded less
         self._centre = nn.Buffer(tensor(centre))
         self._known = nn.Buffer(tensor(moved))
         self._squares = nn.Buffer(tensor(np.square(moved, dtype=np.float64).sum(axis=1)))

@@ -17,9 +17,9 @@ class Value(Options):
 
     name: str
     dtype: str
-    """As numpy calls it."""
+    """numpy's name of the type."""
     shape: tuple[int | str, ...]
-    """The first is `batch`: any number."""
+    """The first axis is `batch`, of any size."""
 
 
 class Parity(Options):
@@ -27,11 +27,11 @@ class Parity(Options):
     given."""
 
     difference: float | None = None
-    """The largest of the rows that are no near ties, relative to the largest absolute value of that output."""
+    """The largest difference, near ties left out, relative to the largest absolute value of that output."""
     equal_share: float | None = None
-    """Of the rows, for outputs that are compared as they are: numbers of groups and classes, alarms."""
+    """Share of equal rows, for outputs compared exactly: numbers of groups and classes, alarms."""
     near_ties: int = 0
-    """Rows that differ, but where the model itself answers so for a latent that differs by rounding."""
+    """Rows that differ, but where the model itself gives that answer for a latent that differs by rounding."""
 
 
 class OnnxFile(Options):
@@ -41,7 +41,7 @@ class OnnxFile(Options):
     takes: tuple[Value, ...]
     gives: tuple[Value, ...]
     parity: dict[str, Parity]
-    """By output."""
+    """How each output compares, by name."""
     sha256: str
 
 
@@ -50,7 +50,7 @@ class OnnxContract(Options):
 
     files: dict[OnnxPart, OnnxFile]
     left_out: dict[OnnxPart, str]
-    """Why a file is not there."""
+    """Why each missing file was left out."""
     samples: SampleSpec
     """As they are stored; what `preprocessing` says of mean and standard deviation is done inside the files."""
     latent_shape: tuple[int, ...]
@@ -60,18 +60,18 @@ class OnnxContract(Options):
     groups: int
     """How many clusters there are; -1 is noise."""
     anomaly_threshold: float
-    """A higher score is an anomaly."""
+    """Scores above it are anomalies."""
     kinds: dict[Literal["cluster", "classifier", "detector"], str]
     compared_rows: int
-    """Samples that parity was measured on, of the test split first."""
+    """How many samples were compared, those of the test split first."""
     tolerance: float
-    """Above such a difference nothing is exported."""
+    """The largest difference allowed; above it nothing is exported."""
     opset: int
     versions: dict[str, str]
     models: str
     """sha256 of what the models on the latents have learned."""
     encoder_sha256: str
-    """Of the autoencoder's contract, as in the metadata of the latents file."""
+    """sha256 of the autoencoder's contract, as in the metadata of the latents file."""
     preprocessing_sha256: str
     recipe: str
     run_id: str | None = None

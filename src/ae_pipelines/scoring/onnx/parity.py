@@ -1,4 +1,4 @@
-"""Whether files say what the models say that they were made from."""
+"""Whether files answer as the models they were made from."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -13,18 +13,18 @@ from ae_pipelines.latents.file import Latents, LatentsInMemory
 from ae_pipelines.scoring.onnx.onnx_contract import Parity
 
 TOLERANCE = 1e-4
-"""Of an output, relative to its largest absolute value; also of the latents that models are asked about again."""
+"""Allowed difference, relative to an output's largest absolute value; also how far latents are moved to find ties."""
 DRAWS = 16
-"""Of latents that differ by `TOLERANCE`: so near to a tie, each falls to either side with an even chance."""
+"""Draws of latents that differ by `TOLERANCE`: near a tie, each falls to either side with an even chance."""
 
 Answers = Mapping[str, np.ndarray]
 Again = Callable[[np.ndarray], Iterator[Answers]]
-"""Of these rows, what the models say of latents that differ by no more than rounding."""
+"""For these rows, the models' answers for latents that differ by no more than rounding."""
 
 
 class OnLatents:
-    """What the models on the latents say of some samples, as the stages ask them; `InputError` if a model knows other
-    latents."""
+    """What the models on the latents answer for some samples, as in the stages; `InputError` if a model was fitted on
+    other latents."""
 
     def __init__(self, latents: Latents, groups: Groups, classifier: Classifier, anomaly_model: AnomalyModel) -> None:
         self._latents, self._groups, self._classifier, self._anomalies = latents, groups, classifier, anomaly_model
@@ -32,7 +32,7 @@ class OnLatents:
         """`cluster`, `distance`, `class_number`, `probability`, `anomaly_score` and `anomaly`."""
 
     def about(self) -> dict[str, object]:
-        """What whoever reads numbers must know."""
+        """What a reader of the numbers must know."""
         return {
             "classes": list(map(str, self._classifier.classes)),
             "groups": len(self._groups.centres),
@@ -85,7 +85,7 @@ def parity(file: str, found: Answers, expected: Answers, again: Again | None = N
 
 
 def largest(parities: Mapping[str, Parity]) -> float:
-    """Of the differences of all outputs."""
+    """The largest difference over all outputs."""
     return max(found.difference for found in parities.values() if found.difference is not None)
 
 
@@ -96,7 +96,7 @@ def _parity(found: np.ndarray, expected: np.ndarray, apart: np.ndarray, near_tie
 
 
 def _apart(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Of each row the largest difference, relative to the largest absolute value of all; 1 for another number of a
+    """The largest difference of each row, relative to the largest absolute value of all; 1 for another number of a
     group or class, infinite where one of both is not finite."""
     if _is_number_of(expected):
         return (found != expected).astype(float)
@@ -107,16 +107,16 @@ def _apart(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def _among(found: np.ndarray, told: np.ndarray, size: float) -> np.ndarray:
-    """Whether each value (rows,) is one that was told (draws, rows), or lies between them."""
+    """Whether each value (rows,) is one of the draws (draws, rows), or lies between them."""
     if _is_number_of(told):
         return (told == found).any(axis=0)
-    low, high = np.fmin.reduce(told), np.fmax.reduce(told)  # without NaN, as far as there are others
+    low, high = np.fmin.reduce(told), np.fmax.reduce(told)  # NaN is left out where there are other values
     between = (found >= low - TOLERANCE * size) & (found <= high + TOLERANCE * size)
     return between | (np.isnan(found) & np.isnan(told).any(axis=0))
 
 
 def _is_number_of(values: np.ndarray) -> bool:
-    """Whether values are numbers of something, or bools, and not measures."""
+    """Whether values are integers or bools, which are compared exactly."""
     return values.dtype.kind in "iub"
 
 

@@ -1,4 +1,4 @@
-"""What an ONNX file is put together from: for each type of fitted part a module that does the same."""
+"""The parts of an ONNX file: for each type of fitted part a module that does the same."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ae_pipelines.base.errors import InputError
 
 Table = Mapping[type, Callable[[Any], nn.Module]]
-"""By the type of a fitted part, what makes its module."""
+"""Makers of modules, by the type of the fitted part."""
 
 
 class NoModuleError(InputError):

@@ -21,7 +21,7 @@ class Scaled(nn.Module):
 
 
 class Standardised(nn.Module):
-    """What `Standardisation.apply` gives."""
+    """Standardised values, as `Standardisation.apply` gives them."""
 
     def __init__(self, columns: Standardisation, axes: int) -> None:
         """`axes` of a sample; the first is that of the columns."""
@@ -42,7 +42,7 @@ class Restored(Standardised):
 
 
 class Seen(nn.Module):
-    """What `TrainedModel.encoder_input` gives: only corruptions that change the shape are done."""
+    """As `TrainedModel.encoder_input`: only corruptions that change the shape are applied."""
 
     def __init__(self, trained: TrainedModel) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def output_of(spec: SampleSpec) -> nn.Module:
 
 
 def raw_of(stored: np.ndarray, spec: SampleSpec) -> np.ndarray:
-    """Raw samples, of the dtype of `spec`, of those of a store."""
+    """Raw samples, of the dtype of `spec`, from those of a store."""
     columns = Standardisation.recorded(spec.preprocessing)
     if columns is None:
         return stored

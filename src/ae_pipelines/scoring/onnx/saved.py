@@ -17,13 +17,13 @@ EXPORT = ("export",)
 
 @dataclass(frozen=True)
 class OnnxExport:
-    """Files that are to be written."""
+    """Files to be written."""
 
     contents: Mapping[OnnxPart, bytes]
     contract: OnnxContract
 
     def into(self, folder: Path) -> None:
-        """Write each file, then the contract; a file that the contract leaves out is gone then."""
+        """Write each file, then the contract; a file that the contract leaves out is removed."""
         for part, content in self.contents.items():
             with atomic.replacing(folder / self.contract.files[part].file) as temporary:
                 temporary.write_bytes(content)
@@ -41,7 +41,7 @@ class OnnxModels:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """What is in a folder; `InputError` if a file is missing or is not the one that the contract names."""
+        """The files in a folder; `InputError` if a file is missing or is not the one that the contract names."""
         path = folder / CONTRACT
         if not path.exists():
             raise InputError(f"no ONNX models in {folder}: run export first", stages=EXPORT)
@@ -54,7 +54,7 @@ class OnnxModels:
         return cls(folder, contract)
 
     def path(self, part: OnnxPart) -> Path:
-        """Of the encoder's, decoder's or scorer's file; `InputError` says why it was left out."""
+        """Path of the encoder's, decoder's or scorer's file; `InputError` says why it was left out."""
         if part not in self.contract.files:
             raise InputError(f"there is no {part}.onnx in {self.folder}: {self.contract.left_out[part]}")
         return self.folder / self.contract.files[part].file

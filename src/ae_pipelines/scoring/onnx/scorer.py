@@ -1,4 +1,4 @@
-"""Everything that is said of a sample, from its raw values, in one module."""
+"""All that is computed for a sample, from its raw values, in one module."""
 
 from torch import Tensor, nn
 
