@@ -1,4 +1,10 @@
-"""Small real data for every test, made on the spot."""
+"""Small real data for every test, made on the spot.
+
+`make test` runs all; one test: `.venv/bin/python -m pytest tests/base/test_atomic.py -k <words of its name>`.
+Folders are those of the package; contracts/ holds what every registered part must do, pipelines/ real Kedro runs.
+Beside them: making.py (samples, sources and files), stores.py (MLflow's stores), pairwise.py (few of all
+combinations of options) and scheduling.py (which tests go to which process).
+"""
 
 import os
 import shutil

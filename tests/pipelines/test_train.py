@@ -146,6 +146,7 @@ def test_the_half_product_says_that_its_vectors_are_pooled_from_a_feature_map(ru
     np.testing.assert_allclose(encoder.encode(values), found.vectors, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_mnist_itself_goes_through(run, test_data):
     recipe = {"name": "dense", "training": {"epochs": 1}}
     data = run("train", source="mnist", raw_dir=str(test_data), recipe=recipe)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import stores
 import torch
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
@@ -286,14 +287,15 @@ def test_an_altered_file_is_not_served(on_images, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Path]:
     """A folder in which `train` and `score` ran, with MLflow's store."""
     folder = tmp_path_factory.mktemp("registered")
+    stores.copy(empty_store, folder)
     small = {"name": "dense", "training": {"epochs": 2, "threads": 1}}
     given = {"data_dir": str(folder / "data"), "recipe": small, "classify": {"few_labels": [100], "draws": 1}}
     bootstrap_project(PROJECT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        patch.setenv("MLFLOW_TRACKING_URI", stores.address(folder))
         for pipeline in ("train", "score"):
             with KedroSession.create(project_path=PROJECT, runtime_params=given) as session:
                 session.run(pipeline_names=[pipeline])
@@ -397,7 +399,7 @@ def test_the_server_refuses_with_status_400_and_the_reason(server, body, reason)
 
 @pytest.mark.slow
 def test_a_version_that_was_served_can_still_be_fetched(registered, server, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{registered / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", stores.address(registered))
     assert ModelRegistry(registered, "ae_pipelines").fetch(None, "champion").version.number == 1
 
 

@@ -5,14 +5,16 @@ import sys
 import time
 
 import pytest
+import stores
 from mlflow import MlflowClient
 
 from ae_pipelines.tracking.runs import close_shared, open_run
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := f"sqlite:///{tmp_path / 'mlflow.db'}")
+def store(tmp_path, empty_store, monkeypatch):
+    stores.copy(empty_store, tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := stores.address(tmp_path))
     monkeypatch.setenv("AE_RUN", "nightly/2026-11-21")
     return MlflowClient(uri)
 

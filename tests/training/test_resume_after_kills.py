@@ -7,6 +7,8 @@ import sys
 import pytest
 from making import PATIENCE, PROJECT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("arguments", [["--kills", "5"], ["--kills", "3", "--frozen"]], ids=["all", "frozen encoder"])
 def test_a_training_that_was_killed_again_and_again_ends_with_the_same_bits(arguments):
