@@ -81,8 +81,7 @@ class EncodedSource(Protocol):
 
     @property
     def decode(self) -> Callable[[bytes], np.ndarray]:
-        """A function from content to one sample (*shape) that raises `Unusable` with the reason; picklable and cheap
-        to import."""
+        """From content to one sample (*shape); raises `Unusable` with the reason. Picklable, cheap to import."""
         ...
 
     def spec(self) -> SampleSpec:
