@@ -95,5 +95,5 @@ def test_latents_of_another_encoder_are_refused(options):
 def test_one_normal_row_is_too_few(options):
     data = latents()
     data.table["seen"] = np.arange(ROWS) == 1
-    with pytest.raises(InputError, match="at least two rows with the normal label fine .* these latents have 1"):
+    with pytest.raises(InputError, match="at least two rows with the normal label fine .* but these latents have 1"):
         detection.fit_detector(data, options)

@@ -218,7 +218,7 @@ def test_a_temperature_is_found_again_and_changes_no_prediction():
     sure = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     found = calibration.fit_temperature(sure, classes)
     assert found.temperature == pytest.approx(2.5, rel=0.03)
-    assert (found.mended(sure).argmax(axis=1) == sure.argmax(axis=1)).all()
+    assert (found.corrected(sure).argmax(axis=1) == sure.argmax(axis=1)).all()
 
 
 @pytest.mark.parametrize("method", ["temperature", "sigmoid", "isotonic"])

@@ -176,7 +176,7 @@ def test_samples_that_are_gone_from_the_store_are_not_shown(tmp_path):
         ({"clusters": "ten"}, "clusters: given 'ten'"),
         ({"clusters": 2.5}, "clusters: given 2.5"),
         ({"clusters": {"from": 1, "to": 5}}, "clusters: from: given 1, but input should be greater than 1"),
-        ({"clusters": {"from": 6, "to": 5}}, "from 6 to 5 is no range: give the smaller number first"),
+        ({"clusters": {"from": 6, "to": 5}}, "from 6 to 5 is not a range: give the smaller number first"),
         ({"clusters": {"from": 6}}, "clusters: to: not given"),
         ({"fit_on": "test"}, "fit_on: given 'test'"),
         ({"kind": "kmean"}, "no clusterer called 'kmean'; .*Did you mean 'kmeans'"),

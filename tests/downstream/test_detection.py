@@ -104,14 +104,14 @@ def test_too_few_held_out_rows_are_said_to_be_so():
     (caution,) = detection.fit_detector(data, DetectOptions()).cautions
     assert "is set on 99 normal rows" in caution
     assert "expect about 10 alarms per 1,000" in caution
-    assert "surer from 10,000 rows on" in caution
+    assert "more reliable from 10,000 rows on" in caution
 
 
 def test_without_held_out_rows_the_threshold_is_set_on_known_ones_and_says_so():
     model = detection.fit_detector(errors(np.arange(1000)), DetectOptions(alarms_per_thousand=10))
     assert not model.held_out
     assert model.calibration_rows == 1000
-    assert "alarms will be more than 10 per 1,000: give recipe.training.validation_share" in model.cautions[0]
+    assert "expect more than 10 alarms per 1,000: give recipe.training.validation_share" in model.cautions[0]
 
 
 def test_metrics_are_those_of_the_known_anomalies_in_the_test_split():

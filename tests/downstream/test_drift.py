@@ -141,7 +141,7 @@ def test_errors_and_clusters_drift_too(rows):
     assert not any(latent["drifted"] for latent in report["latents"])
     assert "latents (" not in report["said"]
     assert "reconstruction errors (median" in report["said"]
-    assert "hold more out" not in report["said"]
+    assert "hold out more" not in report["said"]
 
 
 def test_the_order_of_rows_changes_nothing(rows):
@@ -277,7 +277,7 @@ def test_the_reference_are_rows_that_the_encoder_has_not_learned_from():
     np.testing.assert_array_equal(found.vectors[:, 0], np.arange(1500))
     np.testing.assert_array_equal(found.errors, np.arange(1500))
     np.testing.assert_array_equal(found.clusters, np.arange(1500) % 7)
-    assert found.said == "rows that the encoder has not learned from"
+    assert found.description == "rows that the encoder has not learned from"
 
 
 def test_where_too_few_were_held_out_the_reference_says_so():
@@ -285,7 +285,7 @@ def test_where_too_few_were_held_out_the_reference_says_so():
     assert len(found) == 1800
     report = compare(found, replace(found, errors=found.errors + 500), OPTIONS)
     assert report["reference"] == "rows, 50% of which the encoder has learned from"
-    assert report["said"].endswith("smaller than new ones' anyway: hold more out.")
+    assert report["said"].endswith("smaller than those of new rows anyway: hold out more.")
 
 
 def test_of_many_rows_ten_thousand_are_drawn_by_the_seed():

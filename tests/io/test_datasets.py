@@ -149,5 +149,5 @@ def test_types_that_are_not_on_our_list_are_not_opened(tmp_path):
     model = RandomForestClassifier(2).fit(images(20, (3,)), [0, 1] * 10)
     dataset = SkopsDataset(filepath=str(tmp_path / "a.skops"))
     dataset.save(model)
-    with pytest.raises(DatasetError, match="holds types we do not open"):
+    with pytest.raises(DatasetError, match="holds types that are not trusted"):
         dataset.load()

@@ -109,7 +109,7 @@ def test_a_stream_that_ends_early_leaves_the_old_file(path):
 
 
 def test_more_latents_than_samples_are_refused(path):
-    with pytest.raises(InputError, match="latents more than samples"):
+    with pytest.raises(InputError, match="more latents than samples"):
         write_latents(path, stream(np.repeat(VECTORS, 2, axis=0)))
     assert len(read_latents(path)) == ROWS
 

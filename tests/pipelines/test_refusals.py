@@ -64,7 +64,7 @@ def refused(monkeypatch, ran, mlflow_runs):
         ("cluster.clusters=1", "cluster: clusters: given 1, but input should be greater than 1"),
         (
             "source=mnist,raw_dir=/nowhere",
-            "no train-images-idx3-ubyte.gz in /nowhere/mnist, and it is not fetched since there is no folder /nowhere",
+            "no train-images-idx3-ubyte.gz in /nowhere/mnist, and it is not fetched because there is no folder",
         ),
     ],
 )

@@ -176,15 +176,13 @@ def test_with_every_mirror_down_the_error_says_what_to_put_where(mirror, down, f
     message = str(raised.value)
     assert "/a.gz: 404 Not Found; " in message
     assert f"{down.url}a.gz: no connection" in message
-    assert f"bring it from there to {folder / 'a.gz'}, or give --params=raw_dir=<the folder that holds letters/>" in (
-        message
-    )
+    assert f"download it to {folder / 'a.gz'}, or give --params=raw_dir=<the folder that holds letters/>" in message
     assert visible(folder) == []
 
 
 def test_nothing_is_fetched_below_a_folder_that_is_not_there(mirror, tmp_path):
     server = mirror()
-    with pytest.raises(InputError, match=r"no folder .*mistyped: create that, or give --params=raw_dir="):
+    with pytest.raises(InputError, match=r"no folder .*mistyped: create it, or give --params=raw_dir="):
         public(server).fetch("a.gz", tmp_path / "mistyped" / "letters")
     assert server.asked == []
     assert not (tmp_path / "mistyped").exists()

@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, options, the registry of parts, atomic files, runs, progress, workers."""
+"""What everything else builds on: errors, options, the registry of parts, atomic files, runs, progress, workers."""

@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, whatever kills the writer."""
+"""Atomic writes: a reader finds the old file or the new one, even if the writer is killed."""
 
 import os
 import shutil
@@ -17,9 +17,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """A path in the folder of `path` for a file that is not whole yet; it is gone when the block ends.
+    """A path in the folder of `path` for an unfinished file, which is removed when the block ends.
 
-    What earlier killed writers left is swept first.
+    Leftovers of killed writers are removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
@@ -32,7 +32,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 
 def publish(temporary: Path, path: Path) -> None:
-    """Give a whole file its name: the data reach the disk before the name does (fsync, `os.replace`, fsync)."""
+    """Rename a finished file to `path`: its data reach the disk before the name does (fsync, `os.replace`, fsync)."""
     _flush(temporary)
     temporary.replace(path)
     _flush(path.parent)
@@ -42,11 +42,11 @@ def publish(temporary: Path, path: Path) -> None:
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder that becomes `folder` when the block ends without error.
 
-    Between the old one's removal and the new one's naming there is a moment with neither: a reader then finds nothing,
-    never a mixture.
+    For a moment, the old folder is removed and the new one not yet renamed: a reader then finds nothing, never a
+    mixture.
     """
     temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a writer that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed writer
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -74,15 +74,15 @@ def _flush(path: Path) -> None:
 
 
 def _sweep(path: Path) -> None:
-    for left in path.parent.glob(f".{path.stem}.*.tmp{path.suffix}"):
-        writer = left.name.removeprefix(f".{path.stem}.").split(".")[0]
+    for leftover in path.parent.glob(f".{path.stem}.*.tmp{path.suffix}"):
+        writer = leftover.name.removeprefix(f".{path.stem}.").split(".")[0]
         if writer.isdigit() and not _alive(int(writer)):
-            left.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:
     if pid == os.getpid():
-        return False  # an earlier write of ours that did not finish
+        return False  # left by an unfinished write of this process
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

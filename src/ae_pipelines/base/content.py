@@ -1,5 +1,5 @@
-"""One hash for what was learned, whatever file it lies in (files of equal models differ by times and addresses), and
-one for plain data."""
+"""A hash of what was learned, whatever file it is stored in (files of equal models differ by times and addresses), and
+one of plain data."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def content_sha256(value: Any, without: tuple[type, ...] = ()) -> str:
-    """sha256 over arrays, numbers, text and what objects are made of; parts of the types in `without` are left out."""
+    """sha256 of arrays, numbers, text and attributes of objects; parts of the types in `without` are left out."""
     digest = hashlib.sha256()
     for piece in _pieces(value, without):
         digest.update(piece)
@@ -26,20 +26,20 @@ def _pieces(value: Any, without: tuple[type, ...]) -> Iterator[bytes]:
         yield f"{value.dtype} {value.shape}".encode()
         yield value.tobytes() if value.dtype != object else repr(value.tolist()).encode()
     elif isinstance(value, dict):
-        yield from _named(sorted(value.items(), key=lambda item: str(item[0])), without)
+        yield from _named_pieces(sorted(value.items(), key=lambda item: str(item[0])), without)
     elif isinstance(value, list | tuple):
-        yield from _named(enumerate(value), without)
+        yield from _named_pieces(enumerate(value), without)
     elif is_dataclass(value) and not isinstance(value, type):
         yield type(value).__name__.encode()
-        yield from _named(((field.name, getattr(value, field.name)) for field in fields(value)), without)
+        yield from _named_pieces(((field.name, getattr(value, field.name)) for field in fields(value)), without)
     elif hasattr(value, "__dict__") and not callable(value):
         yield type(value).__name__.encode()
-        yield from _named(sorted(vars(value).items()), without)
+        yield from _named_pieces(sorted(vars(value).items()), without)
     else:
         yield re.sub(r" at 0x[0-9a-f]+", "", f"{value!r},").encode()
 
 
-def _named(items: Any, without: tuple[type, ...]) -> Iterator[bytes]:
+def _named_pieces(items: Any, without: tuple[type, ...]) -> Iterator[bytes]:
     yield b"("
     for name, part in items:
         yield f"{name}:".encode()

@@ -1,4 +1,4 @@
-"""One function over many items, by several workers, in order and with only a few items ahead."""
+"""One function applied to many items by several workers, in order and only a few items ahead."""
 
 import os
 import signal
@@ -18,12 +18,12 @@ Result = TypeVar("Result")
 
 
 def cpus() -> int:
-    """How many CPUs this process may use."""
+    """Number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int) -> Iterator[Result]:
-    """`function` of each item by the workers of `pool`; items are taken when at most `ahead` results are waiting."""
+    """Results of `function` for each item, by the workers of `pool`, which are at most `ahead` items ahead."""
     waiting: deque[Future[Result]] = deque()
     for item in items:
         waiting.append(pool.submit(function, item))
@@ -36,10 +36,10 @@ def in_order(pool: Executor, function: Callable[[Item], Result], items: Iterable
 def in_processes(
     function: Callable[[Any, Item], Result], common: Any, items: Iterable[Item], workers: int | None = None
 ) -> Iterator[Result]:
-    """`function(common, item)` for each item, by `workers` processes (None: one a CPU).
+    """Results of `function(common, item)` for each item, by `workers` processes (None: one per CPU).
 
     `common` is sent to each process once; it and `function` must not be defined in `__main__`, which the
-    processes do not import. They end with this one, however it ends.
+    processes do not import. They end when this process does, however it ends.
     """
     workers = workers or cpus()
     pool = _Pool(workers, get_context("spawn"), initializer=_start, initargs=(function, common))
@@ -48,8 +48,8 @@ def in_processes(
         pool.shutdown()
     except BrokenProcessPool as error:
         raise InputError(
-            "a worker process ended in the middle of its work, perhaps killed for want of memory: run again, with "
-            "fewer workers if it happens again; what was done is kept",
+            "a worker process ended in the middle of its work, probably out of memory: run again, with fewer workers "
+            "if it happens again; finished work is kept",
             options={"ingest.workers": "..."},
         ) from error
     finally:
@@ -59,8 +59,8 @@ def in_processes(
 
 class _Pool(ProcessPoolExecutor):
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Processes are started here. They import no `__main__`: it may be all of Kedro, or a script that would run
-        again."""
+        """Submit a task, which starts the processes. They do not import `__main__`: it may be all of Kedro, or a script
+        that would run again."""
         main = vars(sys.modules["__main__"])
         hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
         main["__spec__"] = None
@@ -70,29 +70,29 @@ class _Pool(ProcessPoolExecutor):
             main |= hidden
 
     def end_workers(self) -> None:
-        """Without waiting for what they are doing (Python 3.14: terminate_workers)."""
+        """End the processes without waiting for their tasks (Python 3.14: terminate_workers)."""
         for process in list((self._processes or {}).values()):
             process.terminate()
 
 
-_given: list[Any] = []
-"""Of a worker process: what `in_processes` sent it once. A pool hands its workers nothing else between tasks, so it
-must be kept here."""
+_job: list[Any] = []
+"""In a worker process: the function and the common value that `in_processes` sent once. A pool keeps nothing for its
+workers between tasks, so they are kept here."""
 
 
 def _start(function: Callable[[Any, Any], Any], common: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the pool
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _given[:] = [function, common]
+    _job[:] = [function, common]
 
 
 def _call(item: Any) -> Any:
-    function, common = _given
+    function, common = _job
     return function(common, item)
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed leaves the pool's queues open, and its workers would wait for ever."""
+    """End this worker with its parent: a killed parent leaves the pool's queues open, so workers would wait forever."""
     if (parent := parent_process()) is not None:
         parent.join()
         os._exit(1)

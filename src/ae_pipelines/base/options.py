@@ -1,4 +1,4 @@
-"""Typed options that refuse what they do not know, in one sentence a fault."""
+"""Typed options that refuse unknown names and bad values, with one sentence per fault."""
 
 from typing import Any, Self
 

@@ -1,4 +1,4 @@
-"""How far a piece of work is: a bar in a terminal, plain lines elsewhere."""
+"""Progress of a piece of work: a bar in a terminal, plain lines elsewhere."""
 
 import logging
 import time
@@ -22,13 +22,13 @@ def bar(*, total: int | None, label: str, unit: str) -> "tqdm[NoReturn]":
 
 
 class Steps:
-    """A progress bar in a terminal; elsewhere a plain line now and then, with a rate and the time left."""
+    """A progress bar in a terminal; elsewhere a plain line every `SAY_EVERY` seconds, with a rate and the time left."""
 
     def __init__(self, total: int | None, label: str, unit: str) -> None:
         self._bar = bar(total=total, label=label, unit=unit)
         self._total, self._label, self._unit = total, label, unit
         self._done = 0
-        self._started = self._said = time.monotonic()
+        self._started = self._last_line = time.monotonic()
 
     def __enter__(self) -> "Steps":
         return self
@@ -37,12 +37,12 @@ class Steps:
         self._bar.close()
 
     def advance(self, count: int) -> None:
-        """So many more are done."""
+        """Count this many more as done."""
         self._bar.update(count)
         self._done += count
         now = time.monotonic()
-        if self._bar.disable and now - self._said >= SAY_EVERY:
-            self._said = now
+        if self._bar.disable and now - self._last_line >= SAY_EVERY:
+            self._last_line = now
             rate = self._done / (now - self._started)
             of, left = "", ""
             if self._total:

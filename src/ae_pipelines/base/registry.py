@@ -1,8 +1,8 @@
-"""Parts picked by key: `{kind: conv, channels: [32, 64]}` becomes a conv net.
+"""Parts picked by kind: `{kind: conv, channels: [32, 64]}` becomes a conv net.
 
 A room (a package such as `ae_pipelines.models.nets`) owns one `Registry`; every module in it is discovered, so
-a new part is one new file. A maker's keyword-only signature is the schema of its options; a class that takes
-`**options`, too, hands them on to the class that it extends, whose options are then its own; a maker that is itself a
+a new part is one new file. A maker's keyword-only signature is the schema of its options; a class that also takes
+`**options` passes them on to the class that it extends, and so has that class's options too; a maker that is itself a
 set of `Options` is its own schema.
 """
 
@@ -48,14 +48,14 @@ class Registry:
         return sorted(self._makers)
 
     def maker(self, kind: str) -> Callable[..., Any]:
-        """The maker of `kind`; `InputError` names what is known."""
+        """The maker of `kind`; `InputError` lists the known kinds."""
         known = self.kinds()
         if kind not in known:
             raise InputError(f"no {self.noun} called {kind!r}; {suggestion(kind, known)}")
         return self._makers[kind]
 
     def options(self, kind: str) -> type[BaseModel]:
-        """The schema of a kind: the keyword-only arguments of its maker, or a maker that is a set of options."""
+        """The schema of a kind: its maker's keyword-only arguments, or the maker itself if it is a set of options."""
         maker = self.maker(kind)
         if inspect.isclass(maker) and issubclass(maker, BaseModel):
             return maker
@@ -68,7 +68,7 @@ class Registry:
 class Choice(Options):
     """`{kind: name, option: value, ...}`: a part chosen from a registry.
 
-    Creating one is cheap; `check` imports the room and holds the options against the maker's signature.
+    Creating one is cheap; `check` imports the room and validates the options against the maker's signature.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -76,7 +76,7 @@ class Choice(Options):
     kind: str
 
     def check(self) -> dict[str, Any]:
-        """Every option of the chosen part, defaults included; `InputError` if they do not fit."""
+        """Every option of the chosen part, defaults included; `InputError` if they are not valid."""
         schema = self.registry.options(self.kind)
         try:
             checked = schema(**(self.model_extra or {}))
@@ -98,21 +98,21 @@ class Choice(Options):
 
 
 def _signatures(maker: Callable[..., Any]) -> list[Callable[..., Any]]:
-    """The functions that options of `maker` go to, its own first: of a class also the constructors that `**options`
-    are handed on to."""
+    """The functions that take the options of `maker`, its own first; for a class also the constructors that `**options`
+    are passed on to."""
     if not inspect.isclass(maker):
         return [maker]
     constructors = [vars(cls)["__init__"] for cls in maker.__mro__ if "__init__" in vars(cls)]
-    handing_on = [*takewhile(_hands_on, constructors)]
-    return constructors[: len(handing_on) + 1]
+    passing_on = [*takewhile(_passes_on, constructors)]
+    return constructors[: len(passing_on) + 1]
 
 
-def _hands_on(function: Callable[..., Any]) -> bool:
+def _passes_on(function: Callable[..., Any]) -> bool:
     return any(argument.kind is argument.VAR_KEYWORD for argument in inspect.signature(function).parameters.values())
 
 
 def _keyword_only(function: Callable[..., Any]) -> dict[str, Any]:
-    """Type and default (... for none) of each such argument."""
+    """Type and default (... for none) of each keyword-only argument."""
     hints = get_type_hints(function, include_extras=True)
     return {
         name: (hints[name], ... if argument.default is argument.empty else argument.default)
@@ -122,7 +122,7 @@ def _keyword_only(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _choices(value: Any) -> list[Choice]:
-    """The choices that an option's value is or holds."""
+    """The choices in an option's value: itself, or those in a list."""
     return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, Choice)]
 
 

@@ -1,6 +1,6 @@
-"""The run that a piece of work belongs to: its id, who listens to its metrics, its parts, why there was nothing to do.
+"""The run that a piece of work belongs to: its id, its metrics, its parts, and why there was nothing to do.
 
-Whoever starts work passes its run on; without one, as in a notebook, it is `NO_RUN`.
+The caller passes its run on; without one, as in a notebook, it is `NO_RUN`.
 """
 
 import logging
@@ -14,18 +14,18 @@ class Run:
     """A run that nobody records."""
 
     id: str | None = None
-    """By which what the work makes can be traced to it."""
+    """Id that results carry, so that they can be traced to the run."""
 
     def report(self, metrics: dict[str, float], step: int) -> None:
-        """Note these values at this step."""
+        """Record these metrics at this step."""
 
     def part(self, name: str, parameters: dict[str, Any]) -> AbstractContextManager["Run"]:
-        """The run of a part of the work, which has parameters and metrics of its own; this one, where parts are not
-        told apart."""
+        """The run of a part of the work, with its own parameters and metrics; this run, where parts are not recorded
+        separately."""
         return nullcontext(self)
 
     def skip(self, reason: str) -> None:
-        """Say that there is nothing to do, so that whoever started the work can tell it from work that was done."""
+        """Report that there is nothing to do, so that the caller can tell this from finished work."""
         log.info("nothing to do: %s", reason)
 
 

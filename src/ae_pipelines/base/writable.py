@@ -1,16 +1,16 @@
-"""Work that is done while its result is written."""
+"""Results that are computed while they are written."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class Writable(Protocol):
-    """What is to be written, and how: a node returns it at once, and saving it does the work, piece by piece.
+    """A result that is computed while it is saved: a node returns it at once, and saving does the work, piece by piece.
 
-    So the result is never held in memory as a whole, and whoever saves it says where it goes, and needs to know nothing
-    else of it. What was at that place stands until the new result is whole.
+    So the result is never held in memory as a whole, and the dataset that saves it needs to know nothing but the place.
+    An earlier result at that place stays until the new one is complete.
     """
 
     def into(self, place: Path, /) -> object:
-        """Do the work, and leave its result in this file or folder."""
+        """Do the work and write its result to this file or folder."""
         ...

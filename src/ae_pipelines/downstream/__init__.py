@@ -1,1 +1,1 @@
-"""Models that stand on the latents; none of them needs torch."""
+"""Models on latents; none of them needs torch."""

@@ -1,4 +1,4 @@
-"""Probabilities that say how often they are right."""
+"""Calibration: probabilities that match how often predictions are right."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ import pandas as pd
 CalibrationKind = Literal["temperature", "sigmoid", "isotonic", "none"]
 
 FOLDS = 5
-"""Of the cross-validation; a class needs as many labelled rows."""
+"""Folds of the cross-validation; a class needs at least as many labelled rows."""
 BINS = 15
 FLOOR = 1e-6
-"""Probabilities are taken to be no lower when their logarithm is asked for."""
+"""Lower bound of probabilities whose logarithm is taken."""
 
 
 class Calibration(Protocol):
-    """Mends probabilities; saved with a classifier, so a dataclass of arrays and numbers."""
+    """Corrects probabilities; saved with a classifier, so a dataclass of arrays and numbers."""
 
-    def mended(self, probabilities: np.ndarray) -> np.ndarray:
-        """Of (n, classes), the same shape; rows add up to 1."""
+    def corrected(self, probabilities: np.ndarray) -> np.ndarray:
+        """Corrected probabilities, (n, classes) like the given ones; rows add up to 1."""
         ...
 
 
@@ -28,7 +28,7 @@ class Calibration(Protocol):
 class Unchanged:
     """Leaves probabilities as they are."""
 
-    def mended(self, probabilities: np.ndarray) -> np.ndarray:
+    def corrected(self, probabilities: np.ndarray) -> np.ndarray:
         return probabilities
 
 
@@ -38,7 +38,7 @@ class Temperature:
 
     temperature: float
 
-    def mended(self, probabilities: np.ndarray) -> np.ndarray:
+    def corrected(self, probabilities: np.ndarray) -> np.ndarray:
         from scipy.special import softmax
 
         return softmax(_logarithm(probabilities) / np.float32(self.temperature), axis=1)
@@ -46,13 +46,13 @@ class Temperature:
 
 @dataclass(frozen=True)
 class Sigmoid:
-    """1 / (1 + exp(-(a log(p / (1 - p)) + b))) for each class against the others (Platt 1999); they are scaled to
-    add up to 1."""
+    """1 / (1 + exp(-(a log(p / (1 - p)) + b))) for each class against the others (Platt 1999), scaled to add up
+    to 1."""
 
     slopes: np.ndarray
     offsets: np.ndarray
 
-    def mended(self, probabilities: np.ndarray) -> np.ndarray:
+    def corrected(self, probabilities: np.ndarray) -> np.ndarray:
         from scipy.special import expit
 
         return _to_one(expit(_odds(probabilities) * self.slopes + self.offsets), probabilities)
@@ -65,17 +65,17 @@ class Isotonic:
     given: list[np.ndarray]
     right: list[np.ndarray]
 
-    def mended(self, probabilities: np.ndarray) -> np.ndarray:
+    def corrected(self, probabilities: np.ndarray) -> np.ndarray:
         stairs = zip(probabilities.T, self.given, self.right, strict=True)
         return _to_one(np.column_stack([np.interp(*stair) for stair in stairs]), probabilities)
 
 
 def fit_temperature(probabilities: np.ndarray, classes: np.ndarray) -> Calibration:
-    """The temperature of least log loss; `probabilities` (n, classes) of rows that were not learned from."""
+    """The temperature of least log loss on `probabilities` (n, classes) of rows that were not learned from."""
     from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
-        return log_loss(Temperature(float(np.exp(log_temperature))).mended(probabilities), classes)
+        return log_loss(Temperature(float(np.exp(log_temperature))).corrected(probabilities), classes)
 
     return Temperature(float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)))
 
@@ -121,7 +121,7 @@ def log_loss(probabilities: np.ndarray, classes: np.ndarray) -> float:
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray) -> pd.DataFrame:
-    """`BINS` bins of equal width over confidences (n,): how many `rows`, their mean `confidence` and `accuracy`."""
+    """`BINS` bins of equal width over confidences (n,): `rows` in each, their mean `confidence` and `accuracy`."""
     bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     rows = np.bincount(bins, minlength=BINS)
     some = np.maximum(rows, 1)

@@ -1,4 +1,4 @@
-"""Classes from latents, learned from the rows that have a label."""
+"""Classifiers on latents, fitted on the rows that have a label."""
 
 import logging
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from ae_pipelines.samples.store import Samples
 log = logging.getLogger(__name__)
 
 LEARNED_ROWS = 200_000
-"""A classifier looks at no more rows than this: the labelled ones, then others, picked at random."""
+"""Most rows that a classifier looks at: the labelled ones, then others, picked at random."""
 CALIBRATION_ROWS = 20_000
-"""Labelled rows in the cross-validation that calibrates, at most."""
+"""Most labelled rows in the cross-validation that calibrates."""
 JUDGED_ROWS = 10_000
-"""Test rows in the k-nearest-neighbour accuracy, at most."""
+"""Most test rows in the k-nearest-neighbour accuracy."""
 ROWS_AT_ONCE = 65_536
 ABOUT = ("train_rows", "test_rows", "test_rows_of_unseen_classes", "transductive", "calibrated")
 """Metrics that say what was judged; the same for all latents of the same samples."""
@@ -38,17 +38,17 @@ class ClassifyOptions(Choice):
     registry: ClassVar[Registry] = CLASSIFIERS
     kind: str = "logistic_regression"
     fit_on: Literal["all", "train"] = "all"
-    """What a transductive kind looks at: all rows, without the labels of test rows, or those of the train split."""
+    """Rows that a transductive kind looks at: all, without the labels of test rows, or those of the train split."""
     calibration: CalibrationKind = "temperature"
-    """How probabilities are mended, by cross-validation on the labelled train rows."""
+    """How probabilities are calibrated, by cross-validation on the labelled train rows."""
     few_labels: list[Annotated[int, Field(gt=0)]] = [10, 100, 1000, 3000]
-    """Numbers of labels, over all classes, whose error is measured."""
+    """Numbers of labels, over all classes, with which the error is measured."""
     draws: Annotated[int, Field(gt=0)] = 10
-    """For each of these numbers."""
+    """Random draws for each of these numbers."""
     label_next: Annotated[int, Field(gt=0)] = 100
-    """Rows in the list of those to label next."""
+    """Number of rows in the list of those to label next."""
     neighbours: Annotated[int, Field(gt=0)] = 5
-    """Of the k-nearest-neighbour accuracy that is reported beside the classifier's."""
+    """The k of the k-nearest-neighbour accuracy that is reported beside the classifier's."""
     seed: Annotated[int, Field(ge=0)] = 0
 
     @property
@@ -57,7 +57,7 @@ class ClassifyOptions(Choice):
         return bool(self.build().transductive) and self.fit_on == "all"
 
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` unless the labels can teach a classifier and judge it."""
+        """`InputError` unless there are labels to fit a classifier and to evaluate it."""
         labels = samples.label_counts()
         _refuse_single(labels.groupby(level="label").sum())
         splits = labels.index.get_level_values("split")
@@ -65,51 +65,51 @@ class ClassifyOptions(Choice):
         if not (splits == "test").any():
             raise InputError(NO_TEST)
         of_split = labels.droplevel("label").index, labels.droplevel("split").index
-        _refuse_strangers(*(of_split[1][of_split[0] == split].to_numpy(str) for split in ("train", "test")))
+        _refuse_disjoint(*(of_split[1][of_split[0] == split].to_numpy(str) for split in ("train", "test")))
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """What tells classes apart on the latents of one encoder."""
+    """A fitted classifier on the latents of one encoder."""
 
     encoded_by: EncodedBy
     kind: str
     transductive: bool
     """Whether it learned from test rows, without their labels."""
     classes: np.ndarray
-    """Their names, sorted."""
+    """Names of the classes, sorted."""
     places: Places
     fitted: Fitted
     calibration: Calibration
     calibrated: bool
 
     def probabilities(self, vectors: np.ndarray) -> Iterator[np.ndarray]:
-        """Of each class, for vectors (n, d), in consecutive blocks (rows, classes)."""
+        """Class probabilities of vectors (n, d), in consecutive blocks (rows, classes)."""
         for start in range(0, len(vectors), ROWS_AT_ONCE):
             places = self.places.of(vectors[start : start + ROWS_AT_ONCE])
-            yield self.calibration.mended(self.fitted.probabilities(places))
+            yield self.calibration.corrected(self.fitted.probabilities(places))
 
     def predict(self, vectors: np.ndarray) -> np.ndarray:
-        """The most probable class of each, by name."""
+        """Name of the most probable class of each vector."""
         return self.classes[np.concatenate([block.argmax(axis=1) for block in self.probabilities(vectors)])]
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Rows of latents that a kind has prepared for labels."""
+    """Rows of latents that a kind has prepared to be fitted with labels."""
 
     rows: np.ndarray
-    """Positions in the latents, rising."""
+    """Positions in the latents, ascending."""
     prepared: Prepared
 
     def fit(self, rows: np.ndarray, classes: np.ndarray) -> Fitted:
-        """Taught by rows of the pool, given as positions in the latents."""
+        """The classifier fitted on rows of the pool, given as positions in the latents."""
         return self.prepared.fit(np.searchsorted(self.rows, rows), classes)
 
 
 def pool(latents: Latents, options: ClassifyOptions, taught: np.ndarray, hidden: np.ndarray) -> Pool:
-    """The rows that may be `taught` (positions, at most `LEARNED_ROWS`) and, as far as there is room, what else the
-    options let a kind look at: all rows, or those of the train split that are not `hidden` (a bool a row)."""
+    """The `taught` rows, whose labels may be used (positions, at most `LEARNED_ROWS`), and, where there is room, others
+    that a kind may look at: all, or those of the train split that are not `hidden` (a bool per row)."""
     others = np.full(len(latents), options.transductive) | (latents.in_split("train") & ~hidden)
     others[taught] = False
     draw = np.random.default_rng(options.seed)
@@ -118,20 +118,20 @@ def pool(latents: Latents, options: ClassifyOptions, taught: np.ndarray, hidden:
 
 
 def at_most_learned(rows: np.ndarray, options: ClassifyOptions) -> np.ndarray:
-    """These, or `LEARNED_ROWS` of them picked at random, in order."""
+    """These rows, or `LEARNED_ROWS` of them picked at random, in order."""
     return np.sort(_at_most(LEARNED_ROWS, rows, np.random.default_rng(options.seed)))
 
 
 def numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The names of the classes, sorted, and the number of each label's."""
+    """The names of the classes, sorted, and the class number of each label."""
     numbers, names = pd.factorize(labels, sort=True)
     return np.asarray(names, dtype=str), numbers
 
 
 def fit_classifier(latents: Latents, options: ClassifyOptions) -> Classifier:
-    """A classifier taught by the labelled rows of the train split, and calibrated; `InputError` if they cannot teach
-    it, or nothing can judge it."""
-    _refuse_strangers(np.unique(latents.labels[training_rows(latents)]), np.unique(latents.labels[test_rows(latents)]))
+    """A classifier fitted on the labelled rows of the train split, and calibrated; `InputError` if there are too few
+    labels to fit or to evaluate it."""
+    _refuse_disjoint(np.unique(latents.labels[training_rows(latents)]), np.unique(latents.labels[test_rows(latents)]))
     rows = at_most_learned(np.flatnonzero(training_rows(latents)), options)
     names, classes = numbered(latents.labels[rows])
     ready = pool(latents, options, rows, hidden=np.zeros(len(latents), bool))
@@ -149,7 +149,7 @@ def fit_classifier(latents: Latents, options: ClassifyOptions) -> Classifier:
 
 
 def predict(classifier: Classifier, latents: Latents) -> pd.DataFrame:
-    """A row a sample: `sample_id`, the `predicted` class and its `probability`."""
+    """One row per sample: `sample_id`, the `predicted` class and its `probability`."""
     classifier.encoded_by.refuse_other(latents, "classifier", "classify")
     best, probability = np.empty(len(latents), np.int64), np.empty(len(latents), np.float32)
     start = 0
@@ -162,11 +162,11 @@ def predict(classifier: Classifier, latents: Latents) -> pd.DataFrame:
 
 
 def classification_metrics(latents: Latents, classifier: Classifier, options: ClassifyOptions) -> dict[str, float]:
-    """On the labelled rows of the test split: `accuracy`, `knn_accuracy` of the nearest train latents, `log_loss` in
+    """Over the labelled rows of the test split: `accuracy`, `knn_accuracy` of the nearest train latents, `log_loss` in
     nats and `expected_calibration_error`; `transductive` and `calibrated` are 1 or 0."""
     train, test = training_rows(latents), test_rows(latents)
     known = judged_rows(latents, test, classifier)
-    probabilities, classes = _judged(latents, classifier, known)
+    probabilities, classes = _probabilities(latents, classifier, known)
     right = probabilities.argmax(axis=1) == classes
     table = calibration.reliability(probabilities.max(axis=1), right)
     metrics = {
@@ -187,13 +187,13 @@ def classification_metrics(latents: Latents, classifier: Classifier, options: Cl
 
 
 def reliability(latents: Latents, classifier: Classifier) -> pd.DataFrame:
-    """How often the classifier is right on the test split, by how sure it is; see `calibration.reliability`."""
-    probabilities, classes = _judged(latents, classifier, judged_rows(latents, test_rows(latents), classifier))
+    """How often the classifier is right on the test split, by its confidence; see `calibration.reliability`."""
+    probabilities, classes = _probabilities(latents, classifier, judged_rows(latents, test_rows(latents), classifier))
     return calibration.reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == classes)
 
 
 def per_class_table(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
-    """Test rows by true class: precision, recall, f1 and support."""
+    """Precision, recall, f1 and support of the test rows of each true class."""
     from sklearn.metrics import precision_recall_fscore_support
 
     test = test_rows(latents)
@@ -213,7 +213,7 @@ def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
 
 
 def training_rows(latents: Latents) -> np.ndarray:
-    """The labelled rows of the train split, a bool a row; `InputError` if they cannot teach a classifier."""
+    """The labelled rows of the train split, a bool per row; `InputError` if a classifier cannot be fitted on them."""
     _refuse_single(pd.Series(latents.labels[latents.labelled]).value_counts())
     rows = latents.labelled & latents.in_split("train")
     _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts())
@@ -221,7 +221,7 @@ def training_rows(latents: Latents) -> np.ndarray:
 
 
 def test_rows(latents: Latents) -> np.ndarray:
-    """The labelled rows of the test split, a bool a row; `InputError` if there are none."""
+    """The labelled rows of the test split, a bool per row; `InputError` if there are none."""
     rows = latents.labelled & latents.in_split("test")
     if not rows.any():
         raise InputError(NO_TEST)
@@ -236,7 +236,7 @@ def judged_rows(latents: Latents, rows: np.ndarray, classifier: Classifier) -> n
 def _calibration(
     latents: Latents, options: ClassifyOptions, ready: Pool, rows: np.ndarray, classes: np.ndarray
 ) -> Calibration | None:
-    """Fitted on rows that were held out in turn; None where it is not wanted or a class has too few rows."""
+    """The calibration, fitted on rows held out in turn; None where it is not wanted or a class has too few rows."""
     fit = calibration.FITS.get(options.calibration)
     chosen = np.sort(_at_most(CALIBRATION_ROWS, np.arange(len(rows)), np.random.default_rng(options.seed)))
     folds = calibration.folds(classes[chosen], options.seed) if len(np.unique(classes[chosen])) > classes.max() else []
@@ -250,7 +250,7 @@ def _calibration(
     return fit(probabilities, classes)
 
 
-def _judged(latents: Latents, classifier: Classifier, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _probabilities(latents: Latents, classifier: Classifier, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, classes) and true classes (n,) of some rows."""
     probabilities = np.concatenate(list(classifier.probabilities(latents.vectors[known])))
     return probabilities, np.searchsorted(classifier.classes, latents.labels[known])
@@ -261,17 +261,17 @@ def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, o
 
     draw = np.random.default_rng(options.seed)
     learned = _at_most(LEARNED_ROWS, np.flatnonzero(train), draw)
-    asked = _at_most(JUDGED_ROWS, np.flatnonzero(test), draw)
+    judged = _at_most(JUDGED_ROWS, np.flatnonzero(test), draw)
     names, classes = numbered(latents.labels[learned])
-    rows = Index(latents.vectors[learned], exact=True).nearest(latents.vectors[asked], options.neighbours)[1]
-    return float((names[vote(rows, classes).argmax(axis=1)] == latents.labels[asked]).mean())
+    rows = Index(latents.vectors[learned], exact=True).nearest(latents.vectors[judged], options.neighbours)[1]
+    return float((names[vote(rows, classes).argmax(axis=1)] == latents.labels[judged]).mean())
 
 
 def _at_most(count: int, rows: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     return rows if len(rows) <= count else draw.choice(rows, count, replace=False)
 
 
-def _refuse_strangers(train: np.ndarray, test: np.ndarray) -> None:
+def _refuse_disjoint(train: np.ndarray, test: np.ndarray) -> None:
     """`InputError` if no class is in both splits."""
     if not np.isin(test, train).any():
         raise InputError(

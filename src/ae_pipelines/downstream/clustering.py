@@ -1,4 +1,4 @@
-"""Groups among latents: unsupervised classification."""
+"""Groups among latents, found without labels."""
 
 import logging
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 65_536
 SHOWN_GROUPS = 20
 SHOWN_SAMPLES = 12
 BETTER = {"silhouette": 1, "bic": -1}
-"""Whether more or less of a criterion is better."""
+"""Whether a higher (1) or a lower (-1) value of a criterion is better."""
 
 
 class Range(Options):
@@ -40,7 +40,7 @@ class Range(Options):
     @model_validator(mode="after")
     def _in_order(self) -> "Range":
         if self.first > self.last:
-            raise ValueError(f"from {self.first} to {self.last} is no range: give the smaller number first")
+            raise ValueError(f"from {self.first} to {self.last} is not a range: give the smaller number first")
         return self
 
 
@@ -50,11 +50,11 @@ class ClusterOptions(Choice):
     registry = CLUSTERERS
     kind: str = "kmeans"
     clusters: int | Range | None = None
-    """How many groups; {from: 2, to: 20} chooses among these; None takes the number of different labels."""
+    """Number of groups; {from: 2, to: 20} chooses among these; None takes the number of different labels."""
     choose_by: Literal["silhouette", "bic"] | None = None
-    """What chooses among numbers of groups, looking at no labels; None: bic where the kind has one, else silhouette."""
+    """Criterion for the number of groups, without labels; None: bic where the kind has one, else silhouette."""
     fit_on: Literal["all", "train"] = "all"
-    """With train, rows of the test split have no part in the groups and are assigned as new ones would be."""
+    """With train, groups are found without the rows of the test split, which are assigned as new ones would be."""
     seed: Annotated[int, Field(ge=0)] = 0
 
     @field_validator("clusters", mode="before")
@@ -91,7 +91,7 @@ class ClusterOptions(Choice):
             )
 
     def numbers(self, labels: int) -> list[int]:
-        """Of groups, to choose among; none where the kind finds the number."""
+        """Numbers of groups to choose among; none where the kind finds the number."""
         if self._maker.finds_number:
             return []
         if isinstance(self.clusters, Range):
@@ -111,31 +111,31 @@ class ClusterOptions(Choice):
 
     @property
     def criterion(self) -> str:
-        """What chooses among numbers of groups."""
+        """Criterion that chooses the number of groups."""
         return self.choose_by or ("bic" if self._maker.has_bic else "silhouette")
 
 
 @dataclass(frozen=True)
 class Tried:
-    """Numbers of groups that were chosen among."""
+    """Numbers of groups that were tried."""
 
     numbers: list[int]
     criterion: str
     values: list[float]
-    """Of the criterion, for each number; NaN where it is not defined."""
+    """Value of the criterion for each number; NaN where it is not defined."""
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of latents, and what puts others into them."""
+    """Groups of latents, and what assigns others to them."""
 
     encoded_by: EncodedBy
     kind: str
     centres: np.ndarray
-    """(groups, d), among the latents."""
+    """(groups, d), in the space of the latents."""
     assigner: Assigner
     measures: dict[str, float]
-    """What only this kind can say of the rows it was fitted on, such as `inertia` or `bic`."""
+    """Measures that only this kind has, over the rows it was fitted on, such as `inertia` or `bic`."""
     fit_on: str
     """`all` or `train`."""
     tried: Tried
@@ -145,18 +145,18 @@ def fit_groups(latents: Latents, options: ClusterOptions) -> Groups:
     """Groups of all latents, or of the train split."""
     clusterer: Clusterer = options.build()
     numbers = options.numbers(len(np.unique(latents.labels[latents.labelled])))
-    vectors = _fitted(latents, options, clusterer.most_rows)
+    vectors = _vectors_to_fit(latents, options, clusterer.most_rows)
     _refuse_too_few(len(vectors), max(numbers, default=1))
     _refuse_too_alike(vectors, max(numbers, default=1))
     groupings = clusterer.groupings(vectors, numbers, options.seed)
-    best, tried = _chosen(groupings, numbers, options)
+    best, tried = _best(groupings, numbers, options)
     about = (EncodedBy.of(latents), options.kind)
     return Groups(*about, best.centres, best.assigner, best.measures, options.fit_on, tried)
 
 
 def assign(model: Groups, latents: Latents) -> pd.DataFrame:
-    """A row a sample: `sample_id`, its `cluster` (-1 for noise) and the `distance` to that cluster's centre, none for
-    noise; `InputError` for latents of another encoder."""
+    """One row per sample: `sample_id`, its `cluster` (-1 for noise) and the `distance` to that cluster's centre, NaN
+    for noise; `InputError` for latents of another encoder."""
     model.encoded_by.refuse_other(latents, "groups", "cluster")
     clusters = np.asarray(model.assigner.predict(latents.vectors), np.int32)
     distances = _distances(latents.vectors, model.centres, clusters)
@@ -167,7 +167,7 @@ def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed:
     """Number of `clusters`, `silhouette` (without noise, none for fewer than two groups) and what the kind measures;
     where there are labels also `accuracy` (each cluster given its best class, one to one; noise counts as wrong),
     `nmi` and `ari` (noise is one more group) over the labelled rows, and for groups that were fitted on the train
-    split `unseen_accuracy`: of test rows, classes given by train rows."""
+    split `unseen_accuracy`: that of test rows, with classes matched on train rows."""
     metrics = {"clusters": float(len(model.centres)), **model.measures}
     if np.isfinite(value := silhouette(latents.vectors, clusters, seed)):
         metrics["silhouette"] = value
@@ -175,7 +175,7 @@ def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed:
         metrics |= _agreement(latents.labels[latents.labelled], clusters[latents.labelled])
     train, test = (latents.labelled & latents.in_split(split) for split in ("train", "test"))
     if model.fit_on == "train" and train.any() and test.any():
-        classes = _matched(latents.labels[train], clusters[train])
+        classes = _classes_of_clusters(latents.labels[train], clusters[train])
         metrics["unseen_accuracy"] = _accuracy(latents.labels[test], clusters[test], classes)
     return metrics
 
@@ -198,11 +198,11 @@ def silhouette(vectors: np.ndarray, clusters: np.ndarray, seed: int = 0) -> floa
 def matched_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     """Share of rows whose cluster is matched to their class, under the best one-to-one matching (Kuhn 1955); noise,
     -1, is matched to none."""
-    return _accuracy(labels, clusters, _matched(labels, clusters))
+    return _accuracy(labels, clusters, _classes_of_clusters(labels, clusters))
 
 
 def cluster_sizes(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:
-    """A row a group, noise (-1) first: `size`, `share` of all rows, `mean_distance` to the centre, the commonest
+    """One row per group, noise (-1) first: `size`, `share` of all rows, `mean_distance` to the centre, the commonest
     `label` among the labelled rows and its share of them, `purity`."""
     groups = clusters.groupby("cluster")
     table = pd.DataFrame({"size": groups.size(), "mean_distance": groups["distance"].mean()})
@@ -216,8 +216,8 @@ def cluster_sizes(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:
 
 
 def nearest_samples(samples: Samples, clusters: pd.DataFrame) -> dict[int, np.ndarray]:
-    """Of each of the `SHOWN_GROUPS` largest groups the samples nearest to its centre, nearest first, at most
-    `SHOWN_SAMPLES`, (count, *shape), float32, as a model sees them; noise is no group."""
+    """For each of the `SHOWN_GROUPS` largest groups the samples nearest to its centre, nearest first, at most
+    `SHOWN_SAMPLES`, (count, *shape), float32, as a model gets them; noise is not a group."""
     rows = _nearest_rows(clusters["cluster"].to_numpy(), clusters["distance"].to_numpy())
     ids = clusters["sample_id"]
     places = _places(samples, ids.iloc[np.concatenate([*rows.values(), np.array([], int)])])
@@ -227,7 +227,7 @@ def nearest_samples(samples: Samples, clusters: pd.DataFrame) -> dict[int, np.nd
 
 
 def _nearest_rows(clusters: np.ndarray, distances: np.ndarray) -> dict[int, np.ndarray]:
-    """Of each of the largest groups the rows nearest to its centre, nearest first."""
+    """For each of the largest groups the rows nearest to its centre, nearest first."""
     sizes = np.bincount(clusters[clusters >= 0])
     largest = np.argsort(-sizes, kind="stable")[:SHOWN_GROUPS]
     rows = {int(group): np.flatnonzero(clusters == group) for group in np.sort(largest) if sizes[group]}
@@ -244,8 +244,8 @@ def _places(samples: Samples, ids: pd.Series) -> pd.Series:
     return pd.Series(found, dtype=float)
 
 
-def _fitted(latents: Latents, options: ClusterOptions, most: int | None) -> np.ndarray:
-    """The vectors that the groups are looked for among."""
+def _vectors_to_fit(latents: Latents, options: ClusterOptions, most: int | None) -> np.ndarray:
+    """The vectors among which groups are looked for."""
     rows = np.flatnonzero(latents.in_split("train")) if options.fit_on == "train" else np.arange(len(latents))
     if most is not None and len(rows) > most:
         log.info("%s looks for groups among %d of %d latents", options.kind, most, len(rows))
@@ -253,7 +253,7 @@ def _fitted(latents: Latents, options: ClusterOptions, most: int | None) -> np.n
     return latents.vectors if len(rows) == len(latents) else latents.vectors[rows]
 
 
-def _chosen(groupings: Iterator[Grouping], numbers: list[int], options: ClusterOptions) -> tuple[Grouping, Tried]:
+def _best(groupings: Iterator[Grouping], numbers: list[int], options: ClusterOptions) -> tuple[Grouping, Tried]:
     """The best grouping, and what was tried if there was a choice."""
     if len(numbers) < 2:
         return next(groupings), Tried([], options.criterion, [])
@@ -274,8 +274,8 @@ def _value(criterion: str, grouping: Grouping, seed: int) -> float:
 
 
 def _distances(vectors: np.ndarray, centres: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Of each vector to its centre, (n,), float32; NaN for noise."""
-    ends = np.vstack([centres, np.full((1, vectors.shape[1]), np.nan)])  # -1 is the last
+    """Distance of each vector to its centre, (n,), float32; NaN for noise."""
+    ends = np.vstack([centres, np.full((1, vectors.shape[1]), np.nan)])  # index -1: noise
     distances = np.empty(len(vectors), np.float32)
     for start in range(0, len(vectors), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
@@ -293,7 +293,7 @@ def _agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
     }
 
 
-def _matched(labels: np.ndarray, clusters: np.ndarray) -> dict[int, str]:
+def _classes_of_clusters(labels: np.ndarray, clusters: np.ndarray) -> dict[int, str]:
     """The class of each cluster under the best one-to-one matching; some clusters have none."""
     from scipy.optimize import linear_sum_assignment
 
@@ -307,7 +307,7 @@ def _accuracy(labels: np.ndarray, clusters: np.ndarray, classes: dict[int, str])
 
 
 def _refuse_too_alike(vectors: np.ndarray, clusters: int) -> None:
-    """`InputError` unless there are as many different vectors as groups; the first rows mostly tell."""
+    """`InputError` unless there are as many different vectors as groups; the first rows are mostly enough to tell."""
     distinct = len(np.unique(vectors[: 100 * clusters], axis=0))
     if distinct < clusters:
         distinct = len(np.unique(vectors, axis=0))

@@ -1,4 +1,4 @@
-"""What is odd, told by a threshold that is stated as alarms per 1,000 normal samples."""
+"""Anomaly detection, with a threshold that is stated as alarms per 1,000 normal samples."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
 
 PREFERRED = ("blurred_residual", "reconstruction_mse", "mahalanobis")
-"""The first of these that the latents can serve is taken, unless told otherwise."""
+"""The default is the first of these whose columns the latents have."""
 ROWS_ABOVE = 10
-"""A threshold that fewer held-out rows lie above is uncertain by a third and more (1 / √10)."""
+"""With fewer held-out rows above it, a threshold is uncertain by a third and more (1 / √10)."""
 JUDGED_ROWS = 10_000
-"""The detectors that were not chosen are judged on at most so many normal and so many anomalous test rows."""
+"""Most normal, and most anomalous, test rows on which detectors are compared with each other."""
 
 COMPARED = ("auroc", "average_precision", "recall_at_one_per_thousand", "measured_alarms_per_thousand")
-"""The metrics that a control is compared by."""
+"""The metrics by which a control is compared."""
 
 
 class DetectOptions(Choice):
@@ -31,7 +31,7 @@ class DetectOptions(Choice):
 
     registry = DETECTORS
     kind: str | None = None  # type: ignore[assignment]
-    """None takes the first of blurred_residual, reconstruction_mse, mahalanobis that the latents can serve."""
+    """None takes the first of blurred_residual, reconstruction_mse, mahalanobis whose columns the latents have."""
     alarms_per_thousand: Annotated[float, Field(gt=0, lt=1000)] = 1.0
     """How many of 1,000 normal samples may be called anomalies; there is no guess at how many anomalies there are."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -52,7 +52,7 @@ class DetectOptions(Choice):
             recipe.check_ability("decode", f"detect.kind={self.kind}")
 
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` if the detector is for images and these are none."""
+        """`InputError` if the detector is for images and the samples are not."""
         if self.kind is not None and "blurred_error" in _needs(self.kind) and len(samples.spec.shape) != 3:
             raise InputError(
                 f"detector {self.kind!r} is for images, given samples of shape {samples.spec.shape}: "
@@ -60,7 +60,7 @@ class DetectOptions(Choice):
             )
 
     def for_kind(self, kind: str) -> Self:
-        """This kind, with its defaults unless it is the chosen one."""
+        """Options for this kind, with its defaults unless it is the chosen one."""
         return (
             self
             if kind == self.kind
@@ -68,13 +68,13 @@ class DetectOptions(Choice):
         )
 
     def for_latents(self, latents: Latents) -> Self:
-        """With the kind that these latents can serve; `InputError` if they cannot serve the one that was asked for."""
+        """Options with the kind for these latents; `InputError` if they lack columns for the one that was chosen."""
         kind = self.kind or next(kind for kind in PREFERRED if kind in served(latents))
         missing = [name for name in _needs(kind) if name not in latents.names]
         if missing:
             raise InputError(
                 f"detector {kind!r} needs the column {first_of(missing)}, which these latents do not have (the method "
-                "has no decoder, the samples are no images, or embed.errors=false was given): give "
+                "has no decoder, the samples are not images, or embed.errors=false was given): give "
                 f"detect.kind={' or '.join(served(latents))}, or embed with a method that has a decoder"
             )
         return self.for_kind(kind)
@@ -90,37 +90,37 @@ class AnomalyModel:
     threshold: float
     """A sample with a higher score is an anomaly."""
     alarms_per_thousand: float
-    """What the threshold was set for."""
+    """Alarms that the threshold was set for."""
     calibration_rows: int
     """Normal rows that it was set on."""
     held_out: bool
-    """Whether the encoder has not learned from these."""
+    """Whether the encoder has not learned from these rows."""
 
     @property
     def cautions(self) -> list[str]:
-        """What the threshold cannot promise."""
+        """Warnings about what the threshold cannot promise."""
         few = self.calibration_rows * self.alarms_per_thousand / 1000 < ROWS_ABOVE
-        return ([] if self.held_out else [self._learned_by_heart()]) + ([self._uncertain()] if few else [])
+        return ([] if self.held_out else [self._caution_if_seen()]) + ([self._caution_if_few()] if few else [])
 
-    def _learned_by_heart(self) -> str:
+    def _caution_if_seen(self) -> str:
         return (
             "the threshold is set on rows that the encoder has learned from, since no normal train row was held out, "
-            f"so alarms will be more than {self.alarms_per_thousand:g} per 1,000: give "
+            f"so expect more than {self.alarms_per_thousand:g} alarms per 1,000: give "
             "recipe.training.validation_share=0.05"
         )
 
-    def _uncertain(self) -> str:
-        asked, rows = self.alarms_per_thousand, self.calibration_rows
+    def _caution_if_few(self) -> str:
+        alarms, rows = self.alarms_per_thousand, self.calibration_rows
         return (
-            f"the threshold for alarms_per_thousand={asked:g} is set on {rows:,} normal rows, so on the oddest "
-            f"few of them: expect about {max(asked, 1000 / (rows + 1)):.2g} alarms per 1,000, or a few times that. It "
-            f"is surer from {int(np.ceil(1000 * ROWS_ABOVE / asked)):,} rows on: give more samples, or a larger "
+            f"the threshold for alarms_per_thousand={alarms:g} is set on {rows:,} normal rows, so by the oddest few "
+            f"of them: expect about {max(alarms, 1000 / (rows + 1)):.2g} alarms per 1,000, or a few times that. It is "
+            f"more reliable from {int(np.ceil(1000 * ROWS_ABOVE / alarms)):,} rows on: give more samples, or a larger "
             "detect.alarms_per_thousand or recipe.training.validation_share"
         )
 
 
 def served(latents: Latents) -> list[str]:
-    """The detectors whose columns are there."""
+    """The detectors whose columns the latents have."""
     return [kind for kind in DETECTORS.kinds() if {*_needs(kind)} <= {*latents.names}]
 
 
@@ -129,19 +129,19 @@ def _needs(kind: str) -> tuple[str, ...]:
 
 
 def normal_rows(latents: Latents) -> np.ndarray:
-    """A bool a row: whether it is normal. All are, unless the encoder learned from some labels alone."""
+    """A bool per row: whether it is normal. All are, unless the encoder learned from some labels alone."""
     if not latents.normal_labels:
         return np.ones(len(latents), bool)
     return np.isin(latents.labels, latents.normal_labels)
 
 
 def anomalous_rows(latents: Latents) -> np.ndarray:
-    """A bool a row: whether it is known not to be normal, by its label."""
+    """A bool per row: whether its label says that it is not normal."""
     return latents.labelled & ~normal_rows(latents)
 
 
 def calibration_rows(latents: Latents) -> np.ndarray:
-    """A bool a row: normal rows of the train split that the encoder has not learned from; where none were held out,
+    """A bool per row: normal rows of the train split that the encoder has not learned from; where none were held out,
     those that it has learned from."""
     normal = normal_rows(latents)
     held_out = normal & latents.in_split("train") & ~latents.seen
@@ -151,10 +151,10 @@ def calibration_rows(latents: Latents) -> np.ndarray:
 def fit_detector(latents: Latents, options: DetectOptions) -> AnomalyModel:
     """The detector, fitted on normal rows that the encoder has learned from, with its threshold.
 
-    Test rows and labels other than the normal ones decide nothing.
+    Test rows and labels other than the normal ones have no influence.
     """
     options = options.for_latents(latents)
-    scorer = _fitted(latents, options)
+    scorer = _fit_scorer(latents, options)
     rows = np.flatnonzero(calibration_rows(latents))
     threshold = quantile_of_new(scorer.scores(latents, rows), options.alarms_per_thousand / 1000)
     return AnomalyModel(
@@ -169,8 +169,8 @@ def fit_detector(latents: Latents, options: DetectOptions) -> AnomalyModel:
 
 
 def quantile_of_new(scores: np.ndarray, share: float) -> float:
-    """What a new score of the same kind exceeds with a probability of at most `share`; of fewer than 1 / share - 1
-    scores the highest, since no score can promise more.
+    """The value that a new score of the same kind exceeds with a probability of at most `share`; of fewer than
+    1 / share - 1 scores the highest, since no score can promise more.
 
     The ⌈(n + 1)(1 - share)⌉-th smallest of n (split conformal prediction, Papadopoulos et al. 2002).
     """
@@ -179,7 +179,7 @@ def quantile_of_new(scores: np.ndarray, share: float) -> float:
 
 
 def find_anomalies(model: AnomalyModel, latents: Latents) -> pd.DataFrame:
-    """A row a sample: `sample_id`, its `score` (higher is odder) and whether it is an `anomaly`."""
+    """One row per sample: `sample_id`, its `score` (higher is odder) and whether it is an `anomaly`."""
     model.encoded_by.refuse_other(latents, "anomaly model", "detect")
     scores = model.scorer.scores(latents, np.arange(len(latents)))
     return pd.DataFrame(
@@ -188,8 +188,8 @@ def find_anomalies(model: AnomalyModel, latents: Latents) -> pd.DataFrame:
 
 
 def detection_metrics(latents: Latents, model: AnomalyModel, anomalies: pd.DataFrame) -> dict[str, float]:
-    """`threshold`, `alarms_per_thousand` asked and measured on normal test rows, `calibration_rows`, and, where the
-    test split has known anomalies, `auroc`, `average_precision`, `recall` at the threshold and
+    """`threshold`, `alarms_per_thousand` as requested and measured on normal test rows, `calibration_rows`, and, where
+    the test split has known anomalies, `auroc`, `average_precision`, `recall` at the threshold and
     `recall_at_one_per_thousand` (of the anomalies, where one in 1,000 normal test rows is an alarm)."""
     normal, odd = (rows & latents.in_split("test") for rows in (normal_rows(latents), anomalous_rows(latents)))
     scores, found = anomalies["score"].to_numpy(), anomalies["anomaly"].to_numpy()
@@ -202,13 +202,13 @@ def detection_metrics(latents: Latents, model: AnomalyModel, anomalies: pd.DataF
     if normal.any():
         metrics["measured_alarms_per_thousand"] = 1000 * float(found[normal].mean())
     if normal.any() and odd.any():
-        metrics |= _told_apart(scores[normal], scores[odd]) | {"recall": float(found[odd].mean())}
+        metrics |= _separation(scores[normal], scores[odd]) | {"recall": float(found[odd].mean())}
     return metrics
 
 
 def auroc_of_each(latents: Latents, options: DetectOptions) -> dict[str, float]:
-    """`auroc_<kind>` of every detector that the latents can serve and that can learn from them, where the test split
-    has known anomalies."""
+    """`auroc_<kind>` of every detector whose columns the latents have and that can learn from them, where the test
+    split has known anomalies."""
     draw = np.random.default_rng(options.seed)
     groups = [
         draw.permutation(np.flatnonzero(rows & latents.in_split("test")))[:JUDGED_ROWS]
@@ -219,7 +219,7 @@ def auroc_of_each(latents: Latents, options: DetectOptions) -> dict[str, float]:
     chosen, found = options.for_latents(latents), {}
     for kind in served(latents):
         with suppress(InputError):  # one that was not chosen must not end the run
-            scorer = _fitted(latents, chosen.for_kind(kind))
+            scorer = _fit_scorer(latents, chosen.for_kind(kind))
             found[f"auroc_{kind}"] = _auroc(*(scorer.scores(latents, rows) for rows in groups))
     return found
 
@@ -243,25 +243,25 @@ def scores_by_group(latents: Latents, scores: np.ndarray) -> dict[str, np.ndarra
 
 
 def in_words(model: AnomalyModel, anomalies: pd.DataFrame) -> str:
-    """What was found, in a line."""
+    """What was found, in one line."""
     return (
         f"The oddest samples by {model.kind}: {int(anomalies['anomaly'].sum()):,} of {len(anomalies):,} lie above the "
         f"threshold, set so that {model.alarms_per_thousand:g} of 1,000 normal samples do"
     )
 
 
-def _fitted(latents: Latents, options: DetectOptions) -> Scorer:
+def _fit_scorer(latents: Latents, options: DetectOptions) -> Scorer:
     rows = np.flatnonzero(normal_rows(latents) & latents.seen)
     if len(rows) < 2:
         normal = f" with the normal label {first_of(latents.normal_labels)}" if latents.normal_labels else ""
         raise InputError(
-            f"a detector needs at least two rows{normal} that the encoder has learned from, these latents have "
+            f"a detector needs at least two rows{normal} that the encoder has learned from, but these latents have "
             f"{len(rows)}: give more samples, or embed those that the encoder was trained on"
         )
     return options.build().fit(latents, rows, options.seed)
 
 
-def _told_apart(normal: np.ndarray, odd: np.ndarray) -> dict[str, float]:
+def _separation(normal: np.ndarray, odd: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import average_precision_score
 
     truth, scores = np.repeat([0, 1], [len(normal), len(odd)]), np.concatenate([normal, odd])

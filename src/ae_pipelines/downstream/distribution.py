@@ -1,4 +1,4 @@
-"""Rows of latents, clusters and errors, as two sides of a comparison have them."""
+"""Latents, clusters and errors of the rows on each side of a comparison."""
 
 import json
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from ae_pipelines.latents.file import Latents, column_of, vectors_of
 
 REFERENCE_ROWS = 10_000
 HELD_OUT_ROWS = 1_000
-"""The reference is drawn among rows that the encoder has not learned from if there are at least so many."""
+"""The reference is drawn from rows that the encoder has not learned from if there are at least this many."""
 ERROR = "reconstruction_error"
 
 
@@ -38,7 +38,7 @@ class Distribution:
             raise InputError(
                 f"{len(self.vectors)} latents, but {len(self.clusters)} clusters"
                 + ("" if self.errors is None else f" and {len(self.errors)} errors")
-                + ": one of each a row is needed, run cluster again on these latents"
+                + ": each row needs one of each, run cluster again on these latents"
             )
 
     def __len__(self) -> int:
@@ -54,31 +54,31 @@ class Distribution:
     @classmethod
     def of_training(cls, latents: Latents, clusters: pd.DataFrame, seed: int = 0) -> Self:
         """The reference: at most `REFERENCE_ROWS` random normal rows that the encoder has not learned from, whose
-        errors are like those of new ones; of fewer than `HELD_OUT_ROWS`, among all normal rows instead."""
+        errors are like those of new ones; if those are fewer than `HELD_OUT_ROWS`, all normal rows are drawn from."""
         normal = normal_rows(latents)
         held_out = normal & ~latents.seen
-        rows = _drawn(np.flatnonzero(held_out if held_out.sum() >= HELD_OUT_ROWS else normal), REFERENCE_ROWS, seed)
+        rows = _sampled(np.flatnonzero(held_out if held_out.sum() >= HELD_OUT_ROWS else normal), REFERENCE_ROWS, seed)
         seen = float(latents.seen[rows].mean()) if len(rows) else 0.0
         return replace(cls.of_batch(latents, clusters)._at(rows), seen=seen)
 
     def sample(self, most: int, seed: int) -> Self:
-        """Itself, or so many of its rows at random."""
-        return self if len(self) <= most else self._at(_drawn(np.arange(len(self)), most, seed))
+        """This distribution, or at most `most` of its rows at random."""
+        return self if len(self) <= most else self._at(_sampled(np.arange(len(self)), most, seed))
 
     def _at(self, rows: np.ndarray) -> Self:
         errors = None if self.errors is None else self.errors[rows]
         return replace(self, vectors=self.vectors[rows], clusters=self.clusters[rows], errors=errors)
 
     @property
-    def said(self) -> str:
-        """Which rows of the training's these are."""
+    def description(self) -> str:
+        """Which rows of the training data these are, in words."""
         if not self.seen:
             return "rows that the encoder has not learned from"
         return f"rows, {self.seen:.0%} of which the encoder has learned from"
 
     def table(self) -> pa.Table:
         """`latent`, `cluster` and, where there are errors, `reconstruction_error`, as in the other files; the rest
-        stands in the schema's metadata."""
+        is in the schema's metadata."""
         columns = {"latent": column_of(self.vectors), "cluster": pa.array(self.clusters, pa.int32())}
         if self.errors is not None:
             columns[ERROR] = pa.array(self.errors, pa.float32())
@@ -87,12 +87,12 @@ class Distribution:
 
     @classmethod
     def of_table(cls, table: pa.Table) -> Self:
-        """What `table` gave; `InputError` for another table."""
+        """The distribution that `table` gave; `InputError` for another table."""
         metadata = table.schema.metadata or {}
         if not {"latent", "cluster"} <= {*table.column_names} or b"ae_pipelines.seen" not in metadata:
             raise InputError(
                 f"no reference for drift: a table with the columns {', '.join(table.column_names) or '(none)'} was "
-                "given, expected latent and cluster with the encoder they are of: train and register a model again"
+                "given, expected latent and cluster with the encoder they come from: train and register a model again"
             )
         vectors = vectors_of(table.column("latent"))
         return cls(
@@ -105,12 +105,12 @@ class Distribution:
 
 
 def _errors(latents: Latents) -> np.ndarray:
-    """(n,), float32; one that overflowed is the largest number, since ranks need no more and JSON knows no Inf."""
+    """Errors (n,), float32; overflow becomes the largest number, which is enough for ranks, and JSON has no Inf."""
     errors = latents.column(ERROR).to_numpy(np.float32, na_value=np.nan)
     largest = float(np.finfo(np.float32).max)
     return np.nan_to_num(errors, nan=largest, posinf=largest)
 
 
-def _drawn(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """So many of these at random, in order."""
+def _sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most `most` of these rows at random, in order."""
     return rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

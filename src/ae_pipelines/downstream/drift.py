@@ -1,6 +1,6 @@
-"""Whether new rows still are like those that an encoder was trained beside.
+"""Whether new rows are still like those of the training.
 
-A batch is held against a reference sample, one quantity at a time: each latent and the reconstruction error by the
+A batch is compared with a reference sample, one quantity at a time: each latent and the reconstruction error by the
 two-sample Kolmogorov-Smirnov statistic, the shares of the clusters by a χ² test of homogeneity. With many rows any
 difference is beyond chance, so a quantity has drifted only where the difference is also large enough to matter.
 """
@@ -15,12 +15,12 @@ from ae_pipelines.base.options import Options
 from ae_pipelines.downstream.distribution import Distribution
 
 BATCH_ROWS = 20_000
-"""Of a larger batch a random sample is looked at: differences above about 0.03 are beyond chance with it."""
+"""Rows compared of a larger batch, picked at random: with these, differences above about 0.03 are beyond chance."""
 FEWEST_EXPECTED = 5
-"""Rows that a group must be expected to have on both sides for the χ² test (Cochran 1954)."""
-STILL = 1e-5
-"""A latent whose values all lie within this many of the largest standard deviation of a latent never varies. Devices
-and libraries differ in the last bits, and of constants that differ a rank test would say that all rows have moved."""
+"""Expected number of rows that the χ² test needs in each group on both sides (Cochran 1954)."""
+CONSTANT_RANGE = 1e-5
+"""A latent is constant if its range is at most this share of the largest standard deviation of a latent. Devices and
+libraries differ in the last bits, and between two different constants a rank test would say that all rows moved."""
 OK, DRIFT, INSUFFICIENT, NOTHING_NEW = "ok", "drift", "insufficient data", "nothing new"
 
 
@@ -28,20 +28,20 @@ class DriftOptions(Options):
     """When new rows count as drifted: the difference is beyond chance, and it is large enough to matter."""
 
     fewest_rows: Annotated[int, Field(gt=0)] = 200
-    """On either side; with fewer the verdict is "insufficient data", and nothing is flagged."""
+    """Rows needed on either side; with fewer the verdict is "insufficient data", and nothing is flagged."""
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """How often a batch like the reference may be called drifted; shared evenly by all tests (Bonferroni)."""
     smallest_effect: Annotated[float, Field(ge=0, le=1)] = 0.1
     """The smallest difference that matters: the KS statistic of a latent or of the error, for clusters the share of
-    rows that would have to change theirs. Shifting a normal latent by a quarter of its standard deviation is 0.1."""
+    rows that would have to change cluster. Shifting a normal latent by a quarter of its standard deviation is 0.1."""
     fail: bool = False
     """Whether drift ends the run with an error."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of the sample drawn from a large batch."""
+    """Seed of the sample drawn from a large batch."""
 
 
 def compare(reference: Distribution, batch: Distribution, options: DriftOptions) -> dict[str, Any]:
-    """What becomes `drift.json`: `verdict` ("ok", "drift", "insufficient data" or "nothing new"), `said` in words,
+    """The content of `drift.json`: `verdict` ("ok", "drift", "insufficient data" or "nothing new"), `said` in words,
     `rows` of which `compared_rows` were looked at, `reference_rows` and what the `reference` is, the thresholds, and
 
     - `latents`: for each `latent` its KS `statistic`, `p`, and whether it `drifted`;
@@ -56,19 +56,19 @@ def compare(reference: Distribution, batch: Distribution, options: DriftOptions)
     looked_at = batch.sample(BATCH_ROWS, options.seed)
     found = _differences(reference, looked_at)
     enough = min(len(batch), len(reference)) >= options.fewest_rows
-    _judge(_each(found), enough, options)
+    _judge(_flattened(found), enough, options)
     about = {
         "rows": len(batch),
         "compared_rows": len(looked_at),
         "reference_rows": len(reference),
-        "reference": reference.said,
-        "tests": len(_each(found)),
+        "reference": reference.description,
+        "tests": len(_flattened(found)),
         **options.model_dump(exclude={"fail"}),
-        "drift_from": _drift_from(len(reference), len(looked_at), len(_each(found)), options) if enough else None,
+        "drift_from": _drift_from(len(reference), len(looked_at), len(_flattened(found)), options) if enough else None,
     }
-    drifted = any(difference["drifted"] for difference in _each(found))
+    drifted = any(difference["drifted"] for difference in _flattened(found))
     verdict = NOTHING_NEW if not len(batch) else INSUFFICIENT if not enough else DRIFT if drifted else OK
-    return {"verdict": verdict, "said": _said(verdict, about, found, reference), **about, **found}
+    return {"verdict": verdict, "said": _sentence(verdict, about, found, reference), **about, **found}
 
 
 def drift_metrics(report: dict[str, Any]) -> dict[str, float]:
@@ -92,7 +92,7 @@ def refuse_drift(report: dict[str, Any], options: DriftOptions) -> None:
     """`InputError` where there is drift and `options.fail`."""
     if options.fail and report["verdict"] == DRIFT:
         raise InputError(
-            f"{report['said']} Look at what came in: if it is broken, mend it and score again; if the data have "
+            f"{report['said']} Look at the new data: if they are broken, fix them and score again; if they have "
             "changed for good, train again; to go on without either, set drift.fail to false",
             stages=("train",),
             options={"drift.fail": "false"},
@@ -100,7 +100,7 @@ def refuse_drift(report: dict[str, Any], options: DriftOptions) -> None:
 
 
 def _differences(reference: Distribution, batch: Distribution) -> dict[str, Any]:
-    """Of each quantity, not yet judged; none where a side has no rows."""
+    """Difference in each quantity, not yet judged; none where a side has no rows."""
     if not len(reference) or not len(batch):
         return {"latents": [], "error": None, "clusters": None}
     return {
@@ -113,9 +113,9 @@ def _differences(reference: Distribution, batch: Distribution) -> dict[str, Any]
 def _latent_differences(reference: np.ndarray, batch: np.ndarray) -> list[dict[str, Any]]:
     lowest = np.minimum(reference.min(axis=0), batch.min(axis=0))
     highest = np.maximum(reference.max(axis=0), batch.max(axis=0))
-    still = highest - lowest <= STILL * reference.std(axis=0, dtype=np.float64).max()
+    constant = highest - lowest <= CONSTANT_RANGE * reference.std(axis=0, dtype=np.float64).max()
     return [
-        {"latent": number, **({"statistic": 0.0, "p": 1.0} if still[number] else _ks(*sides))}
+        {"latent": number, **({"statistic": 0.0, "p": 1.0} if constant[number] else _ks(*sides))}
         for number, sides in enumerate(zip(reference.T, batch.T, strict=True))
     ]
 
@@ -175,20 +175,20 @@ def _pooled(counts: np.ndarray) -> np.ndarray:
 
 
 def _drift_from(reference_rows: int, rows: int, tests: int, options: DriftOptions) -> float:
-    """The KS statistic that is both beyond chance and large enough, by the formula that `ks_2samp` takes p from."""
+    """The KS statistic that is both beyond chance and large enough, by the formula from which `ks_2samp` takes p."""
     from scipy.stats import kstwo
 
     effective = np.round(reference_rows * rows / (reference_rows + rows))
     return max(options.smallest_effect, float(kstwo.isf(options.significance / tests, effective)))
 
 
-def _each(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """All differences that were looked at."""
+def _flattened(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """All differences that were found, in one list."""
     return [*found["latents"], *(found[name] for name in ("error", "clusters") if found[name])]
 
 
 def _judge(differences: list[dict[str, Any]], enough: bool, options: DriftOptions) -> None:
-    """Say of each whether it `drifted`; of too few rows nothing has."""
+    """Set whether each has `drifted`; with too few rows none has."""
     for difference in differences:
         effect = difference["total_variation" if "total_variation" in difference else "statistic"]
         p = 1.0 if difference["p"] is None else difference["p"]
@@ -196,9 +196,9 @@ def _judge(differences: list[dict[str, Any]], enough: bool, options: DriftOption
         difference["drifted"] = enough and beyond_chance and effect >= options.smallest_effect
 
 
-def _said(verdict: str, about: dict[str, Any], found: dict[str, Any], reference: Distribution) -> str:
+def _sentence(verdict: str, about: dict[str, Any], found: dict[str, Any], reference: Distribution) -> str:
     rows = f"{about['rows']:,} new rows"
-    against = f"held against {about['reference_rows']:,} {about['reference']}"
+    against = f"compared with {about['reference_rows']:,} {about['reference']}"
     if verdict == NOTHING_NEW:
         return "Nothing new: there are no rows to look at."
     if verdict == INSUFFICIENT:
@@ -210,8 +210,8 @@ def _said(verdict: str, about: dict[str, Any], found: dict[str, Any], reference:
     if verdict == OK:
         most = max(found["latents"], key=lambda latent: latent["statistic"])
         return (
-            f"No drift in {rows}, {against}: the latent that differs most, {most['latent']}, does so by a KS "
-            f"statistic of {most['statistic']:.2g} (0 is alike, 1 is apart)."
+            f"No drift in {rows}, {against}: the latent that differs most, {most['latent']}, has a KS statistic "
+            f"of {most['statistic']:.2g} (0 is alike, 1 is apart)."
         )
     return f"Drift in {rows}, {against}: {'; '.join(_what_drifted(found))}.{_caution(found, reference)}"
 
@@ -235,7 +235,7 @@ def _what_drifted(found: dict[str, Any]) -> list[str]:
 def _caution(found: dict[str, Any], reference: Distribution) -> str:
     if not reference.seen or not found["error"] or not found["error"]["drifted"]:
         return ""
-    return " Errors of rows that an encoder has learned from are smaller than new ones' anyway: hold more out."
+    return " Errors of rows that an encoder has learned from are smaller than those of new rows anyway: hold out more."
 
 
 def _refuse_unlike(reference: Distribution, batch: Distribution) -> None:
@@ -243,7 +243,7 @@ def _refuse_unlike(reference: Distribution, batch: Distribution) -> None:
         ours, theirs = reference.encoded_by, batch.encoded_by
         raise InputError(
             f"the reference has {ours.latent_size} latents of encoder {ours.encoder[:12]}, but the new rows have "
-            f"{theirs.latent_size} of encoder {theirs.encoder[:12]}: score with the model that the reference is of"
+            f"{theirs.latent_size} of encoder {theirs.encoder[:12]}: score with the model that made the reference"
         )
     for name, side in (("reference", reference), ("new rows", batch)):
         if bad := int((~np.isfinite(side.vectors)).any(axis=1).sum()):

@@ -15,12 +15,12 @@ from ae_pipelines.latents.file import Latents
 LOW, HIGH = 0.001, 0.999
 """Quantiles of the errors of held-out rows that bound the training range."""
 FAMILIAR, UNFAMILIAR = 0.02, 0.5
-"""Of data like the training's 0.002 lie outside the range: up to ten times that is like them, half is not."""
+"""Shares outside the range: data like the training's have 0.002; up to ten times that is like them, half is not."""
 COLUMN = "reconstruction_error"
 
 
 class RecogniseOptions(Options):
-    """Which trained encoder other data are held against."""
+    """Which trained encoder other data are compared with."""
 
     trained: Path | None = None
     """The data folder (`data_dir`) of the run that trained it."""
@@ -28,11 +28,11 @@ class RecogniseOptions(Options):
     """The data folder of this run."""
 
     def check(self) -> None:
-        """`InputError` unless the trained encoder lies in another folder, where this run's samples do not replace its
-        own."""
+        """`InputError` unless the trained encoder lies in another folder, so that this run's samples do not replace
+        its own."""
         if self.trained is None:
             raise InputError(
-                "recognise: not said which encoder: give as trained the data folder of the run that trained it",
+                "recognise: no encoder was named: give as trained the data folder of the run that trained it",
                 options={"recognise.trained": "<that folder>"},
             )
         if self.trained.resolve() == self.data_dir.resolve():
@@ -45,7 +45,7 @@ class RecogniseOptions(Options):
 
 @dataclass(frozen=True)
 class ErrorRange:
-    """Where reconstruction errors of samples like those an encoder was trained on lie."""
+    """Range of the reconstruction errors of samples like those an encoder was trained on."""
 
     low: float
     high: float
@@ -57,25 +57,25 @@ class ErrorRange:
         if COLUMN not in latents.names:
             raise InputError(
                 f"the latents of the trained encoder have no {COLUMN} (a method without decoder, or "
-                "embed.errors=false), so nothing can be said of other data: train a method with a decoder"
+                "embed.errors=false), so nothing can be said about other data: train a method with a decoder"
             )
         rows = calibration_rows(latents)
         return cls(*(float(bound) for bound in np.quantile(_errors(latents)[rows], (LOW, HIGH))))
 
     def outside(self, errors: np.ndarray) -> np.ndarray:
-        """A bool each."""
+        """A bool for each error: whether it is outside the range."""
         return ~((errors >= self.low) & (errors <= self.high))
 
 
 def familiarity(sample_ids: Any, errors: np.ndarray, known: ErrorRange) -> pd.DataFrame:
-    """A row a sample: `sample_id`, its `reconstruction_error`, and whether that is `outside` the training range."""
+    """One row per sample: `sample_id`, its `reconstruction_error`, and whether that is `outside` the training range."""
     return pd.DataFrame({"sample_id": sample_ids, COLUMN: errors, "outside": known.outside(errors)})
 
 
 def familiarity_metrics(found: pd.DataFrame, latents: Latents) -> dict[str, float]:
     """`share_outside` the training range, of these samples and of the test split of the encoder's own data, and the
     range itself; errors are medians."""
-    known, own = ErrorRange.of(latents), _own(latents)
+    known, own = ErrorRange.of(latents), _own_errors(latents)
     return {
         "share_outside": float(found["outside"].mean()),
         "own_share_outside": float(known.outside(own).mean()),
@@ -87,9 +87,9 @@ def familiarity_metrics(found: pd.DataFrame, latents: Latents) -> dict[str, floa
 
 
 def verdict(metrics: dict[str, float]) -> str:
-    """The same in plain words."""
+    """The verdict in plain words."""
     share = metrics["share_outside"]
-    said = (
+    sentence = (
         "this encoder was trained on data like this"
         if share <= max(FAMILIAR, 2 * metrics["own_share_outside"])
         else "this encoder was not trained on data like this"
@@ -97,21 +97,21 @@ def verdict(metrics: dict[str, float]) -> str:
         else "some of these samples are not like the data that this encoder was trained on"
     )
     return (
-        f"{said}: {share:.1%} of them are rebuilt with an error outside the training range, and "
+        f"{sentence}: {share:.1%} of them are reconstructed with an error outside the training range, and "
         f"{metrics['own_share_outside']:.1%} of its own test samples (median error {metrics['error']:.3g}, and "
         f"{metrics['own_error']:.3g} of its own)"
     )
 
 
 def errors_of_both(found: pd.DataFrame, latents: Latents) -> dict[str, np.ndarray]:
-    """Reconstruction errors of the encoder's own test split and of these samples, by what they are."""
+    """Reconstruction errors of the encoder's own test split and of these samples, by name of the group."""
     return {
-        "its own test samples": _own(latents),
+        "its own test samples": _own_errors(latents),
         "these samples": found[COLUMN].to_numpy(),
     }
 
 
-def _own(latents: Latents) -> np.ndarray:
+def _own_errors(latents: Latents) -> np.ndarray:
     """Errors of the test samples that are like those the encoder learned from."""
     return _errors(latents)[latents.in_split("test") & normal_rows(latents)]
 

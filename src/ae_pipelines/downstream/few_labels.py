@@ -11,9 +11,9 @@ from ae_pipelines.latents.file import Latents
 
 
 def balanced_draw(classes: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Positions of `count` rows, as many of each class as of the others (the first classes one more where that does
-    not divide; a class with too few gives all), in order; `classes` (n,) are class numbers, -1 for rows that may not
-    be drawn."""
+    """Positions of `count` rows, the same number of each class (one more of the first classes where that does not
+    divide; all of a class with too few), in order; `classes` (n,) are class numbers, -1 for rows that may not be
+    drawn."""
     draw = np.random.default_rng(seed)
     known, have = np.unique(classes[classes >= 0], return_counts=True)
     drawn = [
@@ -43,10 +43,10 @@ def curve(
     judged: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
     """Errors (%) by number of labels: for each of `counts` that the data allow the mean and standard deviation over
-    balanced draws from the train split, last for all labels there are.
+    balanced draws from the train split, and last for all labels.
 
-    Judged on the labelled rows of the test split, or on those of `judged` (a bool a row), which then teach nothing.
-    The draw of number i has seed `options.seed` + i. Probabilities are not calibrated here. `InputError` if there are
+    Judged on the labelled rows of the test split, or on those of `judged` (a bool per row), which are then not learned
+    from. Draw i has seed `options.seed` + i. Probabilities are not calibrated here. `InputError` if there are
     no rows to learn from or to judge by.
     """
     judged = classification.test_rows(latents) if judged is None else judged & latents.labelled
@@ -73,7 +73,7 @@ def errors(points: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _draws(classes: np.ndarray, counts: list[int], draws: int, seed: int) -> list[list[np.ndarray]]:
-    """For each number of labels the draws, as positions; last, alone, all there are."""
+    """The draws for each number of labels, as positions; the last is a single draw of all labels."""
     allowed = [count for count in sorted(set(counts)) if classes.max() < count < len(classes)]
     few = [[balanced_draw(classes, count, seed + number) for number in range(draws)] for count in allowed]
     return [*few, [np.arange(len(classes))]]

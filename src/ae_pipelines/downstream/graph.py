@@ -1,4 +1,4 @@
-"""Who is near whom among vectors, as a sparse matrix."""
+"""Which vectors are near each other, as a sparse matrix."""
 
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def affinity(vectors: np.ndarray, neighbours: int) -> "csr_matrix":
-    """How alike near vectors (n, d) are: (n, n), symmetric, float32, zero on the diagonal.
+    """Affinity of neighbouring vectors (n, d): (n, n), symmetric, float32, zero on the diagonal.
 
     w = exp(-4 d² / d_k²), where d_k is the distance to a vector's k-th nearest other one, so that dense and sparse
-    places weigh alike (Zelnik-Manor & Perona 2004; the factor of Calder et al. 2020); symmetrised by the larger of the
-    two. `neighbours` is k, at most n - 1.
+    regions weigh the same (Zelnik-Manor & Perona 2004; the factor of Calder et al. 2020); symmetrised by the larger of
+    the two. `neighbours` is k, at most n - 1.
     """
     from scipy.sparse import csr_matrix
 

@@ -7,7 +7,7 @@ from ae_pipelines.downstream.classification import Classifier, ClassifyOptions
 from ae_pipelines.latents.file import Latents
 
 CANDIDATES = 10
-"""Times as many rows as are wanted are looked at, the least certain ones."""
+"""How many times as many rows as wanted are considered, the least certain ones."""
 
 
 def to_label(classifier: Classifier, latents: Latents, options: ClassifyOptions) -> pd.DataFrame:
@@ -15,7 +15,7 @@ def to_label(classifier: Classifier, latents: Latents, options: ClassifyOptions)
     `margin` between its best two probabilities, `predicted` class, `group`. Empty where all rows have a label.
 
     The least certain rows are grouped by KMeans into as many groups as rows are wanted, and the least certain of each
-    is taken (Zhdanov 2019, without the weights): rows alike would teach the same.
+    is taken (Zhdanov 2019, without the weights): similar rows would teach the same.
     """
     classifier.encoded_by.refuse_other(latents, "classifier", "classify")
     rows = np.flatnonzero(latents.in_split("train") & ~latents.labelled)
@@ -35,7 +35,7 @@ def to_label(classifier: Classifier, latents: Latents, options: ClassifyOptions)
 
 
 def _margins(classifier: Classifier, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each vector the lead of its best class over the second, and the number of the best."""
+    """For each vector the lead of its best class over the second, and the number of the best."""
     margins, best = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
     for block in classifier.probabilities(vectors):
         first_two = np.partition(block, -2, axis=1)[:, -2:]
@@ -54,6 +54,6 @@ def _groups(vectors: np.ndarray, options: ClassifyOptions) -> np.ndarray:
 
 
 def _in_turn(groups: np.ndarray) -> np.ndarray:
-    """Positions: the first of each group, then the second of each, and so on."""
+    """Positions in turn: the first of each group, then the second of each, and so on."""
     turn = pd.Series(groups).groupby(groups).cumcount().to_numpy()
     return np.argsort(turn, kind="stable")

@@ -1,4 +1,4 @@
-"""Where each sample lies among its neighbours: a UMAP of the samples that a model learns from."""
+"""Coordinates of samples among their neighbours: a UMAP of the samples that a model learns from."""
 
 import logging
 from pathlib import Path
@@ -19,9 +19,9 @@ from ae_pipelines.samples.store import Samples
 log = logging.getLogger(__name__)
 
 MOST_ROWS = 100_000
-"""UMAP lays out a random sample of at most so many rows; the others are placed by their neighbours."""
+"""UMAP lays out a random sample of at most this many rows; the others are placed by their neighbours."""
 PLACED_BY = 5
-"""Neighbours whose mean place a sample gets that is not laid out itself."""
+"""Number of neighbours whose mean place is given to a sample that is not laid out itself."""
 
 
 class LayoutOptions(Options):
@@ -43,7 +43,7 @@ def layout(samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, 
     """Coordinates (n, components) of all samples, float32, with mean 0 and standard deviation 1 over all coordinates.
 
     UMAP sees only samples that the model learns from; the others (held out, test) are placed at the mean of their
-    nearest ones, so that what a model makes of them can be judged.
+    nearest ones, so that a model can be evaluated on them.
     """
     vectors = _vectors(samples, learned_from, options, seed)
     shown = np.flatnonzero(samples.seen(learned_from))

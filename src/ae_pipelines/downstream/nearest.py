@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 EXACT_ROWS = 1_000_000
-"""Above so many vectors an index is approximate (HNSW, Malkov & Yashunin 2018), unless told otherwise."""
+"""Above this many vectors an index is approximate (HNSW, Malkov & Yashunin 2018), unless `exact` is given."""
 LINKS = 32
-"""Of each vector in an approximate index."""
+"""Links of each vector in an approximate index."""
 BREADTH = 128
 """Candidates that a search of an approximate index keeps."""
 QUERIES_AT_ONCE = 4096
@@ -19,7 +19,7 @@ class Index:
     def __init__(self, vectors: np.ndarray, exact: bool | None = None) -> None:
         import faiss
 
-        # faiss 1.15 takes products of matrices from 128,000 queries on only, which made a search ten times as long
+        # faiss 1.15 uses matrix products only from 128,000 queries on, which made a search take ten times as long
         faiss.cvar.distance_compute_blas_threshold = 20
         self.exact = len(vectors) <= EXACT_ROWS if exact is None else exact
         size = vectors.shape[1]
@@ -34,7 +34,7 @@ class Index:
         return int(self._index.ntotal)
 
     def nearest(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of each query its nearest vectors, nearest first: distances (n, count), float32, and positions (n, count),
+        """The nearest vectors of each query, nearest first: distances (n, count), float32, and positions (n, count),
         int64. `count` is at most the number of vectors."""
         count = min(count, len(self))
         squares = np.empty((len(queries), count), np.float32)
@@ -46,10 +46,10 @@ class Index:
 
 
 def nearest_others(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each vector its nearest other ones: distances (n, count) and positions (n, count)."""
+    """The nearest other vectors of each vector: distances (n, count) and positions (n, count)."""
     index = Index(vectors)
     distances, rows = index.nearest(vectors, count + 1)
-    # a vector is not always its own first: others may be equal to it
+    # a vector is not always its own nearest: others may be equal to it
     own = rows == np.arange(len(vectors))[:, None]
     own[~own.any(axis=1), -1] = True
     shape = (len(vectors), rows.shape[1] - 1)
@@ -57,10 +57,10 @@ def nearest_others(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def places_of(vectors: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Of each vector (n, d) the first of the `known` (m, d) with the same values, (n,) int64; -1 if there is none."""
-    theirs, asked = _fingerprints(known), _fingerprints(vectors)
+    """For each vector (n, d) the position of the first equal one in `known` (m, d), (n,) int64; -1 if there is none."""
+    theirs, ours = _fingerprints(known), _fingerprints(vectors)
     order = np.argsort(theirs, kind="stable")
-    found = order[np.minimum(np.searchsorted(theirs, asked, sorter=order), len(known) - 1)]
+    found = order[np.minimum(np.searchsorted(theirs, ours, sorter=order), len(known) - 1)]
     return np.where((known[found] == vectors).all(axis=1), found, -1)
 
 

@@ -1,4 +1,4 @@
-"""What every model on latents knows of them."""
+"""What every model on latents knows about them."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,10 +10,10 @@ from ae_pipelines.latents.file import Latents
 
 @dataclass(frozen=True)
 class EncodedBy:
-    """Whose latents a model was fitted on."""
+    """The encoder whose latents a model was fitted on."""
 
     encoder: str
-    """Its sha256."""
+    """sha256 of the encoder."""
     latent_size: int
 
     @classmethod
@@ -21,7 +21,7 @@ class EncodedBy:
         return cls(latents.encoder, latents.size)
 
     def refuse_other(self, latents: Latents, model: str, stage: str) -> None:
-        """`InputError` unless these latents come from the same encoder; vectors of another one mean other things."""
+        """`InputError` unless these latents come from the same encoder; vectors of another one have another meaning."""
         if (latents.encoder, latents.size) != (self.encoder, self.latent_size):
             raise InputError(
                 f"the {model} was fitted on {self.latent_size} latents of encoder {self.encoder[:12]}, but these are "
@@ -31,5 +31,5 @@ class EncodedBy:
 
 
 def learned_sha256(*models: Any) -> str:
-    """sha256 of what models have learned; not of `EncodedBy`, which names the encoder with the run that made it."""
+    """sha256 of what models have learned; without `EncodedBy`, which names the encoder with the run that made it."""
     return content_sha256(models, without=(EncodedBy,))

@@ -1,4 +1,4 @@
-"""Models on latents as `.skops` files: opening one runs no code that is not on our list."""
+"""Models on latents as `.skops` files: opening one runs no code beyond our list of trusted types."""
 
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,11 @@ def read(path: Path) -> Any:
     try:
         return skops.load(path, trusted=TRUSTED)
     except UntrustedTypesFoundException as error:
-        raise InputError(f"{path} holds types we do not open: {error}. Train the model again") from error
+        raise InputError(f"{path} holds types that are not trusted: {error}. Train the model again") from error
 
 
 def write(path: Path, model: Any) -> None:
-    """Replace the file by this model."""
+    """Write this model to the file, replacing what was there."""
     from skops import io as skops
 
     with atomic.replacing(path) as temporary:

@@ -17,15 +17,15 @@ from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
 
 JUDGED_ROWS = (1_000, 10_000)
-"""Neighbours are judged for at most so many test rows, the fewer the more train rows they are compared with."""
+"""Least and most test rows whose neighbours are judged; the more train rows to compare with, the fewer."""
 JUDGED_PAIRS = 10**9
-"""So many comparisons, a few seconds, where that leaves the least number of test rows."""
+"""Most comparisons, a few seconds' worth, unless even the least number of test rows needs more."""
 RECALL_ROWS = 1_000
-"""An approximate index is compared with an exact one for so many queries."""
+"""Number of queries for which an approximate index is compared with an exact one."""
 MANY_QUERIES = 10_000
-"""For fewer, comparing each with everything is done before an approximate index is built."""
+"""For fewer, comparing each with everything takes less time than building an approximate index."""
 KNOWN_IDS = 5
-"""So many are named where an id is unknown."""
+"""Number of known ids listed where an id is unknown."""
 
 
 class SearchOptions(Options):
@@ -36,16 +36,16 @@ class SearchOptions(Options):
     image: Path | None = None
     """A new image file to find the neighbours of."""
     random: Annotated[int, Field(gt=0)] = 6
-    """So many test samples are looked for where neither `ids` nor an `image` is given."""
+    """Number of test samples to find the neighbours of where neither `ids` nor an `image` is given."""
     k: Annotated[int, Field(gt=0)] = 9
-    """Neighbours of each."""
+    """Number of neighbours of each."""
     exact: bool | None = None
     """false: by an approximate index (HNSW). None: approximate where that pays, with more than 1,000,000 latents and
     10,000 queries."""
     seed: Annotated[int, Field(ge=0)] = 0
 
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` if an id is unknown, the image cannot be compared, or there are not so many neighbours."""
+        """`InputError` if an id is unknown, the image cannot be compared, or there are too few neighbours."""
         _refuse_too_few(len(samples), self.k)
         if self.ids:
             _refuse_unknown(self.ids, pd.Index(samples.index["sample_id"]))
@@ -57,18 +57,18 @@ class SearchOptions(Options):
 
 @dataclass(frozen=True)
 class Queries:
-    """What is looked for."""
+    """The samples or images whose neighbours are looked for."""
 
     names: list[str]
     """Sample ids, or the path of an image."""
     vectors: np.ndarray
     """(n, d), float32."""
     rows: np.ndarray
-    """Position of each among the latents; -1 for what is not there."""
+    """Position of each among the latents; -1 for an image, which is not among them."""
 
 
 def queries(latents: Latents, options: SearchOptions, encode: Callable[[Path], np.ndarray]) -> Queries:
-    """What the options ask for; `encode` gives the latent (1, d) of an image file. `InputError` if an id is unknown."""
+    """The queries asked for; `encode` gives the latent (1, d) of an image file. `InputError` if an id is unknown."""
     ids = pd.Index(latents.column("sample_id"))
     _refuse_unknown(options.ids, ids)
     rows = ids.get_indexer(list(options.ids)).astype(np.int64)
@@ -85,7 +85,7 @@ def queries(latents: Latents, options: SearchOptions, encode: Callable[[Path], n
 
 
 def neighbours(latents: Latents, wanted: Queries, options: SearchOptions) -> pd.DataFrame:
-    """`options.k` rows a query, nearest first: `query`, `rank` from 1, `sample_id`, Euclidean `distance` and `label`
+    """`options.k` rows per query, nearest first: `query`, `rank` from 1, `sample_id`, Euclidean `distance` and `label`
     (None where unknown). A sample is not its own neighbour, but one with an equal latent is."""
     _refuse_too_few(len(latents), options.k)
     index = Index(latents.vectors, _is_exact(len(latents), len(wanted.rows), options))
@@ -105,29 +105,29 @@ def neighbours(latents: Latents, wanted: Queries, options: SearchOptions) -> pd.
 
 @dataclass(frozen=True)
 class Line:
-    """A query and what was found, to be drawn."""
+    """A query and its neighbours, to be drawn."""
 
     pictures: np.ndarray
-    """(1 + k, *shape), as the model sees them; the query first."""
+    """(1 + k, *shape), as the model gets them; the query first."""
     labels: list[str]
-    """Of each; empty where unknown."""
+    """Label of each picture; empty where unknown."""
     distances: list[float]
-    """Of the neighbours."""
+    """Distances of the neighbours."""
 
 
 def lines(found: pd.DataFrame, latents: Latents, samples: Samples) -> list[Line]:
     """A line for each query."""
     ids, scale = pd.Index(latents.column("sample_id")), np.float32(samples.spec.scale)
-    made = []
+    results = []
     for name, part in found.groupby("query", sort=False):
         rows = ids.get_indexer([str(name), *part["sample_id"]])
-        pictures = np.concatenate([_stored(str(name), rows[0], samples)[None], samples.take(rows[1:])])
+        pictures = np.concatenate([_stored_query(str(name), rows[0], samples)[None], samples.take(rows[1:])])
         labels = ["" if row < 0 else str(latents.labels[row]) for row in rows]
-        made.append(Line(pictures * scale, labels, part["distance"].tolist()))
-    return made
+        results.append(Line(pictures * scale, labels, part["distance"].tolist()))
+    return results
 
 
-def _stored(name: str, row: int, samples: Samples) -> np.ndarray:
+def _stored_query(name: str, row: int, samples: Samples) -> np.ndarray:
     """A query as it is stored: a sample, or an image file."""
     if row >= 0:
         return samples.take(np.array([row]))[0]
@@ -153,7 +153,7 @@ def search_metrics(latents: Latents, options: SearchOptions) -> dict[str, float]
     approximate index finds, where one is used."""
     agreement = neighbour_agreement(latents, options.k, options.seed)
     metrics = {} if math.isnan(agreement) else {"same_class": agreement}
-    if _is_exact(len(latents), _wanted(options), options):
+    if _is_exact(len(latents), _query_count(options), options):
         return metrics
     return metrics | {"recall": recall(latents, options)}
 
@@ -167,8 +167,8 @@ def recall(latents: Latents, options: SearchOptions) -> float:
     return float(np.mean([np.isin(mine, theirs).mean() for mine, theirs in zip(true, found, strict=True)]))
 
 
-def _wanted(options: SearchOptions) -> int:
-    """How many queries there will be."""
+def _query_count(options: SearchOptions) -> int:
+    """Number of queries that there will be."""
     return len(options.ids) + (options.image is not None) or options.random
 
 

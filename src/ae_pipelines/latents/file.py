@@ -26,7 +26,7 @@ from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
 
 ROWS_PER_GROUP = 8_192
-"""Small enough that writing overlaps with encoding, for small files too."""
+"""Rows per row group; so few that writing overlaps with encoding, even in small files."""
 SCHEMA = pa.schema([("sample_id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("seen", pa.bool_())])
 COLUMNS = tuple(SCHEMA.names)
 ERRORS = ("reconstruction_error", "blurred_error")
@@ -45,30 +45,30 @@ class LatentBlock:
 
     @property
     def errors(self) -> dict[str, np.ndarray]:
-        """Those that are known, by the names of their columns."""
+        """The known errors, by column name."""
         columns = {name: getattr(self, name) for name in ERRORS}
         return {name: values for name, values in columns.items() if values is not None}
 
     def latents(self, ids: pd.Series, encoder: str) -> "Latents":
-        """As models on latents take them: ids of the samples, and the encoder's sha256."""
+        """The block as models on latents take it; `ids` are those of the samples, `encoder` is its sha256."""
         table = pd.DataFrame({"sample_id": ids, **self.errors})
         return LatentsInMemory(table, self.vectors, {"encoder_sha256": encoder})
 
     def cut(self, rows: slice) -> "LatentBlock":
-        """Some of the rows."""
+        """A block of some of the rows."""
         columns = (self.vectors, self.reconstruction_error, self.blurred_error)
         return LatentBlock(*(None if column is None else column[rows] for column in columns))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class LatentStream:
-    """Latents on their way to a file: a row for each row of `ids`, in its order."""
+    """Latents on their way to a file: one row for each row of `ids`, in the same order."""
 
     ids: Iterator[pa.RecordBatch]
-    """`COLUMNS`, in pieces of any size."""
+    """The columns `COLUMNS`, in pieces of any size."""
     blocks: Iterator[LatentBlock]
     metadata: dict[str, str]
-    """Which encoder: its sha256, the run, the preprocessing's hash, the sample store."""
+    """What made them: the encoder's sha256, the run, the hash of the preprocessing, the sample store."""
 
     def into(self, path: Path) -> None:
         """Write the file."""
@@ -76,19 +76,19 @@ class LatentStream:
 
 
 class Latents(ABC):
-    """Latent vectors and what is known of their samples, wherever they are kept."""
+    """Latent vectors and what is known about their samples, wherever they are kept."""
 
     metadata: dict[str, str]
-    """Which encoder made them, of what."""
+    """Which encoder made them, and from which samples."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of latents."""
 
     @property
     @abstractmethod
     def size(self) -> int:
-        """Of a vector: d."""
+        """Length of a vector: d."""
 
     @property
     @abstractmethod
@@ -103,14 +103,14 @@ class Latents(ABC):
     @property
     @abstractmethod
     def names(self) -> list[str]:
-        """Of the columns."""
+        """Names of the columns."""
 
     @abstractmethod
     def column(self, name: str) -> pd.Series:
         """One column of the table."""
 
     def mean(self, name: str, split: str) -> float:
-        """Of a column, over the rows of a split."""
+        """Mean of a column over the rows of a split."""
         return float(self.column(name)[self.in_split(split)].mean())
 
     def errors(self, split: str) -> dict[str, float]:
@@ -119,21 +119,21 @@ class Latents(ABC):
 
     @cached_property
     def labelled(self) -> np.ndarray:
-        """A bool a row."""
+        """A bool per row: whether it has a label."""
         return self.column("label").notna().to_numpy()
 
     def in_split(self, split: str) -> np.ndarray:
-        """A bool a row."""
+        """A bool per row: whether it is in this split."""
         return (self.column("split") == split).to_numpy()
 
     @cached_property
     def seen(self) -> np.ndarray:
-        """A bool a row: whether the encoder learned from it."""
+        """A bool per row: whether the encoder learned from it."""
         return self.column("seen").to_numpy(dtype=bool)
 
     @property
     def encoder(self) -> str:
-        """Which one made these: its sha256."""
+        """sha256 of the encoder that made these."""
         return self.metadata["encoder_sha256"]
 
     @property
@@ -148,7 +148,7 @@ class Latents(ABC):
 
 
 class LatentsInMemory(Latents):
-    """Latents that are there already."""
+    """Latents held in memory."""
 
     def __init__(self, table: pd.DataFrame, vectors: np.ndarray, metadata: dict[str, str]) -> None:
         self._table, self._vectors, self.metadata = table, vectors, metadata
@@ -177,7 +177,7 @@ class LatentsInMemory(Latents):
 
 
 class LatentsFile(Latents):
-    """A latents file; what is asked for is read when it is asked for.
+    """A latents file; each part is read when it is asked for.
 
     Raises `InputError` if the file is missing, damaged or not a latents file.
     """
@@ -188,7 +188,7 @@ class LatentsFile(Latents):
                 f"no latents in {path}: run ingest, fit and embed first", stages=("ingest", "fit", "embed")
             )
         self._path = path
-        with self._or_refused():
+        with self._or_damaged():
             file = pq.read_metadata(path)
             schema = file.schema.to_arrow_schema()
             self._size, self._count = schema.field("latent").type.list_size, file.num_rows
@@ -215,7 +215,7 @@ class LatentsFile(Latents):
 
     def mean(self, name: str, split: str) -> float:
         total, count = 0.0, 0
-        with self._or_refused(), pq.ParquetFile(self._path, page_checksum_verification=True, pre_buffer=False) as file:
+        with self._or_damaged(), pq.ParquetFile(self._path, page_checksum_verification=True, pre_buffer=False) as file:
             for batch in file.iter_batches(ROWS_PER_GROUP, columns=[name, "split"], use_threads=False):
                 chosen = batch.column(name).filter(pc.equal(batch.column("split"), split))
                 total += pc.sum(chosen.cast(pa.float64())).as_py() or 0.0
@@ -229,7 +229,7 @@ class LatentsFile(Latents):
     @cached_property
     def vectors(self) -> np.ndarray:
         """(n, d), float32; `InputError` if some are not finite."""
-        with self._or_refused():
+        with self._or_damaged():
             vectors = vectors_of(self._read(["latent"]).column(0))
         if not np.isfinite(vectors).all():
             bad = int((~np.isfinite(vectors)).any(axis=1).sum())
@@ -237,11 +237,11 @@ class LatentsFile(Latents):
         return vectors
 
     def _read(self, names: list[str]) -> pa.Table:
-        with self._or_refused():
+        with self._or_damaged():
             return pq.read_table(self._path, columns=names, page_checksum_verification=True, memory_map=False)
 
     @contextmanager
-    def _or_refused(self) -> Iterator[None]:
+    def _or_damaged(self) -> Iterator[None]:
         try:
             yield
         except (pa.ArrowException, OSError, KeyError, AttributeError, ValueError) as error:
@@ -270,17 +270,17 @@ def write_latents(path: Path, stream: LatentStream) -> None:
                     writer = pq.ParquetWriter(temporary, schema, write_statistics=[*COLUMNS, *ERRORS], **options)
                 if writing is not None:
                     writing.result()
-                writing = beside.submit(writer.write_table, rows)  # while the next rows are made
+                writing = beside.submit(writer.write_table, rows)  # while the next rows are prepared
             if writing is not None:
                 writing.result()
         finally:
             if writer is not None:
                 beside.submit(writer.close).result()
-        ids.refuse_left()
+        ids.refuse_leftovers()
 
 
 class _Ids:
-    """The columns beside the vectors, handed out a few rows at a time."""
+    """The columns besides the vectors, given out a few rows at a time."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches = batches
@@ -291,16 +291,16 @@ class _Ids:
         while sum(map(len, pieces)) < count:
             batch = next(self._batches, None)
             if batch is None:
-                raise InputError(f"{count - sum(map(len, pieces))} latents more than samples: ingest and embed again")
+                raise InputError(f"{count - sum(map(len, pieces))} more latents than samples: ingest and embed again")
             pieces.append(pa.Table.from_batches([batch]).select(COLUMNS).cast(SCHEMA))
         joined = pa.concat_tables(pieces)
         self._rest = joined.slice(count)
         return joined.slice(0, count).combine_chunks()
 
-    def refuse_left(self) -> None:
-        left = len(self._rest) + sum(map(len, self._batches))
-        if left:
-            raise InputError(f"{left} samples have no latents: ingest and embed again")
+    def refuse_leftovers(self) -> None:
+        leftovers = len(self._rest) + sum(map(len, self._batches))
+        if leftovers:
+            raise InputError(f"{leftovers} samples have no latents: ingest and embed again")
 
 
 def regrouped(blocks: Iterator[LatentBlock]) -> Iterator[LatentBlock]:
@@ -337,13 +337,13 @@ def column_of(vectors: np.ndarray) -> pa.FixedSizeListArray:
 
 
 def vectors_of(column: pa.ChunkedArray) -> np.ndarray:
-    """What `column_of` was given: (n, d), float32."""
+    """The vectors that `column_of` was given: (n, d), float32."""
     vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return vectors.reshape(len(column), column.type.list_size)
 
 
 def parquet_options(schema: pa.Schema, categories: list[str]) -> dict[str, Any]:
-    """How a file with the column `latent` is written; `categories` are columns of few different texts."""
+    """Options for writing a file with the column `latent`; `categories` are text columns with few different values."""
     floats = [field.name for field in schema if pa.types.is_floating(field.type)]
     return {
         "compression": "zstd",

@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 ROWS_PER_PASS = 4096
 FIT_ROWS = 200_000
-"""The fit looks at no more train rows than this, picked at random."""
+"""Most train rows that the fit looks at, picked at random."""
 COVARIANCE_FEATURES = 4096
-"""Up to so many features components are those of the covariance matrix, which is added up block by block;
-above, they are found by a randomised solver on as many rows as `FIT_BYTES` hold."""
+"""Up to this many features, components come from the covariance matrix, which is summed block by block; above, from a
+randomised solver on as many rows as fit into `FIT_BYTES`."""
 FIT_BYTES = 128 * 2**20
 ALL = LearnedFrom()
 
@@ -57,7 +57,7 @@ def _blurred_error(residual: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _fit(samples: Samples, components: int, learned_from: LearnedFrom, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean (features,) and the directions of largest variance (features, components) of what is learned from."""
+    """The mean (features,) and the directions of largest variance (features, components) of samples learned from."""
     features = prod(samples.spec.shape)
     small = features <= COVARIANCE_FEATURES
     rows = np.flatnonzero(samples.seen(learned_from))
@@ -67,22 +67,22 @@ def _fit(samples: Samples, components: int, learned_from: LearnedFrom, seed: int
         rows = np.random.default_rng(seed).choice(rows, most, replace=False)
     components = min(components, features, len(rows))
     if small:
-        return _of_covariance(_chosen(samples, rows), features, components)
+        return _by_covariance(_inputs_at(samples, rows), features, components)
     from sklearn.decomposition import PCA
 
-    train = np.concatenate(list(_chosen(samples, rows)))
+    train = np.concatenate(list(_inputs_at(samples, rows)))
     pca = PCA(components, svd_solver="randomized", random_state=seed, copy=False).fit(train)
     return pca.mean_, pca.components_.T
 
 
-def _of_covariance(blocks: Iterator[np.ndarray], features: int, components: int) -> tuple[np.ndarray, np.ndarray]:
+def _by_covariance(blocks: Iterator[np.ndarray], features: int, components: int) -> tuple[np.ndarray, np.ndarray]:
     from scipy.linalg import eigh
 
     count, total, products = 0, np.zeros(features), np.zeros((features, features))
-    near = np.zeros(features, np.float32)  # a mean large against the deviation would cost the products their digits
+    offset = np.zeros(features, np.float32)  # a mean far above the deviation would cost the products digits
     for x in blocks:
-        near = x.mean(axis=0) if not count and len(x) else near
-        x = x - near
+        offset = x.mean(axis=0) if not count and len(x) else offset
+        x = x - offset
         count += len(x)
         total += x.sum(axis=0, dtype=np.float64)
         products += x.T @ x
@@ -91,10 +91,10 @@ def _of_covariance(blocks: Iterator[np.ndarray], features: int, components: int)
     _, directions = eigh(covariance, subset_by_index=(features - components, features - 1))
     directions = directions[:, ::-1]  # the largest variance first
     directions *= np.where(directions[np.abs(directions).argmax(axis=0), range(components)] < 0, -1, 1)
-    return (mean + near).astype(np.float32), directions.astype(np.float32)
+    return (mean + offset).astype(np.float32), directions.astype(np.float32)
 
 
-def _chosen(samples: Samples, rows: np.ndarray) -> Iterator[np.ndarray]:
+def _inputs_at(samples: Samples, rows: np.ndarray) -> Iterator[np.ndarray]:
     chosen = np.zeros(len(samples), bool)
     chosen[rows] = True
     start = 0

@@ -1,4 +1,4 @@
-"""Whether latents, samples and a model belong together: rows of the one stand for rows of the other."""
+"""Checks that latents, samples and a model belong together, row by row."""
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.file import Latents
@@ -10,7 +10,7 @@ def refuse_other_samples(latents: Latents, samples: Samples) -> None:
     if (made_from := latents.metadata.get("samples_id")) != samples.id:
         raise InputError(
             f"the latents were made from the samples {made_from}, but {samples.folder} holds {samples.id}, so rows "
-            "would stand for other samples: run ingest and embed again, and fit before embed if the samples are new",
+            "would belong to other samples: run ingest and embed again, and fit before embed if the samples are new",
             stages=("ingest", "embed"),
         )
 

@@ -1,4 +1,4 @@
-"""What a decoding process does. It imports next to nothing, since each worker holds what it imports."""
+"""The work of a decoding process. It imports next to nothing, since each worker holds its imports in memory."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from ae_pipelines.base.errors import InputError, Unusable
 
 @dataclass(frozen=True)
 class Common:
-    """What every worker has."""
+    """What every worker is given once."""
 
     decode: Callable[[bytes], np.ndarray]
     known: np.ndarray
-    """`start_of` the digests of content that is known already, sorted."""
+    """`start_of` each digest of content decoded earlier, sorted."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one content; neither values nor reason: it is known."""
+    """The result of decoding one content; with neither values nor a reason, it is known already."""
 
     digest: bytes
     """sha256 of the content."""
@@ -30,12 +30,12 @@ class Outcome:
 
 
 def decode_all(common: Common, contents: Sequence[Path] | Sequence[bytes]) -> list[Outcome]:
-    """What becomes of each; `InputError` if a file cannot be read."""
+    """The outcome of each content; `InputError` if a file cannot be read."""
     return [_decode(common, bytes_of(content)) for content in contents]
 
 
 def bytes_of(content: Path | bytes) -> bytes:
-    """The content itself, of a file too."""
+    """The content itself; of a path, that of the file."""
     if isinstance(content, bytes):
         return content
     try:

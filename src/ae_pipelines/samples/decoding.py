@@ -1,4 +1,4 @@
-"""Encoded samples become blocks of values: by several processes, and only content that is not known yet."""
+"""Decodes encoded samples into blocks of values: by several processes, and only content that is not known yet."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -20,20 +20,20 @@ Value = TypeVar("Value")
 
 DUPLICATE = "duplicate: its content is there already, see the sample with the same sha256"
 TASK_BYTES = 8 * 2**20
-"""Decoded samples that a worker hands over at once."""
+"""Size of decoded samples that a worker returns at once."""
 ALONE = 256
-"""So few samples are decoded here: starting workers takes longer."""
+"""Up to this many samples are decoded in this process: starting workers takes longer."""
 
 
 class Digests:
-    """A growing set of sha256 digests, by their first 16 bytes: 16 bytes of memory each."""
+    """A growing set of sha256 digests, by their first 16 bytes: each takes 16 bytes of memory."""
 
     def __init__(self) -> None:
         self._sorted: list[np.ndarray] = []
-        """Each at least twice as long as the next."""
+        """Sorted arrays, each at least twice as long as the next."""
 
     def add(self, digests: Sequence[bytes]) -> np.ndarray:
-        """Add them; a bool each: was it there before, or earlier among these?"""
+        """Add digests; gives a bool for each: whether it was there before, or earlier among these."""
         found = _short(digests)
         there = np.zeros(len(found), bool)
         there[np.setdiff1d(np.arange(len(found)), np.unique(found, return_index=True)[1])] = True
@@ -46,7 +46,7 @@ class Digests:
         return there
 
     def has(self, digests: Sequence[bytes]) -> np.ndarray:
-        """A bool each."""
+        """A bool for each digest: whether it is in the set."""
         there = np.zeros(len(digests), bool)
         for older in self._sorted:
             there |= _places(older, _short(digests)) >= 0
@@ -56,8 +56,8 @@ class Digests:
 class Known:
     """Samples decoded by an earlier ingest, finished or not, found by the sha256 of their content.
 
-    They take 32 bytes of memory each. A shard is checked when it is first read from; what a damaged one
-    held is not known.
+    Each takes 32 bytes of memory. A shard is checked when it is first read from; samples of a damaged one
+    are not known.
     """
 
     def __init__(self, folder: Path, spec: SampleSpec, key: str) -> None:
@@ -73,24 +73,24 @@ class Known:
                     numbers.append(np.full(len(found), len(self._shards), np.int32))
                     rows.append(np.arange(len(found), dtype=np.int32))
                     self._shards.append(ShardFile(shard, spec))
-        every = np.concatenate(digests)
-        order = np.argsort(every, kind="stable")
-        self._digests = every[order]
+        all_digests = np.concatenate(digests)
+        order = np.argsort(all_digests, kind="stable")
+        self._digests = all_digests[order]
         self._numbers, self._rows = (np.concatenate(parts)[order] for parts in (numbers, rows))
 
     @property
     def starts(self) -> np.ndarray:
-        """`start_of` each digest, sorted: what workers look content up in."""
+        """`start_of` each digest, sorted, for workers to look content up in."""
         return np.frombuffer(self._digests.tobytes(), ">u8")[::2].astype(np.uint64)
 
     def read(self, digest: bytes) -> np.ndarray | None:
-        """The sample (*shape) whose content has this sha256; None if it cannot be had."""
+        """The sample (*shape) whose content has this sha256; None if it is not available."""
         place = int(_places(self._digests, _short([digest]))[0])
-        if place < 0 or not self._whole(int(self._numbers[place])):
+        if place < 0 or not self._is_intact(int(self._numbers[place])):
             return None
         return self._shards[int(self._numbers[place])].rows(int(self._rows[place]), 1)[0]
 
-    def _whole(self, number: int) -> bool:
+    def _is_intact(self, number: int) -> bool:
         if number not in self._checked:
             shard = self._shards[number]
             self._checked[number] = False
@@ -104,7 +104,7 @@ def _short(digests: Sequence[bytes]) -> np.ndarray:
 
 
 def _places(among: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Where each is in a sorted array; -1 if it is not."""
+    """Position of each wanted value in a sorted array; -1 if it is not there."""
     if not len(among):
         return np.full(len(wanted), -1)
     places = np.searchsorted(among, wanted).clip(max=len(among) - 1)
@@ -112,19 +112,19 @@ def _places(among: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 class Decoding:
-    """The blocks of an encoded source, decoded, with what was done counted."""
+    """Decodes the blocks of an encoded source, and counts what was decoded and reused."""
 
     def __init__(self, source: EncodedSource, folder: Path, spec: SampleSpec) -> None:
         self._source, self._spec = source, spec
         self.key = canonical_sha256([spec.model_dump(mode="json"), source.decoding()])[:16]
-        """What is decoded, and what is refused, is the same wherever this is."""
+        """Where this is equal, so are the decoded values and the rejects."""
         self._known = Known(folder, spec, self.key)
         self.contents = Digests()
-        """Of everything read."""
+        """Digests of all content read."""
         self.decoded = self.reused = 0
 
     def blocks(self, count: int | None, workers: int | None) -> Iterator[Block]:
-        """The source's samples in its order; `count` of them, if that is known."""
+        """The source's samples in its order; `count` is their number, if known."""
         common = Common(self._source.decode, self._known.starts)
         waiting: deque[EncodedBlock] = deque()
 
@@ -147,28 +147,28 @@ class Decoding:
         rejects, kept = list(task.rejects), []
         repeated = self.contents.add([outcome.digest for outcome in outcomes])
         for place, (name, outcome) in enumerate(zip(task.ids, outcomes, strict=True)):
-            taken, reason = None, outcome.reason
+            sample, reason = None, outcome.reason
             if reason is None and repeated[place]:
                 reason = DUPLICATE
             if reason is None:
-                taken, reason = self._taken(outcome, task.contents[place])
-            if taken is None:
+                sample, reason = self._sample_or_reason(outcome, task.contents[place])
+            if sample is None:
                 rejects.append(Reject(name, outcome.digest.hex(), str(reason)))
             else:
-                values.append(taken)
+                values.append(sample)
                 kept.append(place)
         shape = (len(values), *self._spec.shape)
         return Block(
             values=np.stack(values) if values else np.empty(shape, self._spec.dtype),
-            ids=_at(kept, task.ids),
-            labels=task.labels and _at(kept, task.labels),
-            splits=task.splits and _at(kept, task.splits),
+            ids=_select(kept, task.ids),
+            labels=task.labels and _select(kept, task.labels),
+            splits=task.splits and _select(kept, task.splits),
             sha256=[outcomes[place].digest.hex() for place in kept],
             rejects=rejects,
         )
 
-    def _taken(self, outcome: Outcome, content: Path | bytes) -> tuple[np.ndarray | None, str | None]:
-        """The sample, or why there is none."""
+    def _sample_or_reason(self, outcome: Outcome, content: Path | bytes) -> tuple[np.ndarray | None, str | None]:
+        """The sample and None, or None and the reason."""
         if outcome.values is None and (known := self._known.read(outcome.digest)) is not None:
             self.reused += 1
             return known, None
@@ -182,7 +182,7 @@ class Decoding:
 
 
 def _tasks(block: EncodedBlock, spec: SampleSpec) -> Iterator[EncodedBlock]:
-    """Parts of a block that have at most about `TASK_BYTES`, encoded and decoded, or are one sample."""
+    """Parts of a block of at most about `TASK_BYTES`, encoded and decoded, or of one sample."""
     encoded = max((len(content) for content in block.contents if isinstance(content, bytes)), default=0)
     size = max(1, TASK_BYTES // max(spec.sample_bytes, encoded))
     for start in range(0, max(1, len(block.ids)), size):
@@ -196,5 +196,5 @@ def _tasks(block: EncodedBlock, spec: SampleSpec) -> Iterator[EncodedBlock]:
         )
 
 
-def _at(places: list[int], values: Sequence[Value]) -> list[Value]:
+def _select(places: list[int], values: Sequence[Value]) -> list[Value]:
     return [values[place] for place in places]

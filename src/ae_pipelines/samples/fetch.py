@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import requests
 
 DEFAULT = "data/01_raw"
-"""Made when it is missing, as in a fresh checkout; any other missing folder may be a mistyped one."""
+"""Created when it is missing, as in a fresh checkout; any other missing folder may be a mistyped one."""
 CHUNK_BYTES = 2**16
 TIMEOUT_SECONDS = (10, 60)
-"""To connect, and between two pieces of an answer."""
+"""Timeouts for connecting, and between two pieces of a response."""
 UNFINISHED = ".unfinished"
-"""The folder of a transfer that goes on. What a killed one leaves there is removed by the next."""
+"""Folder of a transfer in progress. What a killed one leaves there is removed by the next."""
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +31,16 @@ class PublicSet:
 
     name: str
     files: dict[str, str]
-    """The published checksum of each, as pooch takes it."""
+    """The published checksum of each file, as pooch takes it."""
     mirrors: tuple[str, ...]
     """Base URLs, tried in this order."""
     retries: int = 2
-    """New tries at a mirror that failed, from the start of the file; pooch waits 1 s, 2 s, ... before each."""
+    """Retries of a mirror that failed, from the start of the file; pooch waits 1 s, 2 s, ... before each."""
 
     def fetch(self, file: str, folder: Path) -> Path:
-        """The path of `file` in `folder`; `InputError` tells how each mirror failed.
+        """The path of `file` in `folder`; `InputError` says how each mirror failed.
 
-        What is there already is taken as it is: a good copy may be compressed anew and have another checksum.
+        A file that is there already is used as it is: a good copy may have been recompressed, with another checksum.
         """
         import filelock
 
@@ -48,8 +48,8 @@ class PublicSet:
         raw_dir = f"--params=raw_dir=<the folder that holds {folder.name}/>"
         if not (folder.parent.is_dir() or folder.parent.match(DEFAULT)):
             raise InputError(
-                f"no {file} in {folder}, and it is not fetched since there is no folder {folder.parent}: "
-                f"create that, or give {raw_dir}"
+                f"no {file} in {folder}, and it is not fetched because there is no folder {folder.parent}: "
+                f"create it, or give {raw_dir}"
             )
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -58,16 +58,16 @@ class PublicSet:
         except filelock.Timeout as error:
             raise InputError(f"another run is fetching {self.name} into {folder}: wait for it") from error
         except OSError as error:
-            raise InputError(f"cannot write {path} ({error}): make room for it, or give {raw_dir}") from error
+            raise InputError(f"cannot write {path} ({error}): free some space, or give {raw_dir}") from error
         if not path.is_file():
             raise InputError(
                 f"no {file} in {folder}, and it could not be fetched ({'; '.join(failures)}): "
-                f"bring it from there to {path}, or give {raw_dir}"
+                f"download it to {path}, or give {raw_dir}"
             )
         return path
 
     def _failures(self, path: Path) -> list[str]:
-        """Try the mirrors until one gives the right file; why those before it did not."""
+        """Try the mirrors until one gives the right file; gives the failures of those before it."""
         import pooch  # type: ignore[import-untyped]
         import requests
 
@@ -97,19 +97,19 @@ def _download(url: str, temporary: str, _: object) -> None:
     """pooch's own downloader, with our progress bar."""
     import pooch
 
-    Path(temporary).unlink()  # pooch made it for its owner alone; a new one is for whom the umask allows
+    Path(temporary).unlink()  # only its owner may read the one pooch made; a new one follows the umask
     bar = progress.bar(total=1, label=f"fetch {url.rpartition('/')[2]}", unit="byte")  # pooch sets the total
     options = {"headers": {"Accept-Encoding": "identity"}, "hooks": {"response": _as_sent}, "timeout": TIMEOUT_SECONDS}
     with bar:
         pooch.HTTPDownloader(bar, CHUNK_BYTES, **options)(url, temporary, None)
 
 
-def _as_sent(answer: "requests.Response", **_: object) -> None:
-    """What some servers call the encoding of a .gz file is the file: it is not to be unzipped on the way."""
-    answer.raw.headers.discard("Content-Encoding")
+def _as_sent(response: "requests.Response", **_: object) -> None:
+    """Keep a .gz file as it is: some servers declare gzip as its encoding, so it would be unzipped on the way."""
+    response.raw.headers.discard("Content-Encoding")
 
 
-def _of_mnist_style(name: str, md5: tuple[str, str, str, str], mirrors: tuple[str, ...]) -> PublicSet:
+def _mnist_style_set(name: str, md5: tuple[str, str, str, str], mirrors: tuple[str, ...]) -> PublicSet:
     """Four IDX files; `md5` of train images, train labels, test images, test labels."""
     files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     checksums = {f"{file}-ubyte.gz": f"md5:{checksum}" for file, checksum in zip(files, md5, strict=True)}
@@ -117,7 +117,7 @@ def _of_mnist_style(name: str, md5: tuple[str, str, str, str], mirrors: tuple[st
 
 
 _SETS = (
-    _of_mnist_style(  # checksums: torchvision; mirrors: PyTorch, CVDF
+    _mnist_style_set(  # checksums: torchvision; mirrors: PyTorch, CVDF
         "mnist",
         (
             "f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -127,7 +127,7 @@ _SETS = (
         ),
         ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
     ),
-    _of_mnist_style(  # checksums: its authors; mirrors: its authors' bucket and repository, Keras
+    _mnist_style_set(  # checksums: its authors; mirrors: its authors' bucket and repository, Keras
         "fashion_mnist",
         (
             "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
@@ -141,7 +141,7 @@ _SETS = (
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         ),
     ),
-    _of_mnist_style(  # checksums: torchvision; its authors' server is the only one
+    _mnist_style_set(  # checksums: torchvision; its authors' server is the only one
         "kmnist",
         (
             "bdb82020997e1d708af4cf47b453dcf7",
@@ -168,4 +168,4 @@ def public_set(name: str) -> PublicSet:
 
 
 Fetch = Annotated[PublicSet | None, BeforeValidator(lambda name: public_set(name) if isinstance(name, str) else name)]
-"""An option: the name of a public set that what is missing is fetched from; None: nothing is fetched."""
+"""An option: the name of a public set from which missing files are fetched; None: nothing is fetched."""

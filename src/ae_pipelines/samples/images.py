@@ -1,4 +1,4 @@
-"""Image files become arrays: what is done to them is declared, and what cannot be used is refused with its reason."""
+"""Decodes image files to arrays: all processing is declared, and an unusable file is refused with a reason."""
 
 import warnings
 import zlib
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Size = tuple[int, int]
-"""(height, width), as it is looked at: after the rotation that EXIF asks for."""
+"""(height, width) as displayed: after the rotation that EXIF asks for."""
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 STARTS = {
@@ -36,10 +36,10 @@ STARTS = {
     b"MM\0+": "TIFF",
 }
 MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
-"""Pillow's names of the pixels with 8 bits a channel, or fewer."""
+"""Pillow's names of pixel formats with 8 bits per channel, or fewer."""
 
 LARGEST_MEGAPIXELS = 100
-"""Of an image that is read at its own size."""
+"""Limit for an image that is read at its own size."""
 
 Pixels = Annotated[int, Field(gt=0)]
 Shade = Annotated[int, Field(ge=0, le=255)]
@@ -56,16 +56,16 @@ class ImageOptions(Options):
     """(height, width) in pixels, or one number for a square; None: all images must have one size."""
     colour: Literal["rgb", "grey"] = "rgb"
     resize: Literal["crop", "pad", "stretch"] | None = None
-    """How images get their size (Lanczos filter). crop: cover it, then cut equally at both ends; pad: the
-    whole image, centred on the background; stretch: without regard to proportions; None: not at all."""
+    """How images are resized (Lanczos filter). crop: cover the size, then cut equally at both ends; pad: the
+    whole image, centred on the background; stretch: ignore the proportions; None: not at all."""
     background: Colour = (0, 0, 0)
-    """What is transparent or padded becomes this."""
+    """Colour of transparent and of padded pixels."""
     frames: Literal["reject", "first"] = "reject"
-    """Animations and files of several pages: left out, or their first picture taken."""
+    """Animations and files of several pages: rejected, or their first picture used."""
     largest_megapixels: Annotated[float, Field(gt=0)] = 16
-    """Images with more, by their header, are left out and not decoded."""
+    """Images with more, by their header, are rejected without decoding."""
     cmyk: Literal["convert", "reject"] = "convert"
-    """Print colours: converted without a colour profile, or left out."""
+    """Print colours: converted without a colour profile, or rejected."""
 
     @model_validator(mode="after")
     def _resizes_to_a_size(self) -> Self:
@@ -75,7 +75,7 @@ class ImageOptions(Options):
 
 
 def format_of(start: bytes) -> str | None:
-    """Which of `FORMATS` a file has, by its first twelve bytes; None if it is none of them."""
+    """The format of a file, one of `FORMATS`, by its first twelve bytes; None if it has none of them."""
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WEBP"
     return next((name for magic, name in STARTS.items() if start.startswith(magic)), None)
@@ -84,7 +84,7 @@ def format_of(start: bytes) -> str | None:
 def header_size(file: BinaryIO, options: ImageOptions) -> Size | None:
     """The size of an image, from its header alone; None if the image cannot be used.
 
-    Of a PNG only EXIF data that precede the pixels count.
+    In a PNG, only EXIF data before the pixels count.
     """
     try:
         with _opened(file, options) as image:
@@ -117,24 +117,24 @@ def common_size(sizes: Iterable[tuple[str, Size | None]], options: ImageOptions)
 
 @dataclass(frozen=True)
 class ImageDecoder:
-    """The content of an image file becomes uint8 (channels, height, width); `Unusable` says why it cannot."""
+    """Decodes the content of an image file to uint8 (channels, height, width); `Unusable` says why it cannot."""
 
     options: ImageOptions
     size: Size
 
     @classmethod
     def of(cls, options: ImageOptions, size: Size) -> Self:
-        """Without the options that a source adds to ours: a worker need not import the source for them."""
+        """A decoder without the options that a source adds, so that a worker need not import the source."""
         return cls(ImageOptions(**options.model_dump(include=set(ImageOptions.model_fields))), size)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of every image."""
+        """Shape of every image: (channels, height, width)."""
         return (3 if self.options.colour == "rgb" else 1, *self.size)
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        """Everything that decides on the values of pixels."""
+        """Everything that determines pixel values."""
         resized = {
             "filter": "lanczos",
             "jpeg": "decoded at 1/8, 1/4 or 1/2 where twice the longer side of the size is left",
@@ -149,7 +149,7 @@ class ImageDecoder:
 
     @property
     def acceptance(self) -> dict[str, Any]:
-        """What else decides on what becomes of an image."""
+        """Everything else that determines the outcome for an image."""
         return {"largest_megapixels": self.options.largest_megapixels, "pillow": PIL.__version__}
 
     def __call__(self, content: bytes) -> np.ndarray:
@@ -179,12 +179,12 @@ class ImageDecoder:
 
 
 class Still(NamedTuple):
-    """An image as it is in its file, but upright."""
+    """An image as it is in its file, but turned upright."""
 
     values: np.ndarray
     """uint8 (channels, height, width)."""
     alpha: np.ndarray | None
-    """uint8 (height, width)."""
+    """uint8 (height, width); None without transparency."""
     profile: bytes | None
     """ICC profile of the file's colours."""
     first_of_several: bool
@@ -192,7 +192,7 @@ class Still(NamedTuple):
 
 
 def at_own_size(content: bytes, colour: Literal["rgb", "grey"]) -> Still:
-    """The content of an image file, of several pictures the first; `Unusable` says why it cannot be read."""
+    """The image in a file's content, the first if there are several; `Unusable` says why it cannot be read."""
     if not content:
         raise Unusable("empty file")
     if format_of(content[:12]) == "PNG":
@@ -210,7 +210,7 @@ def at_own_size(content: bytes, colour: Literal["rgb", "grey"]) -> Still:
 
 
 def encoded_leaf(column: str, type_: "pa.DataType") -> str | None:
-    """What to read of a parquet column of encoded images: the column, if it is binary, or its field `bytes`, as in
+    """The path to read for a parquet column of encoded images: the column, if it is binary, or its field `bytes`, as in
     Hugging Face's layout; None if it is neither."""
     import pyarrow as pa
 
@@ -258,7 +258,7 @@ RESIZERS: dict[str, Callable[[Image.Image, Size, Colour], Image.Image]] = {
 
 @contextmanager
 def _opened(file: BinaryIO, options: ImageOptions) -> Iterator[Image.Image]:
-    """An image of which only the header is read; whatever goes wrong within the block is `Unusable`."""
+    """An image of which only the header is read; any error within the block becomes `Unusable`."""
     start = file.read(12)
     limit = int(options.largest_megapixels * 1e6)
     too_large = Unusable(f"more than {options.largest_megapixels:g} megapixels, by its header")
@@ -291,7 +291,7 @@ def _pillow_refusing(pixels: int) -> Iterator[None]:
 
 
 def _has_several(image: Image.Image) -> bool:
-    """A phone's MPO is a still photo: what follows are previews of it, or other views."""
+    """Whether there are several pictures; those after the first in a phone's MPO are previews or other views of it."""
     return image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
@@ -305,7 +305,7 @@ def _reason(start: bytes, error: Exception) -> str:
 
 
 def _refuse_damaged_png(content: bytes) -> None:
-    """Walks all chunks (ISO 15948, 5.3: length, type, data, CRC of type and data) up to the one that ends a PNG."""
+    """Check all chunks (ISO 15948, 5.3: length, type, data, CRC of type and data) up to the one that ends a PNG."""
     at = 8
     while (kind := content[at + 4 : at + 8]) != b"IEND":
         end = at + 8 + int.from_bytes(content[at : at + 4])
@@ -317,7 +317,7 @@ def _refuse_damaged_png(content: bytes) -> None:
 
 
 def _sideways(image: Image.Image) -> bool:
-    """Whether EXIF, if it can be read, asks for a turn by which height and width change places."""
+    """Whether EXIF, if it can be read, asks for a rotation that swaps height and width."""
     try:
         turn = Image.Image.getexif(image).get(ExifTags.Base.Orientation)  # a PNG's own method would decode it
         return image.format != "TIFF" and turn in (5, 6, 7, 8)  # Pillow has turned a TIFF's size already
@@ -326,7 +326,7 @@ def _sideways(image: Image.Image) -> bool:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The same image, turned as EXIF asks for, if that can be read."""
+    """The same image, rotated as EXIF asks for, if that can be read."""
     try:
         ImageOps.exif_transpose(image, in_place=True)
     except MemoryError:

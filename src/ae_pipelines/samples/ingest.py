@@ -1,4 +1,4 @@
-"""A source becomes a sample store: written as a stream, decoded once, taken up after a kill."""
+"""Writes a source into a sample store: as a stream, decoded once, and taken up after a kill."""
 
 import hashlib
 import json
@@ -33,36 +33,36 @@ from ae_pipelines.samples.store import BATCH_ROWS, Manifest, Samples
 log = logging.getLogger(__name__)
 
 FIRST = 10
-"""So many reasons, or samples that are gone, are named."""
+"""How many reasons, or samples that are gone, are listed."""
 INDEX = pa.schema(
     [(name, pa.string()) for name in ("sample_id", "split", "label", "source", "sha256")]
     + [("shard", pa.int32()), ("row", pa.int32())]
 )
 REJECTS = pa.schema([(name, pa.string()) for name in ("sample_id", "sha256", "reason")])
-NOTED_REJECTS = ("rejected source", "rejected sha256", "rejected reason")
-"""What the columns are called in the id of a store, which must not change when one gets another name."""
+HASHED_REJECTS = ("rejected source", "rejected sha256", "rejected reason")
+"""Names of these columns in the id of a store, which must not change when a column is renamed."""
 REFUSED = "rejects-of-a-refused-ingest.parquet"
 
 
 class IngestOptions(Options):
-    """How a source is taken in."""
+    """How a source is ingested."""
 
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     """Above this share of unusable samples (duplicates not counted) the run fails."""
     workers: Annotated[int, Field(gt=0)] | None = None
-    """Processes that decode; None: one a CPU."""
+    """Number of decoding processes; None: one per CPU."""
 
 
 @dataclass(frozen=True)
 class Ingest:
-    """What is to become a sample store."""
+    """A source that is to be written into a sample store."""
 
     source: Source | EncodedSource
     options: IngestOptions
     empty: SampleSpec | None = None
-    """What the samples would be like where there are none; None: that there are none is a fault."""
+    """Spec of the empty store that is written where there are no samples; None: that is an error."""
     run: Run = NO_RUN
-    """That is told where there are none."""
+    """Run that is told where there are no samples."""
 
     def into(self, folder: Path) -> Samples:
         """Write the store."""
@@ -80,34 +80,34 @@ def write_store(
     source: Source | EncodedSource,
     options: IngestOptions = IngestOptions(),  # noqa: B008
 ) -> Samples:
-    """Write everything `source` gives into a store; the earlier store stands until the manifest is replaced.
+    """Write everything `source` gives into a store; the earlier store stays valid until the manifest is replaced.
 
-    Decoded samples of an earlier ingest, also of a killed one, are taken over by their content.
+    Samples that an earlier ingest decoded, even a killed one, are recognised by their content and reused.
     """
     started = time.monotonic()
     spec = source.spec()
-    with _alone(folder):
+    with _exclusively(folder):
         count = source.count()
         decoding = Decoding(source, folder, spec) if isinstance(source, EncodedSource) else None
         blocks = decoding.blocks(count, options.workers) if decoding else source.blocks()
         with _Store(folder, spec, source.name, decoding.key if decoding else None) as store, closing(blocks):  # type: ignore[type-var]
-            for block in _watched(blocks, count):  # type: ignore[arg-type]
+            for block in _with_progress(blocks, count):  # type: ignore[arg-type]
                 store.add(block)
             report = {"seconds": round(time.monotonic() - started, 1), "decoded": store.accepted, "reused": 0}
             if decoding:
                 report |= {"decoded": decoding.decoded, "reused": decoding.reused}
-                report |= _removed(folder, source.name, decoding.contents)
+                report |= _removed_samples(folder, source.name, decoding.contents)
             return store.finish(options.max_rejected_share, report)
 
 
 def write_empty_store(folder: Path, spec: SampleSpec, source: str) -> Samples:
-    """Write a store of no samples."""
-    with _alone(folder), _Store(folder, spec, source, None) as store:
+    """Write a store without samples."""
+    with _exclusively(folder), _Store(folder, spec, source, None) as store:
         return store.finish(None, {"seconds": 0.0, "decoded": 0, "reused": 0})
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusively(folder: Path) -> Iterator[None]:
     """Refuse a second ingest into the same folder at the same time."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -119,18 +119,18 @@ def _alone(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _watched(blocks: Iterable[Block], count: int | None) -> Iterator[Block]:
+def _with_progress(blocks: Iterable[Block], count: int | None) -> Iterator[Block]:
     with progress.Steps(count, "ingest", "sample") as steps:
         for block in blocks:
             yield block
             steps.advance(len(block.ids) + len(block.rejects))
 
 
-def _removed(folder: Path, source: str, contents: Digests) -> dict[str, Any]:
+def _removed_samples(folder: Path, source: str, contents: Digests) -> dict[str, Any]:
     """Which samples of the earlier store are gone from the source."""
     gone: list[str] = []
     count = 0
-    with suppress(InputError):  # no store yet, or a damaged one, which is to be replaced
+    with suppress(InputError):  # no store yet, or a damaged one, which will be replaced
         before = Samples(folder)
         for batch in before.index_batches("sample_id", "sha256") if before.manifest.source == source else ():
             missing = ~contents.has([bytes.fromhex(sha) for sha in batch.column("sha256").to_pylist()])
@@ -143,7 +143,7 @@ def _removed(folder: Path, source: str, contents: Digests) -> dict[str, Any]:
 
 
 class _Store:
-    """A store being written; as a context, so that what does not become one is cleared away."""
+    """A store being written; a context manager that clears away an unfinished one."""
 
     def __init__(self, folder: Path, spec: SampleSpec, source: str, key: str | None) -> None:
         self._folder, self._spec, self._source, self._key = folder, spec, source, key
@@ -152,7 +152,7 @@ class _Store:
         self._id_hashes: list[np.ndarray] = []
         self._reasons: Counter[str] = Counter()
         self.accepted = self.rejected = 0
-        self._whole = False
+        self._complete = False
 
     def __enter__(self) -> "_Store":
         _clear(self._folder, unfinished=self._key)
@@ -164,7 +164,7 @@ class _Store:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
-        _clear(self._folder, unfinished=None if self._whole else self._key, keep="" if self._whole else REFUSED)
+        _clear(self._folder, unfinished=None if self._complete else self._key, keep="" if self._complete else REFUSED)
 
     def add(self, block: Block) -> None:
         """Append a block."""
@@ -179,7 +179,7 @@ class _Store:
             "source": [self._source] * len(values),
             "sha256": sha256,
         }
-        self._note(columns)
+        self._hash(columns)
         self._index.add(columns | {"shard": shards, "row": rows})
         self._id_hashes.append(pd.util.hash_array(np.array(block.ids, object)))
         self._reject(block.rejects)
@@ -191,16 +191,16 @@ class _Store:
             columns = dict(zip(REJECTS.names, zip(*found, strict=True), strict=True))
             self._rejects.add(columns)
             self._reasons.update(columns["reason"])
-            self._note(dict(zip(NOTED_REJECTS, columns.values(), strict=True)))
+            self._hash(dict(zip(HASHED_REJECTS, columns.values(), strict=True)))
             self.rejected += len(found)
 
-    def _note(self, columns: dict[str, Any]) -> None:
-        """For the id of the store, which does not depend on how samples come in blocks."""
+    def _hash(self, columns: dict[str, Any]) -> None:
+        """Hash columns for the id of the store, which does not depend on how samples are split into blocks."""
         for name, values in columns.items():
             self._content[name].update("".join(f"{value!r}\n" for value in values).encode("utf-8", "replace"))
 
     def finish(self, max_rejected_share: float | None, report: dict[str, Any]) -> Samples:
-        """Give the store its manifest; `InputError` if it must not become one. None: it may be empty."""
+        """Write the manifest; `InputError` if the store must not be used. With a share of None it may be empty."""
         self._shards.finish()
         self._index.close()
         self._rejects.close()
@@ -224,24 +224,24 @@ class _Store:
         atomic.publish(self._rejects.path, self._folder / manifest.rejects)
         atomic.write_text(self._folder / "last_ingest.json", json.dumps({"id": store_id, **report}, indent=2))
         atomic.write_text(self._folder / "manifest.json", manifest.model_dump_json(indent=2))
-        self._whole = True
+        self._complete = True
         log.info(
-            "ingested %s: %d read, %d accepted, %d rejected (%d of them duplicates); %d decoded, %d taken over, %s s",
+            "ingested %s: %d read, %d accepted, %d rejected (%d of them duplicates); %d decoded, %d reused, %s s",
             *(self._source, manifest.read, manifest.accepted, manifest.rejected, manifest.duplicates),
             *(report["decoded"], report["reused"], report["seconds"]),
         )
         return Samples(self._folder)
 
     def _id(self) -> str:
-        noted = {name: digest.hexdigest() for name, digest in self._content.items()}
+        hashes = {name: digest.hexdigest() for name, digest in self._content.items()}
         shards = [shard["sha256"] for shard in self._shards.written]
-        return canonical_sha256([self._source, self._spec.model_dump(mode="json"), noted, shards])[:16]
+        return canonical_sha256([self._source, self._spec.model_dump(mode="json"), hashes, shards])[:16]
 
     def _refuse_misfit(self, block: Block) -> None:
         if block.values.shape[1:] != self._spec.shape or block.values.dtype != self._spec.dtype:
             raise InputError(
                 f"source {self._source!r} promised {self._spec.dtype} samples of shape {self._spec.shape}, "
-                f"gave {block.values.dtype} {block.values.shape[1:]}"
+                f"but gave {block.values.dtype} of shape {block.values.shape[1:]}"
             )
 
     def _refuse_rejected(self, most: float) -> None:
@@ -255,13 +255,13 @@ class _Store:
         atomic.publish(self._rejects.path, path)
         raise InputError(
             f"source {self._source!r}: {unusable} of {read} read cannot be used ({unusable / read:.1%}, at most "
-            f"{most:.1%} may be): {reasons}. All of them are in {path}. Mend or remove them"
+            f"{most:.1%} may be): {reasons}. All of them are in {path}. Fix or remove them"
             + (", or give a larger max_rejected_share" if self.accepted else ""),
             options={"ingest.max_rejected_share": "..."} if self.accepted else None,
         )
 
     def _refuse_repeated_ids(self) -> None:
-        """Compares 64-bit hashes of the ids, and the ids themselves only if two hashes are equal."""
+        """Compare 64-bit hashes of the ids, and the ids themselves only if two hashes are equal."""
         hashes = np.sort(np.concatenate(self._id_hashes))
         if not (hashes[1:] == hashes[:-1]).any():
             return
@@ -276,7 +276,7 @@ class _Store:
 
 @dataclass
 class _Table:
-    """A parquet file that grows; rows are gathered into groups of some size."""
+    """A parquet file that grows; rows are collected into large row groups."""
 
     path: Path
     schema: pa.Schema
@@ -311,13 +311,13 @@ def _table(path: Path, schema: pa.Schema) -> Iterator[_Table]:
 
 
 def _clear(folder: Path, unfinished: str | None, keep: str = "") -> None:
-    """Remove what neither the manifest names nor, by the key of an unfinished ingest, a next one can take up."""
+    """Remove files that the manifest does not name and that, by their key, no later ingest can take up."""
     shards, named = set[str](), {"manifest.json", "last_ingest.json", keep}
     with suppress(InputError):
         manifest = Manifest.of(folder / "manifest.json")
         named |= {manifest.index, manifest.rejects}
         shards = {shard.file for shard in manifest.shards}
-    for path in folder.glob(".*.tmp.*"):  # of writers that were killed: there is no other now
+    for path in folder.glob(".*.tmp.*"):  # left by killed writers: no other is at work now
         path.unlink()
     for path in (path for path in folder.glob("*-*") if path.is_file()):
         kind, _, rest = path.stem.partition("-")

@@ -1,4 +1,4 @@
-"""A new image as a sample of a store would be."""
+"""A new image, decoded like the samples of a store."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +11,11 @@ from ae_pipelines.samples.images import ImageDecoder, ImageOptions
 from ae_pipelines.samples.spec import SampleSpec
 
 COLOURS = {1: "grey", 3: "rgb"}
-"""By channels."""
+"""Colour option by number of channels."""
 
 
 def as_stored(path: Path, spec: SampleSpec) -> np.ndarray:
-    """An image file as `decoded` gives it; `InputError` also if there is none."""
+    """An image file as `decoded` gives it; `InputError` also if it cannot be read."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -24,12 +24,12 @@ def as_stored(path: Path, spec: SampleSpec) -> np.ndarray:
 
 
 def decoded(content: bytes, spec: SampleSpec, name: str, instead: str) -> np.ndarray:
-    """The image in a file's content, uint8 (channels, height, width), with everything done to it that was done to
+    """The image in a file's content, uint8 (channels, height, width), processed in the same way as
     samples like `spec`.
 
-    Samples that were not decoded from image files (arrays, IDX) say nothing of that: then the image must have their
-    size already. `InputError` if it cannot become such a sample: `name` says which image, `instead` what else could
-    be given.
+    Samples that were not decoded from image files (arrays, IDX) do not record how: then the image must already have
+    their size. `InputError` if it cannot become such a sample: `name` says which image, `instead` what else could be
+    given.
     """
     decoder = _decoder(spec, instead)
     try:
@@ -43,23 +43,23 @@ def decoded(content: bytes, spec: SampleSpec, name: str, instead: str) -> np.nda
 
 
 def encoding(trained: Any) -> Callable[[Path], np.ndarray]:
-    """What gives the latent (1, d) of an image file by a trained autoencoder or encoder."""
+    """A function from an image file to its latent (1, d), by a trained autoencoder or encoder."""
     return lambda path: trained.encode(as_stored(path, trained.contract.samples)[None])
 
 
 def _decoder(spec: SampleSpec, instead: str) -> ImageDecoder:
     if spec.dtype != "uint8" or len(spec.shape) != 3 or spec.shape[0] not in COLOURS:
         raise InputError(
-            f"samples of shape {spec.shape} and dtype {spec.dtype} were not made of image files, so an image cannot "
+            f"samples of shape {spec.shape} and dtype {spec.dtype} were not made from image files, so an image cannot "
             f"be compared with them: give {instead} instead"
         )
-    done = {name: value for name, value in spec.preprocessing.items() if name in ImageOptions.model_fields}
-    if not done:
-        done = {"colour": COLOURS[spec.shape[0]]}
-    decoder = ImageDecoder(ImageOptions(**{**done, "size": spec.shape[1:]}), (spec.shape[1], spec.shape[2]))
-    if len(done) > 1 and decoder.preprocessing != spec.preprocessing:
+    recorded = {name: value for name, value in spec.preprocessing.items() if name in ImageOptions.model_fields}
+    if not recorded:
+        recorded = {"colour": COLOURS[spec.shape[0]]}
+    decoder = ImageDecoder(ImageOptions(**{**recorded, "size": spec.shape[1:]}), (spec.shape[1], spec.shape[2]))
+    if len(recorded) > 1 and decoder.preprocessing != spec.preprocessing:
         raise InputError(
-            "these samples were decoded by another version of ae_pipelines, so a new image would be another sample: "
+            "these samples were decoded by another version of ae_pipelines, so a new image would not match them: "
             f"ingest them again, or give {instead}"
         )
     return decoder

@@ -15,18 +15,18 @@ from ae_pipelines.base.errors import InputError, NothingThere
 from ae_pipelines.samples.reading import faults_of
 
 LARGEST_SAMPLE = 64 * 2**20
-"""Bytes of one row of a file."""
+"""Most bytes in one row of a file."""
 LONGEST_HEADER = 16 * 2**10
-"""Bytes; numpy itself refuses to parse more than 10,000."""
+"""Bytes read as a header; numpy itself refuses to parse more than 10,000."""
 
 
 class Header(NamedTuple):
-    """What a `.npy` file says of itself."""
+    """What the header of a `.npy` file declares."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
     start: int
-    """Where the values start, in bytes."""
+    """Offset of the values, in bytes."""
 
     @property
     def row_bytes(self) -> int:
@@ -34,7 +34,7 @@ class Header(NamedTuple):
 
 
 class Npy:
-    """One `.npy` file, or such a member of an `.npz`, as a stream of rows; any fault of it is an `InputError`."""
+    """One `.npy` file, or one member of an `.npz`, as a stream of rows; any fault in it raises `InputError`."""
 
     def __init__(self, path: Path, member: str | None = None) -> None:
         self._path, self._member = path, member
@@ -44,14 +44,14 @@ class Npy:
 
     @cached_property
     def header(self) -> Header:
-        """Checked: there are rows, and the file is as long as it must be for them."""
+        """The header, checked: there are rows, and the file has the length that they need."""
         with self._opened() as (file, size):
             header = self._parsed(file.read(LONGEST_HEADER))
             self._refuse_size(header, size - header.start)
             return header
 
     def rows(self, most: int) -> Iterator[np.ndarray]:
-        """All rows in order, at most `most` at a time, (n, *shape of a row)."""
+        """All rows in order, at most `most` at a time, each block (n, *shape of a row)."""
         (count, *shape), dtype, start = self.header
         with self._opened() as (file, _):
             file.read(start)
@@ -63,7 +63,7 @@ class Npy:
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[IO[bytes], int]]:
-        """The file and its number of bytes, which in an `.npz` is what the archive declares and at most gives."""
+        """The file and its size in bytes; in an `.npz`, what the archive declares and never exceeds."""
         _refuse_missing(self._path)
         with faults_of(self, "save or fetch it again"):
             if self._member is None:
@@ -82,7 +82,7 @@ class Npy:
             # 3.0 is 2.0 with field names in UTF-8, and there are no fields in what is read here
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = read(file)
-        except Exception as error:  # the parser lets through whatever a hostile header makes Python raise
+        except Exception as error:  # a hostile header can make the parser raise anything
             raise InputError(
                 f"{self} has no valid .npy header ({str(error)[:200]}): save it with numpy.save"
             ) from error
@@ -99,13 +99,13 @@ class Npy:
             raise InputError(f"{self} holds no samples: its shape is {header.shape}")
         if header.row_bytes > LARGEST_SAMPLE:
             raise InputError(
-                f"{self}: a sample has {header.row_bytes:,} bytes, more than the {LARGEST_SAMPLE:,} that are allowed"
+                f"{self}: a sample has {header.row_bytes:,} bytes, more than the {LARGEST_SAMPLE:,} allowed"
             )
         declared = header.shape[0] * header.row_bytes
         if held < declared:
             raise InputError(f"{self}: short payload, {max(0, held) // header.row_bytes} of {header.shape[0]} samples")
         if held > declared:
-            raise InputError(f"{self} goes on after its {header.shape[0]} declared samples")
+            raise InputError(f"{self} has data after its {header.shape[0]} declared samples")
 
     def _refuse_short(self, held: int, needed: int) -> None:
         if held < needed * self.header.row_bytes:
@@ -114,7 +114,7 @@ class Npy:
 
 
 def members(path: Path) -> list[str]:
-    """The arrays of an `.npz`."""
+    """Names of the arrays in an `.npz`."""
     _refuse_missing(path)
     with faults_of(path, "save or fetch it again"), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]

@@ -1,4 +1,4 @@
-"""What goes wrong while a file is read is told as a fault of the file."""
+"""Reports errors while a file is read as faults of the file."""
 
 import lzma
 import struct
@@ -14,15 +14,15 @@ FAULTS = (
     *(OSError, EOFError, KeyError, ValueError, RuntimeError, OverflowError),
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
 )
-"""What reading a file that is damaged, locked or encrypted raises."""
+"""Exceptions raised by reading a file that is damaged, locked or encrypted."""
 
 
 @contextmanager
-def faults_of(file: object, mend: str, faults: tuple[type[Exception], ...] = FAULTS, kind: str = "") -> Iterator[None]:
-    """`InputError` for what fails in the block: the file cannot be read (as its kind), and what mends it."""
+def faults_of(file: object, fix: str, faults: tuple[type[Exception], ...] = FAULTS, kind: str = "") -> Iterator[None]:
+    """`InputError` for any failure in the block: the file cannot be read (as its kind), and how to fix it."""
     try:
         yield
     except InputError:
         raise
     except faults as error:
-        raise InputError(f"{file} cannot be read{kind and ' as '}{kind} ({error}): {mend}") from error
+        raise InputError(f"{file} cannot be read{kind and ' as '}{kind} ({error}): {fix}") from error

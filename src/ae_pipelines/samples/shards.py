@@ -15,12 +15,12 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.spec import SampleSpec
 
 SHARD_BYTES = 64 * 2**20
-"""Of values; a killed ingest loses at most so much work."""
+"""Most bytes of values in a shard; a killed ingest loses at most this much work."""
 PIECE_BYTES = 2**20
 
 
 class ShardFile:
-    """One shard, read with plain reads (no memory mapping); it is open only while a read lasts."""
+    """One shard, read with plain reads (no memory mapping); it is open only during a read."""
 
     def __init__(self, path: Path, spec: SampleSpec) -> None:
         self.path, self._spec = path, spec
@@ -33,13 +33,13 @@ class ShardFile:
             raise InputError(f"{self.path} is short: ingest again")
 
     def rows(self, start: int, count: int) -> np.ndarray:
-        """Some rows, (count, *shape)."""
+        """`count` rows from `start` on, (count, *shape)."""
         values = np.empty((count, *self._spec.shape), self._spec.dtype)
         self.read_into(values, start)
         return values
 
     def sha256(self) -> str:
-        """As the writer took it, of all values that are in the file."""
+        """sha256 of all values in the file, as the writer computes it."""
         digest = new_digest(self._spec)
         with self._opened() as file:
             file.seek(self._start)
@@ -49,7 +49,7 @@ class ShardFile:
 
     @cached_property
     def _start(self) -> int:
-        """Where the values start, in bytes."""
+        """Offset of the values, in bytes."""
         with self._opened() as file:
             shape, fortran, dtype = _header(file)
             if (shape[1:], fortran, dtype) != (self._spec.shape, False, np.dtype(self._spec.dtype)):
@@ -63,7 +63,7 @@ class ShardFile:
                 yield file
         except InputError:
             raise
-        except Exception as error:  # numpy's parser lets through whatever a damaged header makes Python raise
+        except Exception as error:  # a damaged header can make numpy's parser raise anything
             raise InputError(f"{self.path} is damaged or gone ({error}): ingest again") from error
 
 
@@ -81,7 +81,7 @@ class ShardWriter:
         self._rows = 0
         self._digests = bytearray()
         self.written: list[dict[str, object]] = []
-        """file, rows, sha256 of each shard that is whole."""
+        """file, rows and sha256 of each finished shard."""
 
     def add(self, values: np.ndarray, sha256: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Append samples (n, *shape); gives the number of each one's shard and its row there, int32."""
@@ -109,7 +109,7 @@ class ShardWriter:
             self._end()
 
     def abandon(self) -> None:
-        """Drop the shard that is not whole; the whole ones stay."""
+        """Discard the unfinished shard; finished ones stay."""
         self._open.close()
 
     def _begin(self) -> None:
@@ -120,7 +120,7 @@ class ShardWriter:
 
     def _end(self) -> None:
         self._file.seek(0)
-        self._write_header(self._rows)  # numpy pads headers so that the number of rows has room
+        self._write_header(self._rows)  # numpy pads headers to leave room for the number of rows
         self._file.flush()
         sha256 = self._sha256.hexdigest()
         if self._key:
@@ -138,7 +138,7 @@ class ShardWriter:
 
 
 def new_digest(spec: SampleSpec) -> "hashlib._Hash":
-    """A sha256 to which values are added; equal bytes of another shape or type give another one."""
+    """A sha256 to which values are added; equal bytes of another shape or dtype give another digest."""
     return hashlib.sha256(f"{spec.dtype} {spec.shape}".encode())
 
 
@@ -152,7 +152,7 @@ def known_name(key: str, sha256: str) -> str:
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("not a shard of ours")
+        raise ValueError("not one of our shards")
     return np.lib.format.read_array_header_1_0(file)
 
 

@@ -1,4 +1,4 @@
-"""What a source of samples is, and what it gives: samples, or content that has yet to be decoded."""
+"""What a source of samples is, and what it gives: samples, or content that is yet to be decoded."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from ae_pipelines.samples.spec import SampleSpec
 
 @dataclass(frozen=True)
 class Reject:
-    """One row of a source that could not be used."""
+    """One thing in a source that could not be used."""
 
     id: str
-    """A path below the source's folder, a row of a file."""
+    """A path below the source's folder, or a row of a file."""
     sha256: str
-    """Of its content as the source holds it."""
+    """sha256 of its content as the source holds it."""
     reason: str
-    """Worded alike for faults of one kind, so that they can be counted."""
+    """Why it could not be used; worded the same for faults of one kind, so that they can be counted."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Block:
     labels: Sequence[str | None] | None = None
     splits: Sequence[str] | None = None
     sha256: Sequence[str] | None = None
-    """Of each sample as the source holds it, before anything was done to it; None: of `values`."""
+    """sha256 of each sample as the source holds it, before any processing; None: that of `values`."""
     rejects: Sequence[Reject] = ()
 
 
 @dataclass(frozen=True)
 class EncodedBlock:
-    """Some samples of a source that the source's `decode` has yet to decode: files, or their content."""
+    """Some samples of a source that its `decode` is yet to decode: files, or their content."""
 
     contents: Sequence[Path] | Sequence[bytes]
     ids: list[str]
@@ -61,7 +61,7 @@ class Source(Protocol):
         ...
 
     def count(self) -> int | None:
-        """How many samples `blocks` will give, rejects included; None if that is not known yet."""
+        """Number of samples that `blocks` will give, rejects included; None if not known yet."""
         ...
 
     def blocks(self) -> Iterator[Block]:
@@ -73,7 +73,7 @@ class Source(Protocol):
 class EncodedSource(Protocol):
     """A source whose samples are decoded by several processes, and not again when their content is known.
 
-    Equal content is kept once: the first is taken, the others are rejected as duplicates.
+    Equal content is kept once: the first is accepted, the others are rejected as duplicates.
     """
 
     @property
@@ -81,7 +81,7 @@ class EncodedSource(Protocol):
 
     @property
     def decode(self) -> Callable[[bytes], np.ndarray]:
-        """Content to one sample (*shape); raises `Unusable` with the reason. Can be pickled, cheap to import."""
+        """From content to one sample (*shape); raises `Unusable` with the reason. Picklable, cheap to import."""
         ...
 
     def spec(self) -> SampleSpec:
@@ -89,11 +89,11 @@ class EncodedSource(Protocol):
         ...
 
     def decoding(self) -> dict[str, Any]:
-        """Everything beyond `spec` that decides on what `decode` gives, and on what it refuses."""
+        """Everything beyond `spec` that determines what `decode` gives and what it refuses."""
         ...
 
     def count(self) -> int | None:
-        """How many samples `blocks` will give, rejects included; None if that is not known yet."""
+        """Number of samples that `blocks` will give, rejects included; None if not known yet."""
         ...
 
     def blocks(self) -> Iterator[EncodedBlock]:
@@ -103,8 +103,8 @@ class EncodedSource(Protocol):
 
 @runtime_checkable
 class ScaledSource(Protocol):
-    """A source that finds the scale of its samples itself, unless it is told one."""
+    """A source that computes the scale of its samples itself, unless one is given."""
 
     def like(self, spec: SampleSpec) -> Any:
-        """The same source, on the scale of samples like `spec`, so that a model of these can take its samples."""
+        """The same source, on the scale of samples like `spec`, so that a model of those can take its samples."""
         ...

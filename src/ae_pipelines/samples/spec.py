@@ -1,4 +1,4 @@
-"""What one sample looks like, and which samples teach a model."""
+"""What one sample looks like, and which samples a model learns from."""
 
 from math import prod
 from typing import Annotated, Any, Literal
@@ -11,14 +11,14 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
 
 VISIBLE = 0.5 / 255
-"""Differences of images with values in [0, 1]: less than this is lost when they are stored."""
+"""Smallest visible difference between images with values in [0, 1]: less is lost when they are stored."""
 
 
 class SampleSpec(Options):
     """What one sample looks like and what was done to it before it was stored."""
 
     shape: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
-    """Without the batch: (channels, height, width)."""
+    """Shape without the batch axis: (channels, height, width)."""
     dtype: Literal["uint8", "float32"]
     """uint8: images, used as value / 255; float32: used as they are."""
     preprocessing: dict[str, Any] = Field(default_factory=dict)
@@ -26,12 +26,12 @@ class SampleSpec(Options):
 
     @property
     def sample_bytes(self) -> int:
-        """Of one stored sample."""
+        """Size of one stored sample."""
         return prod(self.shape) * np.dtype(self.dtype).itemsize
 
     @property
     def scale(self) -> float:
-        """What a stored value is multiplied with to become a model's input."""
+        """Factor by which a stored value is multiplied to become a model's input."""
         return 1 / 255 if self.dtype == "uint8" else 1.0
 
     @property
@@ -75,9 +75,9 @@ class SampleSpec(Options):
 
 
 class LearnedFrom(Options):
-    """Which samples a model learns from: those of the train split, less these."""
+    """Which samples a model learns from: those of the train split, as far as these options allow."""
 
     validation_share: float = 0.0
-    """Of the train split, picked by content, is held out."""
+    """Share of the train split, picked by content, that is held out."""
     normal_labels: tuple[str, ...] = ()
-    """Only samples with one of these labels teach it; none: all do."""
+    """It learns only from samples with one of these labels; none: from all."""

@@ -1,4 +1,4 @@
-"""Columns brought to mean 0 and variance 1, by statistics of the train rows that one streaming pass gathers."""
+"""Columns scaled to mean 0 and variance 1, by statistics of the train rows, gathered in one streaming pass."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from ae_pipelines.samples.spec import SampleSpec
 log = logging.getLogger(__name__)
 
 STATISTICS = ("mean", "standard_deviation")
-"""What a standardisation is called among the preprocessing of samples."""
+"""Names of a standardisation's statistics in the preprocessing of samples."""
 TOO_LARGE = "too large for float32"
 """Why a row of finite values is rejected when `Standardisation.apply` gives it an Inf."""
 
@@ -30,12 +30,12 @@ class Standardisation:
 
     @classmethod
     def none(cls, columns: int) -> Self:
-        """Leaves values as they are."""
+        """One that leaves values as they are."""
         return cls(np.zeros(columns), np.ones(columns))
 
     @classmethod
     def recorded(cls, preprocessing: dict[str, Any]) -> Self | None:
-        """The one that `record` wrote among other things; None if there is none."""
+        """The one that `record` wrote into `preprocessing`; None if there is none."""
         if not {*STATISTICS} <= preprocessing.keys():
             return None
         return cls(*(np.array(preprocessing[name], np.float64) for name in STATISTICS))
@@ -49,12 +49,12 @@ class Standardisation:
             return result.astype(np.float32)
 
     def record(self) -> dict[str, list[float]]:
-        """As plain numbers, for `SampleSpec.preprocessing`."""
+        """The statistics as plain numbers, for `SampleSpec.preprocessing`."""
         return {"mean": self.mean.tolist(), "standard_deviation": self.standard_deviation.tolist()}
 
 
 def stored_of(raw: np.ndarray, spec: SampleSpec) -> np.ndarray:
-    """What a store of `spec` holds of raw samples (n, *shape): images as they are, numbers as `apply` gives them."""
+    """What a store of `spec` holds for raw samples (n, *shape): images as they are, numbers as `apply` gives them."""
     if spec.dtype == "uint8":
         return raw
     return (Standardisation.recorded(spec.preprocessing) or Standardisation.none(1)).apply(raw)
@@ -63,8 +63,8 @@ def stored_of(raw: np.ndarray, spec: SampleSpec) -> np.ndarray:
 def fit(blocks: Iterable[tuple[np.ndarray, Sequence[str]]], columns: Sequence[str]) -> Standardisation:
     """Statistics of the train rows of all blocks of (finite values (n, columns, ...), splits); `columns` are names.
 
-    Variances by Chan, Golub & LeVeque 1983, eq. 1.5, as in scikit-learn's StandardScaler, and so is what
-    counts as constant: such a column keeps its scale, and becomes 0.
+    Variances by Chan, Golub & LeVeque 1983, eq. 1.5, as in scikit-learn's StandardScaler, which also
+    decides what counts as constant: such a column keeps its scale, and becomes 0.
     """
     from sklearn.preprocessing import StandardScaler
 
@@ -87,8 +87,8 @@ def fit(blocks: Iterable[tuple[np.ndarray, Sequence[str]]], columns: Sequence[st
 def _refuse_overflow(finite: np.ndarray, columns: Sequence[str]) -> None:
     if not finite.all():
         raise InputError(
-            f"the variance of {_named(~finite, columns)} is more than float64 can hold: "
-            "mend the values, or give standardise=false"
+            f"the variance of {_names_of(~finite, columns)} is more than float64 can hold: "
+            "fix the values, or give standardise=false"
         )
 
 
@@ -99,8 +99,8 @@ def _report_constant(constant: np.ndarray, columns: Sequence[str], rows: int) ->
             "there is nothing to learn from them, give others"
         )
     if constant.any():
-        log.warning("constant over the train rows, so they become 0: %s", _named(constant, columns))
+        log.warning("constant over the train rows, so they become 0: %s", _names_of(constant, columns))
 
 
-def _named(chosen: np.ndarray, columns: Sequence[str]) -> str:
+def _names_of(chosen: np.ndarray, columns: Sequence[str]) -> str:
     return first_of([repr(columns[place]) for place in np.flatnonzero(chosen).tolist()])

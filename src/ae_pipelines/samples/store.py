@@ -1,8 +1,8 @@
 """The sample store that pipelines read.
 
-A store is a folder: `.npy` shards (n, *shape), one index (a row a sample), one table of rejects, and
+A store is a folder: `.npy` shards (n, *shape), one index (one row per sample), one table of rejects, and
 `manifest.json`, which is written last and names the others. Readers follow the manifest only, so a
-killed writer leaves the earlier store whole. `ingest.py` writes it.
+killed writer leaves the earlier store intact. `ingest.py` writes it.
 """
 
 import json
@@ -27,7 +27,7 @@ from ae_pipelines.samples.shards import ShardFile, new_digest
 from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
 
 BATCH_ROWS = 65_536
-"""Rows of the index that are looked at together."""
+"""Rows of the index that are read at once."""
 
 Count = Annotated[int, Field(ge=0)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -40,11 +40,11 @@ class Shard(Options):
     file: FileName
     rows: Annotated[int, Field(gt=0)]
     sha256: Sha256
-    """Of what a sample looks like, and of the values."""
+    """sha256 of the samples' dtype and shape, and of the values."""
 
 
 class Manifest(Options):
-    """What `manifest.json` says of a store."""
+    """What `manifest.json` says about a store."""
 
     id: str
     """Names the content: equal stores have equal ids."""
@@ -55,14 +55,14 @@ class Manifest(Options):
     rejected: Count
     """read = accepted + rejected."""
     duplicates: Count = 0
-    """How many of the rejected are left out because their content is there already."""
+    """How many of the rejected were left out because their content is in the store already."""
     shards: list[Shard]
     index: FileName
     rejects: FileName
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """The manifest in a file; `InputError` if it is none."""
+        """The manifest in a file; `InputError` if it is damaged."""
         try:
             return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, RecursionError, OSError) as error:
@@ -98,20 +98,20 @@ class Samples:
 
     @property
     def stored_bytes(self) -> int:
-        """Of all values."""
+        """Size of all values."""
         return len(self) * self.spec.sample_bytes
 
-    # -- what is known of the samples --------------------------------------------------------------------
+    # -- what is known about the samples -----------------------------------------------------------------
 
     @cached_property
     def index(self) -> pd.DataFrame:
-        """A row a sample, in storage order: sample_id, split, label (nullable), source, sha256, shard, row."""
+        """One row per sample, in storage order: sample_id, split, label (nullable), source, sha256, shard, row."""
         return self._table(self.manifest.index)
 
     @cached_property
     def rejects(self) -> pd.DataFrame:
-        """A row for each thing left out: sample_id, sha256, reason."""
-        return self._table(self.manifest.rejects).rename(columns={"source": "sample_id"})  # as 0.1.0 wrote it
+        """One row per reject: sample_id, sha256, reason."""
+        return self._table(self.manifest.rejects).rename(columns={"source": "sample_id"})  # its name in 0.1.0
 
     def counts(self) -> dict[str, float]:
         """Read, accepted, rejected, duplicates; labelled; by split; and what the last ingest decoded and reused."""
@@ -130,17 +130,17 @@ class Samples:
         """Some columns of the index, a few rows at a time."""
         path = self.folder / self.manifest.index
         with (
-            _or_refused(path),
+            _refusing_damage(path),
             pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=2**16) as file,
         ):
             yield from file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False)
 
     def _table(self, name: str) -> pd.DataFrame:
-        with _or_refused(self.folder / name):
+        with _refusing_damage(self.folder / name):
             return pq.read_table(self.folder / name, page_checksum_verification=True).to_pandas()
 
     def label_counts(self) -> pd.Series:
-        """How many samples there are, by (split, label); unlabelled ones are not counted."""
+        """Number of samples by (split, label); unlabelled ones are not counted."""
         counts = Counter[tuple[str, str]]()
         for batch in self.index_batches("split", "label"):
             counts.update(zip(batch.column("split").to_pylist(), batch.column("label").to_pylist(), strict=True))
@@ -160,7 +160,7 @@ class Samples:
         return np.array([numbers.get(label, -1) for labels in columns for label in labels], np.int64)
 
     def distinct(self, at_least: int) -> int:
-        """How many different contents there are; counting ends at `at_least`."""
+        """Number of different contents; counting stops at `at_least`."""
         found: set[str] = set()
         for batch in self.index_batches("sha256"):
             found.update(batch.column(0).to_pylist())
@@ -170,13 +170,13 @@ class Samples:
 
     def positions(self, split: str) -> np.ndarray:
         """Positions of a split's samples, int64; `InputError` if there are none."""
-        rows = np.flatnonzero(self._each("split", lambda column: pc.equal(column, split)))
+        rows = np.flatnonzero(self._test_each("split", lambda column: pc.equal(column, split)))
         if not len(rows):
             raise InputError(f"none of the {len(self)} samples are in the {split} split: give more samples")
         return rows
 
     def seen(self, learned_from: LearnedFrom) -> np.ndarray:
-        """A bool a sample: whether a model learned from it."""
+        """A bool for each sample: whether a model learned from it."""
         return np.concatenate([batch.column("seen").to_numpy(False) for batch in self.identities(learned_from)])
 
     def identities(self, learned_from: LearnedFrom) -> Iterator[pa.RecordBatch]:
@@ -191,8 +191,8 @@ class Samples:
                 seen = pc.and_not(seen, pa.array(held_out))
             yield batch.drop_columns("sha256").append_column("seen", seen)
 
-    def _each(self, name: str, test: Callable[[pa.Array], pa.Array | np.ndarray]) -> np.ndarray:
-        """`test` of every value of a column of the index, as bools."""
+    def _test_each(self, name: str, test: Callable[[pa.Array], pa.Array | np.ndarray]) -> np.ndarray:
+        """Result of `test` for every value in a column of the index, as bools."""
         return np.concatenate([np.asarray(test(batch.column(0)), bool) for batch in self.index_batches(name)])
 
     # -- values: plain reads, no memory mapping ----------------------------------------------------------
@@ -242,7 +242,7 @@ class Samples:
 
 
 @contextmanager
-def _or_refused(path: Path) -> Iterator[None]:
+def _refusing_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:

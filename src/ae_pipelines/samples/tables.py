@@ -11,14 +11,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 BLOCK_BYTES = 4 * 2**20
-"""Of values."""
+"""Most bytes of values in a block."""
 CSV_BYTES = 2**20
-"""Of a CSV file at a time (Arrow holds some 40 times as much); a row must fit."""
+"""Bytes of a CSV file read at a time (Arrow holds some 40 times as much); a row must fit."""
 BLOCK_ROWS = 16_384
 PARQUET_BUFFER = 64 * 2**10
-"""Bytes of each column; without a buffer, whole row groups are read."""
+"""Bytes buffered for each column; without a buffer, whole row groups are read."""
 MISSING = pa.array([text for text in pa.csv.ConvertOptions().null_values if text.strip("-").lower() != "nan"])
-"""Besides these, text that is a NaN is a value, as it is in parquet."""
+"""Texts that mean missing. Text that is a NaN is a value, as it is in parquet."""
 TRUE, FALSE = pa.array(["true", "True", "TRUE"]), pa.array(["false", "False", "FALSE"])
 
 
@@ -29,17 +29,17 @@ class Reader(Protocol):
 
     @property
     def names(self) -> list[str]:
-        """Of all columns."""
+        """Names of all columns."""
         ...
 
     @property
     def numeric(self) -> set[str]:
-        """Names of the columns of numbers or booleans, some of which may be missing."""
+        """Names of the columns of numbers or booleans, whose values may be missing in some rows."""
         ...
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """Number of rows."""
         ...
 
     def batches(self, numbers: Sequence[str], texts: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -63,11 +63,11 @@ class CsvFile:
 
     @property
     def numeric(self) -> set[str]:
-        return self._look[0]
+        return self._scan[0]
 
     @property
     def rows(self) -> int:
-        return self._look[1]
+        return self._scan[1]
 
     def batches(self, numbers: Sequence[str], texts: Sequence[str]) -> Iterator[pa.RecordBatch]:
         names = [*numbers, *texts]
@@ -79,8 +79,8 @@ class CsvFile:
                 yield from (found.slice(start, BLOCK_ROWS) for start in range(0, len(found), BLOCK_ROWS))
 
     @cached_property
-    def _look(self) -> tuple[set[str], int]:
-        """The numeric columns and the number of rows, by a pass through the whole file."""
+    def _scan(self) -> tuple[set[str], int]:
+        """The numeric columns and the number of rows, by one pass through the whole file."""
         numeric, filled, rows = set(self.names), set[str](), 0
         for batch in self.batches([], self.names):
             rows += len(batch)
@@ -95,7 +95,7 @@ class CsvFile:
 
 
 class ParquetFile:
-    """A parquet file; reading it takes about 2 MB of memory a column (pages)."""
+    """A parquet file; reading it takes about 2 MB of memory per column (pages)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -214,7 +214,7 @@ def header(text):
         (header("[[[[" * 20), "no valid .npy header"),
         (npy(FLOATS)[:-1], "short payload, 31 of 32 samples"),
         (npy(FLOATS)[:128], "short payload, 0 of 32 samples"),
-        (npy(FLOATS) + b"x", "goes on after its 32 declared samples"),
+        (npy(FLOATS) + b"x", "has data after its 32 declared samples"),
         (npy(FLOATS[:0]), "holds no samples: its shape is .0, 6."),
         (npy(FLOATS[:, :0]), "holds no samples: its shape is .32, 0."),
         (npy(np.float32(3)), "holds no samples: its shape is .."),
@@ -254,7 +254,7 @@ def zipped(folder, name="x.npz", **members):
 
 def test_a_zip_bomb_is_refused_unread(tmp_path):
     zipped(tmp_path, data=npy(FLOATS) + bytes(300_000_000))
-    with pytest.raises(InputError, match=r"x.npz\[data\] goes on after its 32 declared samples"):
+    with pytest.raises(InputError, match=r"x.npz\[data\] has data after its 32 declared samples"):
         source(tmp_path / "x.npz").spec()
 
 
@@ -269,7 +269,7 @@ def test_a_damaged_zip_is_refused_wherever_the_damage(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "must have one array beside the labels, it has data, other: give source.key=<name>"),
+        ({}, "must have one array besides the labels, but has data, other: give source.key=<name>"),
         ({"key": "dta"}, "has no array 'dta'; known: data, other. Did you mean 'data'?"),
         ({"key": "data", "labels": "y"}, "has no array 'y'; known: data, other"),
     ],
@@ -282,7 +282,7 @@ def test_the_members_of_an_npz_must_be_named(tmp_path, fields, message):
 
 def test_an_npz_without_arrays_is_refused(tmp_path):
     zipped(tmp_path)
-    with pytest.raises(InputError, match="it has none"):
+    with pytest.raises(InputError, match="but has none"):
         source(tmp_path / "x.npz").spec()
 
 
@@ -293,9 +293,9 @@ def test_an_npz_without_arrays_is_refused(tmp_path):
         (np.zeros((32, 2), int), "has 32 samples, but its labels .*y.npy the shape .32, 2."),
         (np.zeros(32), "the labels .*y.npy are float64, expected integers or text"),
         (np.full(32, Touched()), "pickled Python objects"),
-        (np.full(32, 0x7FFFFFFF, "<u4").view("<U1"), "are no valid text"),
-        (np.full(32, 0x110000, ">u4").view(">U1"), "are no valid text"),
-        (np.full(32, 0xD800, "<u4").view("<U1"), "are no valid text"),
+        (np.full(32, 0x7FFFFFFF, "<u4").view("<U1"), "are not valid text"),
+        (np.full(32, 0x110000, ">u4").view(">U1"), "are not valid text"),
+        (np.full(32, 0xD800, "<u4").view("<U1"), "are not valid text"),
     ],
 )
 def test_bad_labels_are_refused(tmp_path, labels, message):

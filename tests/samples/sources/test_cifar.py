@@ -81,7 +81,7 @@ def test_extracted_files_are_as_good_as_the_archive(tmp_path, below):
     ("content", "message"),
     [
         (tar_gz(CONTENTS | {FILES[2]: CONTENTS[FILES[2]][:-1]}), "data_batch_3.bin: short payload, 2 of 3 records"),
-        (tar_gz(CONTENTS | {FILES[5]: CONTENTS[FILES[5]] + b"x"}), "test_batch.bin goes on after its 3 records"),
+        (tar_gz(CONTENTS | {FILES[5]: CONTENTS[FILES[5]] + b"x"}), "test_batch.bin has data after its 3 records"),
         (tar_gz(CONTENTS | {FILES[0]: b"\x0a" * 3 * RECORD.itemsize}), "label 10 in record 0, expected 0 to 9"),
         (tar_gz(dict(list(CONTENTS.items())[:5])), "has no test_batch.bin: not the binary version, or not whole"),
         (tar_gz(CONTENTS)[:-20], "cannot be read"),

@@ -37,11 +37,11 @@ def test_an_idx_file_is_read_as_it_was_written(tmp_path, zipped):
         (idx(IMAGES, kind=0x0D), "not an IDX file of unsigned bytes"),
         (idx(IMAGES)[:9], "ends within its header"),
         (idx(IMAGES)[:-1], "short payload, 31 of 32 images"),
-        (idx(IMAGES) + b"x", "goes on after its 32 declared images"),
+        (idx(IMAGES) + b"x", "has data after its 32 declared images"),
         (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**31, 2**10, 2**12), "more than the .* allowed"),
         (gzip.compress(idx(IMAGES))[:-20], "cannot be read .*: fetch it again"),
         (gzip.compress(idx(IMAGES))[:-8] + b"\0" * 8, "cannot be read .*: fetch it again"),
-        (gzip.compress(idx(IMAGES) + bytes(50_000_000)), "goes on after its 32 declared images"),
+        (gzip.compress(idx(IMAGES) + bytes(50_000_000)), "has data after its 32 declared images"),
     ],
     ids=["empty", "png", "floats", "cut-header", "short", "trailing", "huge", "cut-gzip", "bad-crc", "bomb"],
 )
@@ -96,7 +96,7 @@ def test_without_t10k_files_the_split_follows_from_content(tmp_path):
 
 def test_as_many_labels_as_images_are_needed(tmp_path):
     source = mnist_folder(tmp_path / "mnist", t10k_labels_idx1=gzip.compress(idx(LABELS[:7])))
-    with pytest.raises(InputError, match="8 t10k images but labels of shape .7,.: give one label an image"):
+    with pytest.raises(InputError, match="8 t10k images but labels of shape .7,.: give one label per image"):
         source.spec()
 
 

@@ -258,7 +258,7 @@ def test_a_row_group_is_read_in_parts(tmp_path):
         (b"a,b\nx,\ny,\n", "has no column of numbers for values, only 'a', 'b'"),
         (b"a,b\n1,\xff\xfe\n", "cannot be read as a table .*UTF8"),
         (b"\xff\xfe,b\n1,2\n", "cannot be read as a table .*utf-8"),
-        (b"a\n1\n" + b'"' + b"x" * 3_000_000, "cannot be read as a table .*: mend it, or save it again as parquet"),
+        (b"a\n1\n" + b'"' + b"x" * 3_000_000, "cannot be read as a table .*: fix it, or save it again as parquet"),
     ],
 )
 def test_a_bad_csv_is_refused_with_its_fault(tmp_path, text, message):

@@ -1,7 +1,7 @@
-"""Ways to tell classes apart on latents.
+"""Kinds of classifiers on latents.
 
-What needs no labels (a scale, a graph, a layout) is prepared once; fitting then is cheap, so that it can be done for
-many draws of a few labels.
+What needs no labels (a scale, a graph, a layout) is prepared once; fitting is then cheap, so that it can be repeated
+for many draws of a few labels.
 """
 
 from typing import Any, Protocol
@@ -15,29 +15,29 @@ CLASSIFIERS = Registry("classifier", __name__)
 
 
 class Kind(Protocol):
-    """A way to tell classes apart, with its options."""
+    """A kind of classifier, with its options."""
 
     transductive: bool
-    """Whether it learns from where the unlabelled rows lie, those that it is judged by among them."""
+    """Whether it learns from the vectors of unlabelled rows too, including those that it is evaluated on."""
 
     def prepare(self, vectors: np.ndarray, seed: int) -> "Prepared":
-        """Whatever needs no labels, of vectors (n, d)."""
+        """Everything that needs no labels, made from vectors (n, d)."""
         ...
 
 
 class Prepared(Protocol):
-    """Vectors that wait for labels."""
+    """Vectors, prepared to be fitted with labels."""
 
     places: "Places"
 
     def fit(self, rows: np.ndarray, classes: np.ndarray) -> "Fitted":
-        """What labels teach: `rows` (m,) are positions among the vectors, `classes` (m,) numbers from 0 of which each
-        occurs."""
+        """The fitted classifier: `rows` (m,) are positions among the vectors, `classes` (m,) numbers from 0, each of
+        which occurs."""
         ...
 
 
 class Places(Protocol):
-    """Where any vectors lie, in the terms of a kind; saved with the model, so a dataclass of arrays and numbers."""
+    """Any vectors, represented as a kind needs them; saved with the model, so a dataclass of arrays and numbers."""
 
     def of(self, vectors: np.ndarray) -> Any:
         """An array with a row for each of the vectors (n, d)."""
@@ -45,8 +45,8 @@ class Places(Protocol):
 
 
 class Fitted(Protocol):
-    """What labels taught; saved with the model, so a dataclass of arrays and numbers."""
+    """A fitted classifier; saved with the model, so a dataclass of arrays and numbers."""
 
     def probabilities(self, places: Any) -> np.ndarray:
-        """Of each class, (n, classes), float32; rows add up to 1."""
+        """Probability of each class, (n, classes), float32; rows add up to 1."""
         ...

@@ -15,8 +15,8 @@ from ae_pipelines.downstream.nearest import Index, vote
 class NearestNeighbours:
     """Shares of classes among the `k` nearest labelled latents (Cover & Hart 1967).
 
-    Departure: there is one more vote, of which the class of the nearest gets a half, which settles ties, and all
-    classes the rest, so that none is ever impossible.
+    Departure: there is one extra vote: half of it goes to the class of the nearest, which breaks ties, and half to all
+    classes, so that none has probability 0.
     """
 
     k: Annotated[int, Field(gt=0)] = 5
@@ -28,7 +28,7 @@ class NearestNeighbours:
 
 @dataclass(frozen=True)
 class AsTheyAre:
-    """Latents themselves."""
+    """Leaves latents as they are."""
 
     def of(self, vectors: np.ndarray) -> np.ndarray:
         return vectors
@@ -36,7 +36,7 @@ class AsTheyAre:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Waits for labels."""
+    """Vectors to be fitted with labels."""
 
     places: AsTheyAre
     vectors: np.ndarray
@@ -48,7 +48,7 @@ class Vectors:
 
 @dataclass(frozen=True)
 class LabelledVectors:
-    """Votes for the classes of its nearest."""
+    """Votes of the nearest labelled vectors."""
 
     vectors: np.ndarray
     classes: np.ndarray

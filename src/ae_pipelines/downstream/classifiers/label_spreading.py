@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 class LabelSpreading:
     """F ← α S F + (1 - α) Y, S = D^-½ W D^-½, on the graph of the `k` nearest neighbours (Zhou et al. 2004, section 2).
 
-    Classes are then weighed so that the mass of each is its share of the labels (Zhu et al. 2003, eq. 9). Departures:
+    Classes are then weighted so that the mass of each is its share of the labels (Zhu et al. 2003, eq. 9). Departures:
     a fixed number of `iterations`, and rows that no label reaches get those shares.
     """
 
     k: Annotated[int, Field(gt=0)] = 10
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.99
-    """How much a row believes its neighbours."""
+    """Weight of the neighbours' labels against a row's own."""
     iterations: Annotated[int, Field(gt=0)] = 100
     transductive = True
 
@@ -37,7 +37,7 @@ class LabelSpreading:
 
 @dataclass(frozen=True)
 class Graph:
-    """Waits for labels."""
+    """A neighbour graph to be fitted with labels."""
 
     places: References
     similarity: "csr_matrix"
@@ -52,7 +52,7 @@ class Graph:
         for _ in range(self.iterations):
             spread = step @ spread
             spread += labels
-        return Distributions(_weighed(spread, np.bincount(classes) / len(classes)))
+        return Distributions(_weighted(spread, np.bincount(classes) / len(classes)))
 
 
 def _normalised(weights: "csr_matrix") -> "csr_matrix":
@@ -63,8 +63,8 @@ def _normalised(weights: "csr_matrix") -> "csr_matrix":
     return csr_matrix(scale @ weights @ scale, dtype=np.float32)
 
 
-def _weighed(spread: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Rows that add up to 1, of columns whose masses are the `shares` of the labels."""
-    weighed = spread * (shares / np.maximum(spread.sum(axis=0), np.finfo(np.float32).tiny)).astype(np.float32)
-    mass = weighed.sum(axis=1, keepdims=True)
-    return np.where(mass > 0, weighed / np.where(mass > 0, mass, 1), shares).astype(np.float32)
+def _weighted(spread: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Rows scaled to add up to 1, after each column was given a mass of its share of the labels."""
+    weighted = spread * (shares / np.maximum(spread.sum(axis=0), np.finfo(np.float32).tiny)).astype(np.float32)
+    mass = weighted.sum(axis=1, keepdims=True)
+    return np.where(mass > 0, weighted / np.where(mass > 0, mass, 1), shares).astype(np.float32)

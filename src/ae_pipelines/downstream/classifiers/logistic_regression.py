@@ -33,7 +33,7 @@ class LogisticRegression:
 
 @dataclass(frozen=True)
 class Scale:
-    """Latents of mean 0 and deviation 1."""
+    """Scales latents to mean 0 and deviation 1."""
 
     mean: np.ndarray
     deviation: np.ndarray
@@ -44,7 +44,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class ScaledVectors:
-    """Waits for labels."""
+    """Scaled vectors to be fitted with labels."""
 
     places: Scale
     vectors: np.ndarray
@@ -57,7 +57,7 @@ class ScaledVectors:
         model = LogisticRegression(C=self.regularisation, max_iter=self.maximum_iterations)
         model.fit(self.places.of(self.vectors[rows]), classes)
         weights, bias = model.coef_.T, model.intercept_
-        if len(bias) == 1:  # of two classes scikit-learn keeps the second's lead over the first
+        if len(bias) == 1:  # for two classes scikit-learn keeps only the second against the first
             weights, bias = np.hstack([np.zeros_like(weights), weights]), np.append(0, bias)
         return Linear(weights.astype(np.float32), bias.astype(np.float32))
 

@@ -1,4 +1,4 @@
-"""Rows that a transductive classifier learned about, and others by their nearest of these."""
+"""Rows that a transductive classifier was fitted on; any others are classified by the nearest of these."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from ae_pipelines.downstream.nearest import Index, places_of
 
 @dataclass(frozen=True)
 class References:
-    """Vectors that a class distribution is known of."""
+    """Vectors whose class distribution is known."""
 
     vectors: np.ndarray
     """(n, d), float32."""
     neighbours: int
-    """By which another row is judged."""
+    """Number of nearest references by which any other row is classified."""
 
     def of(self, vectors: np.ndarray) -> np.ndarray:
-        """Positions (rows, neighbours) of the references that speak for each vector: of one that is a reference, that
-        one alone; of any other, its nearest ones."""
+        """Positions (rows, neighbours) of the references that decide for each vector: for one that is a reference,
+        that one alone; for any other, its nearest ones."""
         own = places_of(vectors, self.vectors)
         places = np.repeat(own[:, None], min(self.neighbours, len(self.vectors)), axis=1)
         others = own < 0
@@ -29,7 +29,7 @@ class References:
 
 @dataclass(frozen=True)
 class Distributions:
-    """Of classes, for each reference."""
+    """Class distribution of each reference."""
 
     shares: np.ndarray
     """(references, classes), float32; rows add up to 1."""

@@ -1,4 +1,4 @@
-"""A linear classifier on a layout of the latents in which groups come apart."""
+"""A linear classifier on a layout of the latents in which groups are separated."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -24,9 +24,9 @@ class UmapLogisticRegression:
 
     components: Annotated[int, Field(gt=0)] = 10
     neighbours: Annotated[int, Field(gt=1)] = 20
-    """Of UMAP's graph."""
+    """Neighbours in UMAP's graph."""
     k: Annotated[int, Field(gt=0)] = 10
-    """Rows that were not laid out get the mean over so many nearest ones that were."""
+    """Rows that were not laid out get the mean over this many nearest ones that were."""
     regularisation: Regularisation = 1.0
     maximum_iterations: Iterations = 1000
     transductive = True
@@ -39,7 +39,7 @@ class UmapLogisticRegression:
 
 @dataclass(frozen=True)
 class Layout:
-    """Waits for labels."""
+    """A layout to be fitted with labels."""
 
     places: References
     layout: ScaledVectors

@@ -11,7 +11,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Grouping, Restarts
 
 Covariance = Literal["full", "diag", "tied"]
-"""Of a group: any, without correlations, or one for all groups."""
+"""Covariance of a group: any, without correlations, or the same for all groups."""
 Regularisation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Added to the variances, so that no group shrinks to a point: scikit-learn's `reg_covar`."""
 
@@ -40,7 +40,7 @@ class GaussianMixture:
 def fitted_mixture(
     space: np.ndarray, number: int, covariance: Covariance, restarts: int, regularisation: float, seed: int
 ) -> Any:
-    """scikit-learn's mixture; in single precision covariances of latents would not always be positive definite, so
+    """scikit-learn's mixture; in single precision, covariances of latents are not always positive definite, so
     `space` (n, d) is float64."""
     from sklearn import mixture
 
@@ -53,6 +53,6 @@ def fitted_mixture(
         if "covariance" not in str(error):
             raise
         raise InputError(
-            f"a mixture of {number} groups has one without extent: give fewer groups, or a larger regularisation "
-            f"than {regularisation:g}"
+            f"a mixture of {number} groups has one that shrank to a point: give fewer groups, or a larger "
+            f"regularisation than {regularisation:g}"
         ) from error

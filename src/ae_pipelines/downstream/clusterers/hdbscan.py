@@ -1,4 +1,4 @@
-"""Dense places, and noise between them."""
+"""Dense regions, and noise between them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from ae_pipelines.downstream.clusterers.by_neighbours import grouping
 @CLUSTERERS.register("hdbscan")
 @dataclass(frozen=True, kw_only=True)
 class Hdbscan:
-    """Groups as dense places that last over many densities (Campello, Moulavi & Sander 2013); rows outside are noise,
-    group -1. How many there are is found. Measures `noise_share`. Unseen rows go where their neighbours are."""
+    """Groups as dense regions that persist over many densities (Campello, Moulavi & Sander 2013); rows outside are
+    noise, group -1. Finds the number of groups. Measures `noise_share`. New rows join their neighbours' groups."""
 
     minimum_size: Annotated[int, Field(gt=1)] = 50
-    """Rows of a group, of those that are fitted."""
+    """Rows in a group at least, counting those that are fitted."""
     neighbours: Annotated[int, Field(gt=0)] = 10
-    """Over how many of them density is measured; fewer make less noise."""
+    """Number of neighbours over which density is measured; fewer make less noise."""
     most_rows = 20_000
     finds_number = True
     has_bic = False

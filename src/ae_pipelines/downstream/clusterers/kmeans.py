@@ -1,4 +1,4 @@
-"""Groups round means."""
+"""Groups around means."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Grouping, Restarts
 
 ALL_ROWS = 200_000
-"""Above so many, starts are tried on `SAMPLED_ROWS` random ones, and the best goes on over all."""
+"""Above this many rows, starts are tried on `SAMPLED_ROWS` random ones, and the best is continued on all."""
 SAMPLED_ROWS = 50_000
 
 
@@ -46,6 +46,6 @@ def sampled(vectors: np.ndarray, seed: int) -> np.ndarray:
 
 
 def grouping(vectors: np.ndarray, model: Any) -> Grouping:
-    """What a fitted KMeans of scikit-learn makes of the vectors it was fitted on."""
+    """Groups of the vectors that a KMeans of scikit-learn was fitted on."""
     measures = {"inertia": float(model.inertia_)}
     return Grouping(model.labels_, model.cluster_centers_, vectors, model, measures)

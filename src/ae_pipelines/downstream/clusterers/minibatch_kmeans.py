@@ -1,4 +1,4 @@
-"""Groups round means, sooner."""
+"""Groups around means, faster."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from ae_pipelines.downstream.clusterers.kmeans import grouping
 @CLUSTERERS.register("minibatch_kmeans")
 @dataclass(frozen=True, kw_only=True)
 class MiniBatchKMeans:
-    """KMeans whose means move after each batch (Sculley 2010): quicker, groups a little worse; measures `inertia`."""
+    """KMeans whose means move after each batch (Sculley 2010): faster, groups slightly worse; measures `inertia`."""
 
     restarts: Restarts = 10
-    """Of the start only: the best on one batch."""
+    """Number of starts only: the one that is best on one batch is used."""
     batch_size: Annotated[int, Field(gt=0)] = 4096
     most_rows = None
     finds_number = False

@@ -1,4 +1,4 @@
-"""Groups that a graph of neighbours falls into."""
+"""Groups into which a neighbour graph falls apart."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ae_pipelines.downstream.graph import affinity
 @dataclass(frozen=True, kw_only=True)
 class SpectralKnn:
     """KMeans of the leading eigenvectors of the normalised affinity of the nearest-neighbour graph, rows scaled to
-    length 1 (Ng, Jordan & Weiss 2001). Unseen rows go where their neighbours are."""
+    length 1 (Ng, Jordan & Weiss 2001). New rows join their neighbours' groups."""
 
     neighbours: Neighbours = 20
     restarts: Restarts = 10
@@ -32,8 +32,8 @@ class SpectralKnn:
 
 
 def leading_eigenvectors(vectors: np.ndarray, neighbours: int, count: int, seed: int) -> np.ndarray:
-    """Of D^-1/2 W D^-1/2, W the affinity of vectors (n, d) and D its row sums: (n, count), float64, the largest
-    eigenvalue first."""
+    """Eigenvectors of D^-1/2 W D^-1/2, W the affinity of vectors (n, d) and D its row sums: (n, count), float64, the
+    largest eigenvalue first."""
     from scipy.sparse import diags
     from scipy.sparse.linalg import eigsh
 
@@ -41,6 +41,6 @@ def leading_eigenvectors(vectors: np.ndarray, neighbours: int, count: int, seed:
     scale = diags(np.asarray(graph.sum(axis=1)).ravel() ** -0.5)
     start = np.random.default_rng(seed).random(len(vectors))
     held = min(len(vectors), max(60, 3 * count))  # Lanczos vectors: eigenvalues near 1 lie close together
-    # to full precision (tol 0): a graph in parts has an eigenvalue 1 for each, of which less would find only one
+    # to full precision (tol 0): a graph in parts has an eigenvalue 1 for each, but less would find only one
     _, found = eigsh(scale @ graph @ scale, k=count, which="LA", ncv=held, tol=0, v0=start)
     return found[:, ::-1]

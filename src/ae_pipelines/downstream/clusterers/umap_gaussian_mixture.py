@@ -1,4 +1,4 @@
-"""Groups that hang together, whatever their form."""
+"""Connected groups, whatever their shape."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from ae_pipelines.downstream.manifold import umap_of
 @CLUSTERERS.register("umap_gaussian_mixture")
 @dataclass(frozen=True, kw_only=True)
 class UmapGaussianMixture:
-    """UMAP of the latents, which pulls apart what hangs together only loosely, and a mixture of normal distributions
-    in it (McConville et al. 2021, N2D); measures `bic`. Unseen rows go where their neighbours are."""
+    """UMAP of the latents, which pulls loosely connected groups apart, and a mixture of normal distributions in it
+    (McConville et al. 2021, N2D); measures `bic`. New rows join their neighbours' groups."""
 
     components: Annotated[int, Field(gt=1)] = 10
-    """Of the layout."""
+    """Dimensions of the layout."""
     neighbours: Neighbours = 20
-    """Of each row, that the layout keeps near."""
+    """Neighbours of each row that the layout keeps near."""
     restarts: Restarts = 5
     regularisation: Regularisation = 1e-4
     most_rows = 100_000

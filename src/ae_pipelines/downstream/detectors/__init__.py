@@ -1,4 +1,4 @@
-"""How odd a sample is; higher is odder."""
+"""Kinds of detectors: they score how odd a sample is; higher is odder."""
 
 from typing import ClassVar, Protocol
 
@@ -16,15 +16,15 @@ class Scorer(Protocol):
     """What a detector has learned; saved as a skops file, so its type is on the trusted list."""
 
     def scores(self, latents: Latents, rows: np.ndarray) -> np.ndarray:
-        """Of these rows (positions), (len(rows),), float32; the same for equal samples."""
+        """Scores of these rows (positions), (len(rows),), float32; the same for equal samples."""
         ...
 
 
 class Detector(Protocol):
-    """Learns from normal samples what is odd."""
+    """Learns from normal samples which ones are odd."""
 
     needs: ClassVar[tuple[str, ...]]
-    """Columns of the latents file besides the vectors."""
+    """Columns of the latents file that it needs besides the vectors."""
 
     def fit(self, latents: Latents, rows: np.ndarray, seed: int) -> Scorer:
         """Learn from these rows (positions, at least two), all of normal samples."""

@@ -1,4 +1,4 @@
-"""Odd is what has no normal latents near."""
+"""Samples are odd if no normal latents are near."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -48,7 +48,7 @@ class KnnDistance:
     needs: ClassVar[tuple[str, ...]] = ()
     neighbours: Annotated[int, Field(gt=0)] = 5
     references: Annotated[int, Field(gt=1, le=MOST_REFERENCES)] = 20_000
-    """So many normal latents are kept, picked at random."""
+    """Number of normal latents that are kept, picked at random."""
 
     def fit(self, latents: Latents, rows: np.ndarray, seed: int) -> References:
         if len(rows) > self.references:

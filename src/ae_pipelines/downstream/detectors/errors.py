@@ -1,4 +1,4 @@
-"""Odd is what the autoencoder cannot rebuild."""
+"""Samples are odd if the autoencoder cannot reconstruct them."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -38,8 +38,8 @@ class ReconstructionMse:
 @DETECTORS.register("blurred_residual")
 @dataclass(frozen=True, kw_only=True)
 class BlurredResidual:
-    """‖box₃ₓ₃(x̂ - x)‖² / ‖x‖², of images: what is wrong over an area counts, noise of single pixels does not, and
-    bright images are not odder than dark ones."""
+    """‖box₃ₓ₃(x̂ - x)‖² / ‖x‖², of images: errors over an area count, noise in single pixels does not, and bright
+    images are not odder than dark ones."""
 
     needs: ClassVar[tuple[str, ...]] = ("blurred_error",)
 

@@ -1,4 +1,4 @@
-"""Odd is what lies far from the middle of the normal latents."""
+"""Samples are odd if they lie far from the mean of the normal latents."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -13,7 +13,7 @@ from ae_pipelines.latents.file import Latents
 
 @dataclass(frozen=True)
 class Gaussian:
-    """The normal latents' mean (d,) and what makes their covariance the identity, (d, d)."""
+    """The normal latents' mean (d,), and the matrix (d, d) that makes their covariance the identity."""
 
     mean: np.ndarray
     whitening: np.ndarray
@@ -31,15 +31,15 @@ class Mahalanobis:
 
     needs: ClassVar[tuple[str, ...]] = ()
     ridge: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-3
-    """Added to each variance, as a share of their mean, so that latents that hardly vary do not decide alone."""
+    """Added to each variance, as a share of their mean, so that latents that hardly vary do not dominate."""
 
     def fit(self, latents: Latents, rows: np.ndarray, seed: int) -> Gaussian:
         mean, covariance = _moments(latents.vectors, rows)
         variance = np.trace(covariance) / len(covariance)
         if not variance > 0:
             raise InputError(
-                f"the {len(rows)} normal latents are all the same, so no distance can be told: train an encoder that "
-                "tells samples apart"
+                f"the {len(rows)} normal latents are all the same, so distances cannot be measured: train an encoder "
+                "that tells samples apart"
             )
         lower = np.linalg.cholesky(covariance + self.ridge * variance * np.eye(len(covariance)))
         return Gaussian(mean.astype(np.float32), np.linalg.inv(lower).T.astype(np.float32))
@@ -47,11 +47,11 @@ class Mahalanobis:
 
 def _moments(vectors: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of some rows, a block at a time."""
-    near = vectors[rows[0]].astype(np.float64)  # a mean large against the deviation would cost digits
-    total, products = np.zeros(len(near)), np.zeros((len(near), len(near)))
+    offset = vectors[rows[0]].astype(np.float64)  # a mean far above the deviation would cost digits
+    total, products = np.zeros(len(offset)), np.zeros((len(offset), len(offset)))
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        z = vectors[rows[start : start + ROWS_AT_ONCE]] - near
+        z = vectors[rows[start : start + ROWS_AT_ONCE]] - offset
         total += z.sum(axis=0)
         products += z.T @ z
     mean = total / len(rows)
-    return mean + near, products / len(rows) - np.outer(mean, mean)
+    return mean + offset, products / len(rows) - np.outer(mean, mean)

@@ -1,4 +1,4 @@
-"""Where samples come from: one file a source, each with an entry in `conf/base/catalog_sources.yml`."""
+"""Where samples come from: one file per source, each with an entry in `conf/base/catalog_sources.yml`."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,10 @@ from pydantic import BeforeValidator
 from ae_pipelines.base.registry import Choice, Registry
 
 SOURCES = Registry("source", __name__)
-"""Makers of a `Source` or an `EncodedSource`, which reads nothing until it is asked for something."""
+"""Makers of a `Source` or an `EncodedSource`, which reads nothing until it is used."""
 
 GivenPath = Annotated[Path, BeforeValidator(lambda given: Path(str(given)) if isinstance(given, str | int) else given)]
-"""An option; a command line makes a number of a folder that is called 2024."""
+"""A path as an option; the command line parses a folder named 2024 as a number."""
 
 
 class SourceChoice(Choice):
@@ -22,5 +22,5 @@ class SourceChoice(Choice):
 
 
 def printable_stem(path: Path) -> str:
-    """A file's name without its suffix; bytes that are no text are escaped."""
+    """A file's name without its suffix; bytes that are not text are escaped."""
     return os.fsencode(path.stem).decode("utf-8", "backslashreplace")

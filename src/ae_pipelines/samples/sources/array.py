@@ -29,10 +29,10 @@ ARRANGED: dict[Layout, Callable[[np.ndarray], np.ndarray]] = {
     "NHWC": lambda rows: rows.transpose(0, 3, 1, 2),
     "NCHW": lambda rows: rows,
 }
-"""From a file's axes to (n, features) or (n, channels, height, width)."""
+"""Functions from a file's axes to (n, features) or (n, channels, height, width)."""
 
 
-def _declared(given: Any) -> Any:
+def _require_layout(given: Any) -> Any:
     if given is None:
         raise ValueError(
             "not given; say what the axes are (N samples, F features, H height, W width, C channels): "
@@ -47,18 +47,18 @@ class ArrayFile:
     """The samples of an array; those with NaN or Inf are rejected."""
 
     given: Standardisation | None = None
-    """The scale of other samples; None: the array's own is found, if it is to have one."""
+    """The scale of other samples; None: the array's own is computed, if `standardise`."""
     _: KW_ONLY
     path: GivenPath
     """`.npy` or `.npz`."""
-    layout: Annotated[Layout, BeforeValidator(_declared)]
+    layout: Annotated[Layout, BeforeValidator(_require_layout)]
     """The file's axes in order: N samples, F features, H height, W width, C channels."""
     key: str | None = None
-    """Member of an `.npz`; None: the only one beside the labels."""
+    """Member of an `.npz`; None: the only one besides the labels."""
     labels: str | None = None
-    """Integers or text, one a sample: a member of the `.npz`, or the path of a `.npy`, seen from the array's folder."""
+    """Integers or text, one per sample: a member of the `.npz`, or a `.npy` path relative to the array's folder."""
     standardise: bool = True
-    """Each feature, or each channel of images, to mean 0 and variance 1 over the train rows. uint8 is kept as it is."""
+    """Scale each feature, or channel of images, to mean 0 and variance 1 over the train rows; uint8 is kept as is."""
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ class ArrayFile:
         return SampleSpec(shape=self._shape, dtype="float32", preprocessing=preprocessing)
 
     def count(self) -> int:
-        """How many samples there are, rejects included."""
+        """Number of samples, rejects included."""
         return self._values.header.shape[0]
 
     def blocks(self) -> Iterator[Block]:
@@ -101,24 +101,24 @@ class ArrayFile:
         return self._values.header.dtype == np.uint8
 
     @property
-    def _arranged(self) -> Callable[[np.ndarray], np.ndarray]:
+    def _arrange(self) -> Callable[[np.ndarray], np.ndarray]:
         return ARRANGED[self.layout]
 
     @property
     def _shape(self) -> tuple[int, ...]:
-        """Of one sample: (features,) or (channels, height, width)."""
-        return self._arranged(np.empty((0, *self._values.header.shape[1:]))).shape[1:]
+        """Shape of one sample: (features,) or (channels, height, width)."""
+        return self._arrange(np.empty((0, *self._values.header.shape[1:]))).shape[1:]
 
     @cached_property
     def _files(self) -> tuple[Npy, Npy | None]:
-        """The values and the labels, which fit each other."""
-        values, labels = self._found()
+        """The values and the labels, checked to fit each other."""
+        values, labels = self._find_files()
         _refuse_other_values(values, self.layout)
         if labels:
             _refuse_other_labels(labels, values)
         return values, labels
 
-    def _found(self) -> tuple[Npy, Npy | None]:
+    def _find_files(self) -> tuple[Npy, Npy | None]:
         path, kind = self.path, self.path.suffix.lower()
         if kind == ".npz":
             known = members(path)
@@ -158,7 +158,7 @@ class ArrayFile:
         for rows in self._values.rows(self._block_rows):
             flat = rows.reshape(len(rows), -1)
             sha256 = [hashlib.sha256(row.data).hexdigest() for row in flat.view(np.uint8)]
-            yield self._arranged(rows), sha256, np.isfinite(flat).all(axis=1)
+            yield self._arrange(rows), sha256, np.isfinite(flat).all(axis=1)
 
     def _label_parts(self) -> Iterator[list[str] | None]:
         _, labels = self._files
@@ -174,7 +174,7 @@ def _known_member(path: Path, name: str, known: Sequence[str]) -> str:
 def _only_member(path: Path, candidates: list[str]) -> str:
     if len(candidates) != 1:
         names = ", ".join(sorted(candidates)) or "none"
-        raise InputError(f"{path} must have one array beside the labels, it has {names}: give source.key=<name>")
+        raise InputError(f"{path} must have one array besides the labels, but has {names}: give source.key=<name>")
     return candidates[0]
 
 
@@ -193,7 +193,7 @@ def _refuse_other_labels(labels: Npy, values: Npy) -> None:
     try:
         shape, dtype, _ = labels.header
     except NothingThere as error:
-        raise InputError(f"{values} has samples, but its labels {labels} are none: give one a sample") from error
+        raise InputError(f"{values} has samples, but its labels {labels} are empty: give one per sample") from error
     if len(shape) != 1 or shape[0] != values.header.shape[0]:
         raise InputError(f"{values} has {values.header.shape[0]} samples, but its labels {labels} the shape {shape}")
     if dtype.kind not in "iuU":
@@ -207,5 +207,5 @@ def _texts(labels: Npy, part: np.ndarray) -> list[str]:
         texts = [str(label) for label in part.tolist()]
         "".join(texts).encode()
     except ValueError as error:
-        raise InputError(f"the labels {labels} are no valid text ({error}): save them again") from error
+        raise InputError(f"the labels {labels} are not valid text ({error}): save them again") from error
     return texts

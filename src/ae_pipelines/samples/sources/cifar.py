@@ -34,7 +34,7 @@ def parse_records(content: bytes, rows: int, path: str) -> tuple[np.ndarray, np.
     if whole < rows:
         raise InputError(f"CIFAR-10: {path}: short payload, {whole} of {rows} records")
     if whole > rows or rest:
-        raise InputError(f"CIFAR-10: {path} goes on after its {rows} records")
+        raise InputError(f"CIFAR-10: {path} has data after its {rows} records")
     records = np.frombuffer(content, RECORD)
     if (labels := records["label"]).max(initial=0) >= len(CLASSES):
         row = int(labels.argmax())
@@ -52,19 +52,19 @@ class Cifar10:
     path: GivenPath
     """The folder."""
     fetch: Fetch = None
-    """The public set that the archive is fetched from if the folder has neither."""
+    """The public set from which the archive is fetched if the folder has neither."""
 
     name = "cifar10"
 
     def spec(self) -> SampleSpec:
-        self._found()
+        self._find()
         return SampleSpec(shape=SHAPE, dtype="uint8", preprocessing={})
 
     def count(self) -> int:
         return len(FILES) * self.rows_per_file
 
     def blocks(self) -> Iterator[Block]:
-        found, size = self._found(), self.rows_per_file * RECORD.itemsize + 1  # one more shows that a file goes on
+        found, size = self._find(), self.rows_per_file * RECORD.itemsize + 1  # one more shows that a file is too long
         with faults_of(f"CIFAR-10: {found}", "put a good copy in its place"), _files(found) as opened:
             for number, file in enumerate(FILES):
                 with opened(file) as content:
@@ -77,7 +77,7 @@ class Cifar10:
                     splits=[split] * self.rows_per_file,
                 )
 
-    def _found(self) -> Path:
+    def _find(self) -> Path:
         """The archive, or the folder of the files."""
         archive = self.path / ARCHIVE
         if archive.is_file():
@@ -95,9 +95,9 @@ class Cifar10:
 
 @contextmanager
 def _files(found: Path) -> Iterator[Callable[[str], Any]]:
-    """What opens a file, in the folder or in the archive, whatever their order there.
+    """A function that opens a file, in the folder or in the archive, in any order.
 
-    To go back in the archive is to unzip it again from its start.
+    Going back in the archive unzips it again from its start.
     """
     if found.is_dir():
         yield lambda file: (found / file).open("rb")

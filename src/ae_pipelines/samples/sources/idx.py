@@ -24,10 +24,10 @@ from ae_pipelines.samples.spec import SampleSpec
 
 UNSIGNED_BYTE = 0x08
 LARGEST = 2**40
-"""Bytes: a header that declares more is refused."""
+"""Most bytes that a header may declare."""
 BLOCK_BYTES = 2**22
 SPLITS = {"train": "train", "t10k": "test"}
-"""Which split the files of a prefix hold."""
+"""The split that files with a prefix hold."""
 
 
 class IdxFile:
@@ -38,7 +38,7 @@ class IdxFile:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """As the header declares it."""
+        """Shape that the header declares."""
         with self._open() as file:
             return self._header(file)
 
@@ -55,7 +55,7 @@ class IdxFile:
                     raise InputError(f"IDX: {self.path}: short payload, {whole} of {count} {self._noun}")
                 yield np.frombuffer(content, np.uint8).reshape(wanted, *item)
             if file.read(1):
-                raise InputError(f"IDX: {self.path} goes on after its {count} declared {self._noun}")
+                raise InputError(f"IDX: {self.path} has data after its {count} declared {self._noun}")
 
     def read(self) -> np.ndarray:
         """Everything at once; for small files, such as labels."""
@@ -108,12 +108,12 @@ class IdxFolder:
     path: GivenPath
     """The folder."""
     name: str
-    """What ids start with."""
+    """Start of all ids."""
     fetch: Fetch = None
-    """The public set that files which the folder does not have are fetched from."""
+    """The public set from which files that the folder lacks are fetched."""
 
     def spec(self) -> SampleSpec:
-        """Looks at all files from end to end, so that nothing starts if one of them is broken."""
+        """The spec, after reading all files from end to end, so that nothing starts if one of them is broken."""
         shapes = {prefix: images.shape for prefix, (images, _) in self._files.items()}
         if len(shapes["train"]) != 3:
             raise InputError(f"IDX: {self.path}: train images of shape {shapes['train']}, expected (n, height, width)")
@@ -121,7 +121,7 @@ class IdxFolder:
             if labels.shape != images.shape[:1]:
                 raise InputError(
                     f"IDX: {self.path} has {images.shape[0]} {prefix} images but labels of shape {labels.shape}: "
-                    "give one label an image"
+                    "give one label per image"
                 )
             images.check()
             labels.check()

@@ -1,4 +1,4 @@
-"""A folder of images, at any depth: PNG, JPEG, GIF, BMP, TIFF and WebP, told by their content."""
+"""A folder of images, at any depth: PNG, JPEG, GIF, BMP, TIFF and WebP, recognised by content."""
 
 import csv
 import hashlib
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 FILES_PER_BLOCK = 256
 LARGEST = 256 * 2**20
-"""Bytes: files with more are rejected and not read as a whole."""
+"""Most bytes of a file; larger ones are rejected and not read as a whole."""
 NOT_SAMPLES = {"Thumbs.db", "desktop.ini"}
 EXTENSIONS = {
     ".png": "PNG",
@@ -53,7 +53,7 @@ class ImageFolder(ImageOptions):
     labels: Literal["none", "folder", "file"] = "none"
     """folder: the first sub-folder is the label, files directly in the root have none; file: a table."""
     labels_file: str = "labels.csv"
-    """That table, below the root: comma separated, with the columns path and label."""
+    """Path of that table below the root: comma separated, with the columns path and label."""
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ class ImageFolder(ImageOptions):
         return self.decode.acceptance
 
     def count(self) -> int:
-        return self._listed
+        return self._file_count
 
     def blocks(self) -> Iterator[EncodedBlock]:
         label_of = self._label_of()
@@ -85,7 +85,7 @@ class ImageFolder(ImageOptions):
                 rejects=[Reject(file.id, file.sha256(), file.fault) for file in files if file.fault],
             )
         if misnamed:
-            log.warning("%d files are images of another format than their names say; taken by content", misnamed)
+            log.warning("%d files are images of another format than their names say; read by content", misnamed)
 
     @cached_property
     def _folder(self) -> Path:
@@ -93,25 +93,25 @@ class ImageFolder(ImageOptions):
 
     @cached_property
     def _size(self) -> Size:
-        if self._listed and self.resize and self.size:
+        if self._file_count and self.resize and self.size:
             return self.size
         usable = (file for file in self._files() if not file.fault)
         return common_size(((file.id, file.header_size(self)) for file in usable), self)
 
     @cached_property
-    def _listed(self) -> int:
-        """How many files there are, once it is clear that all of them may be read."""
-        if not (_allowed(self._folder, os.F_OK) and self._folder.is_dir()):
+    def _file_count(self) -> int:
+        """Number of files, after checking that all of them may be read."""
+        if not (_is_allowed(self._folder, os.F_OK) and self._folder.is_dir()):
             raise InputError(f"no folder {self._folder}: give the one that holds the images, source.path=<folder>")
-        count, closed = 0, list[str]()
+        count, unreadable = 0, list[str]()
         for file in self._files():
             count += 1
-            if file.closed:
-                closed.append(file.id)
-        if closed:
+            if file.unreadable:
+                unreadable.append(file.id)
+        if unreadable:
             raise InputError(
-                f"{len(closed)} files or folders in {self._folder} may not be read: "
-                f"{first_of(closed)}. Make them readable, or move them away"
+                f"{len(unreadable)} files or folders in {self._folder} may not be read: "
+                f"{first_of(unreadable)}. Make them readable, or move them away"
             )
         if not count:
             raise NothingThere(f"no files in {self._folder}: give the folder with the images, source.path=<folder>")
@@ -122,7 +122,7 @@ class ImageFolder(ImageOptions):
         return _files_below(self._folder, "", self.labels_file)
 
     def _label_of(self) -> Callable[[str], str | None]:
-        """The label of an id."""
+        """A function from an id to its label."""
         if self.labels == "folder":
             return lambda name: sys.intern(name.split("/")[0]) if "/" in name else None
         if self.labels == "none":
@@ -140,11 +140,11 @@ class ImageFolder(ImageOptions):
 class _File:
     root: Path
     name: str
-    """Below the root, as the file system gives it."""
+    """Path below the root, as the file system gives it."""
     fault: str | None
     """Why it cannot be a sample, as far as the listing shows."""
-    closed: bool = False
-    """May not be read."""
+    unreadable: bool = False
+    """Whether it may not be read."""
 
     @property
     def id(self) -> str:
@@ -160,7 +160,7 @@ class _File:
             with self.path.open("rb") as file:
                 found = format_of(file.read(12))
         except OSError:
-            return False  # whoever reads the whole file will say so
+            return False  # reported when the whole file is read
         return found is not None and found != EXTENSIONS.get(self.path.suffix.lower())
 
     def header_size(self, options: ImageOptions) -> Size | None:
@@ -171,20 +171,20 @@ class _File:
             return None
 
     def sha256(self) -> str:
-        """Of the content; of a link, of the path that it holds."""
+        """sha256 of the content; for a link, of the path that it holds."""
         try:
             if self.path.is_symlink():
                 return hashlib.sha256(os.fsencode(self.path.readlink())).hexdigest()
             with self.path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise InputError(f"cannot read {self.id} ({error}): let the folder be while it is read") from error
+            raise InputError(f"cannot read {self.id} ({error}): leave the folder unchanged while it is read") from error
 
 
 def _files_below(root: Path, folder: str, labels_file: str) -> Iterator[_File]:
-    """Links are named, but not followed; what may not be read is `closed`, folders too."""
-    if not _allowed(root / folder, os.R_OK | os.X_OK):
-        yield _File(root, folder or ".", None, closed=True)
+    """Links are listed, but not followed; files and folders that may not be read are marked `unreadable`."""
+    if not _is_allowed(root / folder, os.R_OK | os.X_OK):
+        yield _File(root, folder or ".", None, unreadable=True)
         return
     for entry in sorted(os.listdir(root / folder)):  # noqa: PTH208  names take less memory than paths
         name = f"{folder}/{entry}" if folder else entry
@@ -200,16 +200,16 @@ def _files_below(root: Path, folder: str, labels_file: str) -> Iterator[_File]:
             yield _File(root, name, "symbolic link, not followed")
         elif stat.S_ISREG(status.st_mode):  # not a pipe, a socket or a device
             fault = "larger than 256 MB" if status.st_size > LARGEST else None
-            yield _File(root, name, fault, closed=not _allowed(root / name, os.R_OK))
+            yield _File(root, name, fault, unreadable=not _is_allowed(root / name, os.R_OK))
 
 
 def escaped(name: bytes) -> str:
-    r"""A file name as text: what is not UTF-8 as \xff, a byte each; `unescaped` gives the name back."""
+    r"""A file name as text: each byte that is not UTF-8 as \xff; `unescaped` gives the name back."""
     return re.sub(rb"\\(?=x[0-9a-f]{2})", rb"\\x5c", name).decode("utf-8", "backslashreplace")
 
 
 def unescaped(text: str) -> bytes:
-    """The file name that `escaped` made the text of."""
+    """The file name that `escaped` turned into this text."""
     return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
 
 
@@ -244,5 +244,5 @@ def _batched(files: Iterator[_File], size: int) -> Iterator[list[_File]]:
         yield batch
 
 
-def _allowed(path: Path, mode: int) -> bool:
+def _is_allowed(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

@@ -21,27 +21,27 @@ from ae_pipelines.samples.spec import SampleSpec
 
 ROWS_PER_BLOCK = 256
 BLOCK_BYTES = 16 * 2**20
-"""Of encoded images; a block has fewer rows where images are large."""
+"""Bytes of encoded images in a block, which has fewer rows where images are large."""
 READ_BYTES = 2**20
-"""So much of a column is read at once."""
+"""Bytes of a column that are read at once."""
 NO_BYTES = hashlib.sha256().hexdigest()
 
 
 @SOURCES.register("image_parquet")
 class ImageParquet(ImageOptions):
-    """The images in a parquet file, or in all of a folder, sorted by name."""
+    """The images in a parquet file, or in all parquet files of a folder, sorted by name."""
 
     path: GivenPath
     image_column: str = "image"
-    """Bytes, or a struct with a field `bytes`."""
+    """Column of bytes, or of structs with a field `bytes`."""
     label_column: str | None = "label"
-    """Whole numbers or strings; None: unlabelled. Numbers become the class names that Hugging Face's metadata
-    give them, where -1 is unlabelled, or else their digits."""
+    """Column of whole numbers or strings; None: unlabelled. Numbers become the class names in Hugging Face's
+    metadata, where -1 means unlabelled, or else their digits."""
     id_column: str | None = None
-    """Whole numbers or strings; None: ids are <file>/<row>."""
+    """Column of whole numbers or strings; None: ids are <file>/<row>."""
     splits: Literal["file_name", "content"] | None = None
-    """file_name: names of files start with train or test; content: each sample's split follows from its
-    content; None: file_name if names start with both, content if with neither or one of them."""
+    """file_name: file names start with train or test; content: each sample's split follows from its content;
+    None: file_name if both starts occur, content if neither or only one does."""
 
     @property
     def name(self) -> str:
@@ -63,18 +63,18 @@ class ImageParquet(ImageOptions):
     def blocks(self) -> Iterator[EncodedBlock]:
         for file in self._files:
             for rows in file.blocks():
-                there = [row for row in rows if row.image is not None]
+                present = [row for row in rows if row.image is not None]
                 yield EncodedBlock(
-                    contents=[row.image for row in there if row.image is not None],
-                    ids=[row.id for row in there],
-                    labels=[row.label for row in there],
-                    splits=[file.split] * len(there) if file.split else None,
+                    contents=[row.image for row in present if row.image is not None],
+                    ids=[row.id for row in present],
+                    labels=[row.label for row in present],
+                    splits=[file.split] * len(present) if file.split else None,
                     rejects=[Reject(row.id, NO_BYTES, "no image") for row in rows if row.image is None],
                 )
 
     @cached_property
     def _files(self) -> list["_File"]:
-        """All of them, with their columns checked."""
+        """All files, with their columns checked."""
         paths = sorted(self.path.glob("[!.]*.parquet")) if self.path.is_dir() else [self.path]
         if not paths:
             raise NothingThere(f"no parquet file at {self.path}: give one, or a folder of them, source.path=<path>")
@@ -124,7 +124,7 @@ class _File:
         self._class_names = _class_names(schema.metadata, options.label_column)
 
     def blocks(self) -> Iterator[list[_Row]]:
-        """Some rows at a time."""
+        """All rows, a block at a time."""
         with _opened(self.path) as file:
             start = 0
             columns = [self._leaf, *self._columns()[1:]]
@@ -168,7 +168,7 @@ class _File:
         return str(given)
 
     def _image_leaf(self, type_: pa.DataType) -> str:
-        """What to read of the image column."""
+        """The path to read for the image column."""
         leaf = encoded_leaf(self._options.image_column, type_)
         if leaf is None:
             raise InputError(
@@ -205,9 +205,9 @@ def _class_names(metadata: dict[bytes, bytes] | None, column: str | None) -> lis
 
 
 def _splits(paths: list[Path], given: str | None) -> list[str | None]:
-    """The split of each file; None: of each sample by its content."""
+    """The split of each file; None: each sample's split follows from its content."""
     named = [next((split for split in ("train", "test") if path.name.startswith(split)), None) for path in paths]
-    if given == "content" or (given is None and len(set(named)) == 1):  # train alone leaves nothing to judge by
+    if given == "content" or (given is None and len(set(named)) == 1):  # train alone leaves nothing to evaluate on
         return [None] * len(paths)
     if not all(named):
         others = [path.name for path, split in zip(paths, named, strict=True) if not split]

@@ -11,18 +11,18 @@ from ae_pipelines.samples.sources import SOURCES
 from ae_pipelines.samples.spec import SampleSpec
 
 PATCH, STRIDE = 32, 8
-"""Pixels."""
+"""Side of a patch and distance between patches, pixels."""
 HEIGHT, WIDTH, BORDER = 427, 640, 512
-"""Of each photo, pixels; the columns left of the border, 80 % of them, are train."""
+"""Size of each photo and place of the border, pixels; the columns left of the border, 80 % of them, are train."""
 REGIONS = {"train": (0, BORDER), "test": (BORDER, WIDTH)}
-"""Columns; patches overlap within a region, and never across the border."""
+"""First and end column of each split; patches overlap within a region, and never across the border."""
 
 
 @SOURCES.register("photos")
 class Photos:
-    """A temple ("china") and a dahlia ("flower"), labelled as such; the split is the source's own.
+    """A temple ("china") and a dahlia ("flower"), labelled as such; the source has its own split.
 
-    Train patches overlap, so those that training holds out for validation are hardly new to it; test ones are.
+    Train patches overlap, so those held out for validation are hardly new to a model; test patches are.
     """
 
     name = "photos"

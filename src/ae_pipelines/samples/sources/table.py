@@ -27,7 +27,7 @@ from ae_pipelines.samples.tables import READERS, CsvFile, Reader
 log = logging.getLogger(__name__)
 
 INDEX_COLUMNS = {"", "__index_level_0__"}
-"""Names that pandas gives a row number that it writes; no value unless asked for."""
+"""Names under which pandas writes row numbers; not used as values unless named in `columns`."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Table:
     """The samples of a table; rows with something missing, NaN or Inf among their values are rejected."""
 
     given: Standardisation | None = None
-    """The scale of other samples; None: the rows' own is found, if they are to have one."""
+    """The scale of other samples; None: the rows' own is computed, if `standardise`."""
     _: KW_ONLY
     path: GivenPath
-    """`.csv`, `.parquet`, or a folder of `.parquet` files, taken in the order of their names."""
+    """`.csv`, `.parquet`, or a folder of `.parquet` files, read in the order of their names."""
     columns: Annotated[list[str], Field(min_length=1)] | None = None
     """A sample's values, in this order; None: all columns of numbers or booleans without another use."""
     label: str | None = None
@@ -67,14 +67,14 @@ class Table:
     split: str | None = None
     """Column that says train or test; None: it follows from the row's values."""
     standardise: bool = True
-    """Each column to mean 0 and variance 1 over the train rows."""
+    """Scale each column to mean 0 and variance 1 over the train rows."""
 
     @property
     def name(self) -> str:
         return printable_stem(self.path)
 
     def like(self, spec: SampleSpec) -> "Table":
-        """These rows, with the columns and the scale of samples like `spec`, as far as nothing else was asked for."""
+        """These rows, with the columns and the scale of samples like `spec`, unless other ones were given."""
         given = Standardisation.recorded(spec.preprocessing) if self.standardise else None
         return replace(self, given=given, columns=self.columns or spec.preprocessing.get("columns"))
 
@@ -85,7 +85,7 @@ class Table:
         )
 
     def count(self) -> int | None:
-        """How many rows there are, rejects included; None for CSV, where counting takes as long as reading."""
+        """Number of rows, rejects included; None for CSV, where counting takes as long as reading."""
         if any(isinstance(reader, CsvFile) for reader in self._readers):
             return None
         with _faults_of(self.path):
@@ -109,13 +109,13 @@ class Table:
 
     @cached_property
     def _readers(self) -> list[Reader]:
-        """Of the files that have rows."""
+        """Readers of the files that have rows."""
         found = [READERS[path.suffix.lower()](path) for path in _files(self.path)]
         empty = [reader for reader in found if _is_empty(reader)]
         if len(empty) == len(found):
             raise NothingThere(f"{self.path} has no rows")
         if empty:
-            log.warning("passed over, since they have no rows: %s", _first([reader.path.name for reader in empty]))
+            log.warning("skipped, since they have no rows: %s", _first([reader.path.name for reader in empty]))
         return [reader for reader in found if reader not in empty]
 
     @cached_property
@@ -123,11 +123,11 @@ class Table:
         """The columns of the values; every file has them."""
         for reader in self._readers:
             with _faults_of(reader.path):
-                _refuse_misfit(reader, self.columns or [], self._uses)
-        return self.columns or _all_columns(self._readers, self._uses)
+                _refuse_misfit(reader, self.columns or [], self._text_columns)
+        return self.columns or _all_columns(self._readers, self._text_columns)
 
     @property
-    def _uses(self) -> list[str]:
+    def _text_columns(self) -> list[str]:
         """Columns that are read as text."""
         return list(dict.fromkeys(name for name in (self.label, self.id, self.split) if name is not None))
 
@@ -146,7 +146,7 @@ class Table:
         for reader in self._readers:
             first = 0
             with _faults_of(reader.path):
-                for batch in reader.batches(self._columns, self._uses):
+                for batch in reader.batches(self._columns, self._text_columns):
                     yield self._read(batch, reader, first)
                     first += len(batch)
 
@@ -188,16 +188,16 @@ def _files(path: Path) -> list[Path]:
 def _is_empty(reader: Reader) -> bool:
     with _faults_of(reader.path):
         if _repeated(reader.names):
-            return False  # it cannot be read, which is for `_refuse_misfit` to say
+            return False  # it cannot be read, which `_refuse_misfit` reports
         return not reader.rows
 
 
 def _refuse_misfit(reader: Reader, wanted: list[str], texts: list[str]) -> None:
-    """Unless the file has rows, and the columns asked for, once each, those `wanted` for values numeric."""
+    """`InputError` unless the file has the columns asked for, once each, and those `wanted` for values are numeric."""
     if repeated := _repeated(reader.names):
         raise InputError(f"{reader.path} has more than one column called {_first(repeated)}: rename them")
     if repeated := _repeated(wanted + texts):
-        raise InputError(f"columns, label, id and split name {_first(repeated)} more than once: use a column for one")
+        raise InputError(f"columns, label, id and split name {_first(repeated)} more than once: use each column once")
     for name in wanted + texts:
         if name not in reader.names:
             raise InputError(f"{reader.path} has no column {name!r}; {_known(name, reader.names)}")
@@ -207,7 +207,7 @@ def _refuse_misfit(reader: Reader, wanted: list[str], texts: list[str]) -> None:
 
 
 def _all_columns(readers: Sequence[Reader], texts: list[str]) -> list[str]:
-    """What is numeric in all files and has no other use."""
+    """Columns that are numeric in all files and have no other use."""
     candidates = [name for name in readers[0].names if name not in texts]
     usable = set.intersection(*(reader.numeric for reader in readers)) - INDEX_COLUMNS
     if not usable & set(candidates):
@@ -233,7 +233,7 @@ def _values(batch: pa.RecordBatch) -> tuple[np.ndarray, list[str | None]]:
 
 
 def _texts(batch: pa.RecordBatch, name: str) -> list[str | None]:
-    """None where it is null or empty."""
+    """A column as text; None where it is null or empty."""
     return [text or None for text in batch.column(name).to_pylist()]
 
 
@@ -266,4 +266,4 @@ def _first(names: Sequence[str]) -> str:
 
 def _faults_of(path: Path) -> AbstractContextManager[None]:
     faults = (pa.ArrowException, OSError, ValueError, KeyError)
-    return faults_of(path, "mend it, or save it again as parquet", faults, "a table")
+    return faults_of(path, "fix it, or save it again as parquet", faults, "a table")
