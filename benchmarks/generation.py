@@ -17,7 +17,7 @@ JUDGE = "06_models/judge.checkpoint"
 
 
 def row(recipe: str, folder: Path) -> list[str]:
-    """Of the table."""
+    """A row of the table."""
     judge = folder / recipe / JUDGE
     if (folder / "judge.checkpoint").exists() and not judge.exists():
         judge.parent.mkdir(parents=True, exist_ok=True)
@@ -29,17 +29,17 @@ def row(recipe: str, folder: Path) -> list[str]:
         f"recipe={recipe},source=mnist,raw_dir={raw},generate.judge.threads=1",
     )
     shutil.copy(judge, folder / "judge.checkpoint")
-    return [recipe, *_said(metrics(folder / recipe, "generate")), f"{seconds:.0f} s"]
+    return [recipe, *_cells(metrics(folder / recipe, "generate")), f"{seconds:.0f} s"]
 
 
-def _said(found: dict[str, float], prefix: str = "") -> list[str]:
+def _cells(found: dict[str, float], prefix: str = "") -> list[str]:
     return [f"{found[prefix + name]:.3f}" if prefix + name in found else "" for name in MEASURES]
 
 
 def main(recipes: list[str], folder: Path) -> None:
     rows = [row(recipe, folder) for recipe in recipes]
     found = metrics(folder / recipes[0], "generate")
-    rows.append(["train samples", *_said(found, "train_"), ""])
+    rows.append(["train samples", *_cells(found, "train_"), ""])
     title = f"New samples, MNIST; the judge is right about {found['judge_accuracy']:.2%} of the test samples"
     write_table("generation", title, ["recipe", *MEASURES, "the whole run"], rows)
 

@@ -30,7 +30,7 @@ MOST_MEMORY = 500e6
 
 
 def source(folder: Path) -> ImageParquet:
-    """The images, and where they are from."""
+    """The source of the images."""
     data = os.environ.get("AE_TEST_DATA")
     path = Path(data) / "cifar10" if data else folder.parent / "digits.parquet"
     if not path.exists():
@@ -53,7 +53,7 @@ def write_digits(path: Path) -> None:
 
 
 def peak_memory(command: list[str], **environment: str) -> float:
-    """The most bytes that a process and its workers take together (their own, and a share of what is shared)."""
+    """The most bytes that a process and its workers take together (their own, and their share of shared ones)."""
     process = psutil.Popen(command, cwd=PROJECT, env=os.environ | environment)
     most = 0
     while process.poll() is None:

@@ -1,4 +1,4 @@
-"""What users run, in folders of its own, once."""
+"""Runs of `kedro run` as users start it, each once and in its own folder."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ PROJECT = Path(__file__).parents[1]
 
 
 def recipes_and_folder(what: str, recipes: Sequence[str]) -> tuple[list[str], Path]:
-    """What the command line asks for."""
+    """The recipes and the folder that the command line names."""
     parser = argparse.ArgumentParser(description=what.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="where runs are kept")
     parser.add_argument("--recipes", nargs="*", default=recipes)
@@ -23,8 +23,8 @@ def recipes_and_folder(what: str, recipes: Sequence[str]) -> tuple[list[str], Pa
 
 def once(data: Path, pipelines: str, params: str) -> float:
     """Seconds that `kedro run` took on one thread, with its log beside what it wrote; it is not run again."""
-    taken = data / "seconds"
-    if not taken.exists():
+    kept = data / "seconds"
+    if not kept.exists():
         data.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
         given = f"--params=data_dir={data},recipe.training.threads=1,{params}"
@@ -32,10 +32,10 @@ def once(data: Path, pipelines: str, params: str) -> float:
         with (data / "log").open("w") as log:
             command = [sys.executable, "-m", "kedro", "run", f"--pipelines={pipelines}", given]
             subprocess.run(command, cwd=PROJECT, env=environment, stdout=log, stderr=log, check=True)
-        taken.write_text(f"{time.monotonic() - started:.0f}")
-    return float(taken.read_text())
+        kept.write_text(f"{time.monotonic() - started:.0f}")
+    return float(kept.read_text())
 
 
 def metrics(data: Path, stage: str) -> dict[str, float]:
-    """What this stage measured."""
+    """The metrics of this stage."""
     return dict(json.loads((data / f"08_reporting/{stage}_metrics.json").read_text()))

@@ -1,4 +1,4 @@
-"""Seconds an epoch as training goes on: a plain torch loop against ours.
+"""Seconds per epoch as training goes on: a plain torch loop against ours.
 
 Adam's moments of silent weights decay into denormal numbers, which CPUs are slow on; ours drops them.
 """

@@ -1,7 +1,7 @@
 """Every recipe on MNIST as users run it: scores, cost, and the picture of what it makes, for `docs/methods.md`.
 
 Each recipe is one `kedro run`, trained on one thread; the one for colours takes `photos`. What has been run stays
-in --folder and is not run again. Made samples are judged by the encoder and classifier of the recipe `dense`.
+in --folder and is not run again. New samples are judged by the encoder and classifier of the recipe `dense`.
 """
 
 import os
@@ -28,14 +28,14 @@ MADE = 10_000
 
 
 def run(recipe: str, folder: Path, raw: Path) -> float:
-    """One recipe; what it cost."""
+    """Seconds that the run of one recipe took."""
     pipelines = "ingest,fit" if recipe in WITHOUT_EMBEDDING else "train"
     source = "" if recipe in COLOUR else "source=mnist,"
     return once(folder / recipe, pipelines, f"recipe={recipe},{source}raw_dir={raw}" + ALSO.get(recipe, ""))
 
 
 def measured(data: Path) -> dict[str, float]:
-    """Everything that the run measured."""
+    """All metrics of the run."""
     found: dict[str, float] = {}
     for path in sorted((data / "08_reporting").glob("*_metrics.json")):
         stage = path.stem.removesuffix("_metrics")
@@ -45,7 +45,7 @@ def measured(data: Path) -> dict[str, float]:
 
 def made_samples(folder: Path, recipe: str) -> dict[str, float]:
     """Fréchet distance of new samples to test ones in the latent space of `dense` (Heusel et al. 2017, with another
-    encoder), and how many are taken for the class that was wished."""
+    encoder), and the share that looks like the requested class."""
     model = TrainedModel.load(folder / recipe / "06_models/autoencoder")
     encoder = TrainedModel.load(folder / "dense/06_models/encoder")
     random = np.random.default_rng(0)
@@ -66,14 +66,14 @@ def made_samples(folder: Path, recipe: str) -> dict[str, float]:
 
 
 def real_latents(folder: Path, split: str) -> np.ndarray:
-    """Of at most `MADE` samples, (n, d)."""
+    """Latents of at most `MADE` samples, (n, d)."""
     table = pq.read_table(folder / "dense/07_model_output/latents.parquet", filters=[("split", "=", split)])
     column = table["latent"].combine_chunks()
     return column.flatten().to_numpy().reshape(len(table), -1)[:MADE]
 
 
 def frechet(first: np.ndarray, second: np.ndarray) -> float:
-    """Squared, between normal distributions with the means and covariances of two sets of vectors (n, d)."""
+    """Squared distance of normal distributions with the means and covariances of two sets of vectors (n, d)."""
     covariances = [np.cov(vectors, rowvar=False) for vectors in (first, second)]
     means = np.square(first.mean(0) - second.mean(0)).sum()
     return float(

@@ -92,7 +92,7 @@ def measure(name: str, path: Path) -> None:
 
 
 def in_a_process(name: str, path: Path) -> tuple[float, float]:
-    """Seconds and bytes."""
+    """Seconds and peak bytes of one kind of work."""
     command = [sys.executable, __file__, "--only", name, "--latents", str(path)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds, size = map(float, answer.split()[-2:])

@@ -1,4 +1,4 @@
-"""The nightly job on MNIST, from training to drift: which verdicts come out, and how many rows a second are scored.
+"""The nightly job on MNIST, from training to drift: which verdicts it gives, and how many rows a second it scores.
 
 Trains on 50,000 of MNIST's training images and scores others: as they are, turned by 90°, too few, some of them again,
 and all 60,000. Everything is written below `--folder`; the commands are printed as they are run.
@@ -24,7 +24,7 @@ from ae_pipelines.samples.sources.idx import IdxFolder
 PROJECT = Path(__file__).parents[1]
 KEPT_BACK = 10_000
 LEAST = 20_000
-"""Rows a second that the dense encoder and what stands on it should score."""
+"""Rows per second that the dense encoder and what builds on it should score."""
 
 
 VERDICTS = ["ok", "drift", "insufficient data", "nothing new", "ok", "ok"]
@@ -50,7 +50,7 @@ class Nightly:
         return time.monotonic() - started
 
     def score(self, name: str, images: np.ndarray) -> dict[str, Any]:
-        """Score an array; gives what the run said of it."""
+        """Score an array; gives what the run reported."""
         file = self.folder / f"{name}.npy"
         np.save(file, images)
         seconds = self.run("score", file)
@@ -75,7 +75,7 @@ class Nightly:
 
 
 def mnist(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The 60,000 training images (n, 28, 28) and their labels; fetched where they are not there."""
+    """The 60,000 training images (n, 28, 28) and their labels; fetched if they are missing."""
     mnist = IdxFolder(path=folder, name="mnist", fetch=public_set("mnist"))
     blocks = [block for block in mnist.blocks() if "train" in block.ids[0]]
     return np.concatenate([block.values[:, 0] for block in blocks]), np.array(
@@ -88,7 +88,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=PROJECT / "data" / "nightly_demo")
     given = os.environ.get("AE_TEST_DATA")
     parser.add_argument("--raw", type=Path, default=Path(given) if given else PROJECT / "data" / "01_raw")
-    parser.add_argument("--steps", type=int, default=2400, help="of training")
+    parser.add_argument("--steps", type=int, default=2400, help="training steps")
     options = parser.parse_args()
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)

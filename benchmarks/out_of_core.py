@@ -69,7 +69,7 @@ write_latents(Path(sys.argv[1]).parent / "latents.parquet", embedding.latent_str
 
 
 class Turn:
-    """Some steps of another epoch each time."""
+    """Some steps, of a new epoch each time."""
 
     def __init__(self, loader: Loader, steps: int) -> None:
         self._loader, self._steps, self._epochs = loader, steps, itertools.count()
@@ -123,7 +123,7 @@ def forget(samples: Samples) -> None:
 
 
 def label_mix(samples: Samples) -> tuple[float, float]:
-    """Standard deviation of how many of a batch are of one tenth of the store: streamed, and fully shuffled."""
+    """Standard deviation of how many samples of a batch are from one tenth of the store: streamed, fully shuffled."""
     loader = StreamedBatches(
         samples,
         Finish(scale=samples.spec.scale),
@@ -185,7 +185,7 @@ def main(gigabytes: float, steps: int, rounds: int) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=4.0)
-    parser.add_argument("--steps", type=int, default=1500, help="of a turn; enough for the buffers to be refilled")
+    parser.add_argument("--steps", type=int, default=1500, help="steps per turn, enough for the buffers to be refilled")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     raise SystemExit(not main(arguments.gigabytes, arguments.steps, arguments.rounds))

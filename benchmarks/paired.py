@@ -40,7 +40,7 @@ def ratios(arms: dict[str, Arm], floor: str, rounds: int) -> dict[str, float]:
 
 
 def mnist_like(rows: int = 60_000) -> tuple[np.ndarray, str]:
-    """(rows, 1, 28, 28) uint8 and where they are from: MNIST in `$AE_TEST_DATA`, else enlarged digits, repeated."""
+    """Images (rows, 1, 28, 28), uint8, and their origin: MNIST in `$AE_TEST_DATA`, else enlarged digits, repeated."""
     folder = os.environ.get("AE_TEST_DATA")
     if folder:
         content = gzip.decompress((Path(folder) / "mnist" / "train-images-idx3-ubyte.gz").read_bytes())

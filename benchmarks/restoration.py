@@ -19,7 +19,7 @@ IMAGES = {"train": 20_000, "test": 2000}
 
 
 def cifar10(folder: Path) -> Path:
-    """Some of its train images, and all test ones."""
+    """A folder with some of its train images, and all test ones."""
     raw, some = Path(os.environ["AE_TEST_DATA"]) / "cifar10", folder / "cifar"
     if not (some / "test.parquet").exists():
         some.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def cifar10(folder: Path) -> Path:
 
 
 def row(recipe: str, folder: Path) -> list[str]:
-    """Of the table: what was restored, each control, and the errors that matter for some."""
+    """A row of the table: what was restored, each control, and the errors that matter for some."""
     seconds = once(
         folder / recipe,
         "ingest,fit,restore",
@@ -38,11 +38,11 @@ def row(recipe: str, folder: Path) -> list[str]:
     )
     found = metrics(folder / recipe, "restore")
     prefixes = [name.removesuffix("psnr") for name in found if name.endswith("psnr") and "chroma" not in name]
-    restored, *controls = (_said(found, prefix) for prefix in sorted(prefixes, key=len))
+    restored, *controls = (_cell(found, prefix) for prefix in sorted(prefixes, key=len))
     return [recipe, restored, "; ".join(controls), f"{seconds:.0f} s"]
 
 
-def _said(found: dict[str, float], prefix: str) -> str:
+def _cell(found: dict[str, float], prefix: str) -> str:
     text = f"{prefix.strip('_').replace('_', ' ')} {found[prefix + 'psnr']:.2f} dB ({found[prefix + 'ssim']:.3f})"
     errors = [f"{what} {found[prefix + name]:.2g}" for name, what in ERRORS.items() if prefix + name in found]
     return ", ".join([text.strip(), *errors])

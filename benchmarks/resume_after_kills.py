@@ -1,12 +1,12 @@
-"""Does a training that was killed again and again end with the very same bits?
+"""Does a training that was killed again and again end with exactly the same bits?
 
     python benchmarks/resume_after_kills.py --kills 50
     python benchmarks/resume_after_kills.py --kills 10 --frozen
 
-Trainings run in forked children of a small net with dropout-free noise on digits; each child gets SIGKILL
-at a random moment and is started again until it ends. Weights (best and last), optimiser and history are
-compared, bit by bit, with a training of the same recipe and thread count that nobody disturbed. With --frozen
-only the decoder is trained, beside an encoder that was trained before.
+Trainings of a small net without dropout, on digits with noise, run in forked children; each child gets
+SIGKILL at a random moment and is started again until it ends. Weights (best and last), optimiser and history
+are compared, bit by bit, with an undisturbed training of the same recipe and thread count. With --frozen only
+the decoder is trained, beside an encoder that was trained earlier.
 """
 
 import argparse
@@ -34,7 +34,7 @@ RECIPE = {
 
 
 def main(kills: int, seed: int = 0, frozen: bool = False) -> dict[str, int]:
-    """Counts: kills that hit a running training, trainings, how many of these went on from a checkpoint after
+    """Counts: kills that hit a running training, trainings, how many of these were taken up from a checkpoint after
     their first step, and how many were bitwise equal."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:

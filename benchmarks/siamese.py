@@ -32,7 +32,7 @@ TRAINING |= {"validation_share": 0}  # of few labels there are too few to judge 
 
 
 class FewLabels:
-    """MNIST with labels on so many train samples only."""
+    """MNIST with labels on only some of the train samples."""
 
     name = "mnist"
 
@@ -84,7 +84,7 @@ def main() -> None:
         test = everything.positions("test")
         values, labels = everything.take(test), everything.label_numbers(everything.classes())[test]
 
-        def tried(name: str, samples: Samples, recipe: Recipe) -> TrainedModel:
+        def trial(name: str, samples: Samples, recipe: Recipe) -> TrainedModel:
             trained, _ = train(samples, recipe)
             rows.append(row(name, trained.encode(values), labels))
             return trained
@@ -95,19 +95,19 @@ def main() -> None:
         rows.append(row("pixels", values.reshape(len(values), -1) / 255.0, labels))
         principal = (values.reshape(len(values), -1) / 255.0 - centre) @ directions[:, -LATENT_SIZE:]
         rows.append(row(f"PCA, {LATENT_SIZE}", principal, labels))
-        autoencoder = tried("autoencoder", everything, recipe({"kind": "autoencoder"}))
+        autoencoder = trial("autoencoder", everything, recipe({"kind": "autoencoder"}))
         autoencoder.save(folder / "autoencoder")
         some = autoencoder.encode(values[:500])
         wide = {"margin": float(np.median(np.linalg.norm(some[:, None] - some, axis=-1)))}
-        tried("siamese, two views, no labels", everything, recipe({"kind": "siamese", "pairs": "views"}))
+        trial("siamese, two views, no labels", everything, recipe({"kind": "siamese", "pairs": "views"}))
         for loss in ("contrastive", "triplet"):
-            tried(f"siamese, all labels, {loss}", everything, recipe(labelled | {"loss": loss}, corruptions=[]))
-        tried(f"siamese, {FEW} labels, margin 1", few, recipe(labelled, corruptions=[]))
+            trial(f"siamese, all labels, {loss}", everything, recipe(labelled | {"loss": loss}, corruptions=[]))
+        trial(f"siamese, {FEW} labels, margin 1", few, recipe(labelled, corruptions=[]))
         start = folder / "autoencoder"
-        tried(f"siamese, {FEW} labels, margin 1, from the autoencoder", few, recipe(labelled, start, corruptions=[]))
+        trial(f"siamese, {FEW} labels, margin 1, from the autoencoder", few, recipe(labelled, start, corruptions=[]))
         at = f"margin {wide['margin']:.0f}"
-        tried(f"siamese, {FEW} labels, {at}", few, recipe(labelled | wide, corruptions=[]))
-        tried(f"siamese, {FEW} labels, {at}, from the autoencoder", few, recipe(labelled | wide, start, corruptions=[]))
+        trial(f"siamese, {FEW} labels, {at}", few, recipe(labelled | wide, corruptions=[]))
+        trial(f"siamese, {FEW} labels, {at}, from the autoencoder", few, recipe(labelled | wide, start, corruptions=[]))
     header = [
         *("encoder, d = 16", "verification, digits 0–6", "AUROC, digits 0–6"),
         *("AUROC, digits 7–9 (unseen)", "one-shot of three, digits 7–9"),

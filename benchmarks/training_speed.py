@@ -122,7 +122,7 @@ def vae_step(model: nn.Module, x: torch.Tensor) -> Callable[[], None]:
 
 
 def denoising_step(model: nn.Module, x: torch.Tensor) -> Callable[[], None]:
-    """The noise is in memory already, too."""
+    """A step on noisy samples that are already in memory, too."""
     optimiser = torch.optim.Adam(model.parameters(), fused=True)
     noisy = (x + 0.5 * torch.randn_like(x)).clamp(0, 1)
     net = nn.Sequential(model.encoder, model.decoder, nn.Sigmoid())
@@ -139,17 +139,17 @@ def gan_step(model: nn.Module, x: torch.Tensor) -> Callable[[], None]:
     """As in torch's own DCGAN tutorial: one pass of the generator serves both turns."""
     softplus = nn.functional.softplus
     generator, discriminator = nn.Sequential(model.decoder, nn.Sigmoid()), model.discriminator
-    moves_generator = torch.optim.Adam(generator.parameters(), fused=True)
-    moves_discriminator = torch.optim.Adam(discriminator.parameters(), fused=True)
+    generator_optimiser = torch.optim.Adam(generator.parameters(), fused=True)
+    discriminator_optimiser = torch.optim.Adam(discriminator.parameters(), fused=True)
 
     def step() -> None:
         made = generator(torch.randn(len(x), 64))
-        moves_discriminator.zero_grad()
+        discriminator_optimiser.zero_grad()
         (softplus(-discriminator(x)).mean() + softplus(discriminator(made.detach())).mean()).backward()
-        moves_discriminator.step()
-        moves_generator.zero_grad()
+        discriminator_optimiser.step()
+        generator_optimiser.zero_grad()
         softplus(-discriminator(made)).mean().backward()
-        moves_generator.step()
+        generator_optimiser.step()
 
     return step
 

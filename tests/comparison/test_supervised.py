@@ -265,7 +265,7 @@ def test_latents_of_other_samples_and_curves_of_other_latents_are_refused(digits
         (["a"] * 60, [], r"found 1 \(a\)"),
         (["a", "b", None] * 20, [], "none of the 20 test samples has a label of the train split"),
         (["a", "b", "c"] * 20, [], "none of the 20 test samples has a label of the train split"),
-        (["a", "b", "a"] * 20, [{"kind": "downscale"}], r"makes samples of shape \(1, 3, 3\) of \(1, 6, 5\)"),
+        (["a", "b", "a"] * 20, [{"kind": "downscale"}], r"turns samples of shape \(1, 6, 5\) into \(1, 3, 3\)"),
         (["a", "b", "a"] * 20, [{"kind": "greyscale"}], r"greyscale takes images of 3 channels"),
     ],
 )

@@ -32,7 +32,7 @@ def judge(digits, kept):
 
 @pytest.fixture
 def generator(digits):
-    """Of an untrained conditional gan."""
+    """A generator of an untrained conditional gan."""
     recipe = Recipe.model_validate({"name": "cgan", "model": {"kind": "gan", "conditional": True, "latent_size": 4}})
     task = Task.plain(digits.spec, digits.classes())
     return prepared(TrainedModel.of(recipe.model.build(task), recipe, task, digits), digits, OPTIONS)
@@ -52,7 +52,7 @@ def copies_of_train_samples(generator, monkeypatch, shift: int):
     monkeypatch.setattr(Generator, "decode", decode)
 
 
-def test_real_samples_of_the_asked_class_score_as_train_samples_do(generator, judge, monkeypatch):
+def test_real_samples_of_the_requested_class_score_as_train_samples_do(generator, judge, monkeypatch):
     copies_of_train_samples(generator, monkeypatch, shift=0)
     found = judges.judged(generator, judge)
     assert found["judge_accuracy"] > 0.9
@@ -62,7 +62,7 @@ def test_real_samples_of_the_asked_class_score_as_train_samples_do(generator, ju
         assert found[name] == pytest.approx(found[f"train_{name}"], abs=0.12)
 
 
-def test_samples_of_another_class_than_asked_do_not_agree(generator, judge, monkeypatch):
+def test_samples_of_another_class_than_the_requested_one_do_not_agree(generator, judge, monkeypatch):
     copies_of_train_samples(generator, monkeypatch, shift=1)
     assert judges.judged(generator, judge)["class_agreement"] < 0.1
 
@@ -74,7 +74,7 @@ def test_what_an_untrained_generator_makes_covers_nothing(generator, judge):
     assert found["train_coverage"] > 0.7
 
 
-def test_where_some_classes_are_asked_for_measures_are_about_them(generator, judge, monkeypatch):
+def test_where_only_some_classes_are_requested_measures_are_about_them(generator, judge, monkeypatch):
     some = replace(generator, options=OPTIONS.model_copy(update={"classes": ("3", "5")}))
     copies_of_train_samples(some, monkeypatch, shift=0)
     found = judges.judged(some, judge)
@@ -94,7 +94,7 @@ def test_classes_that_hardly_any_test_sample_has_are_not_measured(generator, jud
 
 def test_a_class_that_no_sample_has_any_more_is_not_measured(generator, judge):
     one_less = replace(judge, classes=judge.classes[1:])
-    with pytest.raises(CannotShow, match="samples of the classes that are made, and none is called 0"):
+    with pytest.raises(CannotShow, match="samples of the classes that are made, but none is called 0"):
         judges.judged(generator, one_less)
 
 

@@ -136,10 +136,10 @@ def test_classes_come_in_turn_and_change_what_is_made(made_by):
     assert not np.array_equal(found.samples, other.samples)
 
 
-def test_a_conditional_generator_is_always_told_a_class(made_by):
-    assert made_by("gan").told == "0"
-    assert made_by("gan", classes=["7"]).told == "7"
-    assert made_by("vae", classes=["7"]).told is None
+def test_a_conditional_generator_is_always_given_a_class(made_by):
+    assert made_by("gan").default_class == "0"
+    assert made_by("gan", classes=["7"]).default_class == "7"
+    assert made_by("vae", classes=["7"]).default_class is None
 
 
 def test_new_samples_come_back_from_disk_whole(made_by, tmp_path):
@@ -178,8 +178,8 @@ def test_a_gan_has_no_gaps_and_no_arithmetic(made_by):
     [
         ("vae", {"manifold": True}, "latents of this vae have 4 numbers"),
         ("vae", {"classes": ["ten"]}, "no class is called ten; there are 0, 1, 2"),
-        ("plane", {"classes": ["1"]}, "this autoencoder was not told labels, so it cannot be asked for 1"),
-        ("vae", {"between": ["no", "nor"]}, r"generate\.between: no sample is called no, nor; samples are called such"),
+        ("plane", {"classes": ["1"]}, "this autoencoder was trained without labels, so it cannot be asked for 1"),
+        ("vae", {"between": ["no", "nor"]}, r"generate\.between: no sample is called no, nor; there are, for example,"),
         ("vae", {"add": ["ten"], "to": ["1"]}, "generate.add: no sample or label is called ten"),
         ("vae", {"add": ["1"]}, "need samples to change"),
         ("vae", {"to": ["1"]}, "nothing is added or taken away"),

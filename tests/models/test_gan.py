@@ -80,7 +80,7 @@ def test_with_the_conv_net_it_is_a_dcgan():
     assert first == [nn.Conv2d, nn.Conv2d, nn.BatchNorm2d]
 
 
-def test_weights_start_from_the_scale_that_was_said():
+def test_weights_start_from_the_given_scale():
     model = gan(net={"kind": "dense", "widths": [256]}, weight_scale=0.02)
     weights = torch.cat([part.weight.flatten() for part in model.modules() if isinstance(part, nn.Linear)])
     assert weights.std().item() == pytest.approx(0.02, rel=0.05)

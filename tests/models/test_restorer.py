@@ -19,7 +19,7 @@ COLOUR = SampleSpec(shape=(3, 12, 8), dtype="uint8")
 
 
 def restorer(corruption=None, spec=COLOUR, **options):
-    """For what a corruption makes of samples like these."""
+    """A restorer for what a corruption makes of samples like these."""
     seen = CorruptionChoice(**corruption).build().corrupted_spec(spec) if corruption else spec
     torch.manual_seed(0)
     task = Task(samples=spec, input_shape=seen.shape)
@@ -27,7 +27,7 @@ def restorer(corruption=None, spec=COLOUR, **options):
 
 
 def silent(model):
-    """Its net says nothing at all."""
+    """The model, with a net that gives zero everywhere."""
     for parameter in model.net.last.parameters():
         torch.nn.init.zeros_(parameter)
     return model
@@ -111,8 +111,8 @@ def test_what_cannot_be_restored_is_refused(spec, corruption, message):
         restorer(corruption, spec)
 
 
-def test_images_of_other_channels_than_one_or_as_many_as_clean_ones_are_refused():
-    with pytest.raises(InputError, match="makes images of 3 channels of ones with as many, or of one, given 2"):
+def test_images_with_neither_one_channel_nor_as_many_as_clean_ones_are_refused():
+    with pytest.raises(InputError, match="makes images of 3 channels from ones with as many, or one, given 2"):
         ModelChoice(kind="restorer").build(Task(samples=COLOUR, input_shape=(2, 12, 8)))
 
 

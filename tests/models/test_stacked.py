@@ -94,7 +94,7 @@ def test_corruptions_that_do_not_fit_what_a_layer_is_given_are_refused(corruptio
 
 
 def test_corruptions_that_change_the_shape_of_what_a_layer_is_given_are_refused():
-    with pytest.raises(InputError, match="change the shape of what layer 2 is given"):
+    with pytest.raises(InputError, match="change the shape of the input of layer 2"):
         stacked(net={"kind": "conv", "channels": [4, 8]}, layer_corruptions=[{"kind": "downscale"}])
 
 
@@ -122,5 +122,5 @@ def test_a_training_killed_in_any_phase_ends_as_an_undisturbed_one(digits, tmp_p
 
 def test_inputs_of_another_shape_are_refused():
     task = Task(samples=SPEC, input_shape=(1, 4, 4))
-    with pytest.raises(InputError, match=r"corruptions make \(1, 4, 4\) of \(1, 8, 8\): leave out downscale"):
+    with pytest.raises(InputError, match=r"corruptions turn \(1, 8, 8\) into \(1, 4, 4\): leave out downscale"):
         ModelChoice(kind="stacked").build(task)

@@ -143,12 +143,12 @@ def test_the_kl_term_comes_in_linearly_and_is_weighted_by_beta():
 
 
 @pytest.mark.parametrize("net", [{"kind": "dense", "widths": [8]}, {"kind": "conv", "channels": [4]}])
-def test_an_encoder_that_is_told_nothing_gives_the_latents_of_samples_without_a_label(net):
+def test_an_encoder_without_labels_gives_the_latents_of_samples_without_a_label(net):
     model = ModelChoice(kind="vae", latent_size=2, net=net, conditional=True).build(IMAGES).eval()
     batch = binary_batch()
-    untold, told = (model._posterior(batch.input, label)[0] for label in (torch.full((6,), -1), batch.label))
-    torch.testing.assert_close(model.encode(batch.input), untold)
-    assert not torch.allclose(told, untold)
+    without, given = (model._posterior(batch.input, label)[0] for label in (torch.full((6,), -1), batch.label))
+    torch.testing.assert_close(model.encode(batch.input), without)
+    assert not torch.allclose(given, without)
 
 
 def test_vectors_may_have_labels_too():
@@ -158,8 +158,8 @@ def test_vectors_may_have_labels_too():
     assert not torch.allclose(model._posterior(x, torch.tensor([0, 1, 0, 1]))[0], model.encode(x))
 
 
-def test_a_trained_conditional_model_makes_the_class_that_is_wished(digits):
-    """Judged by the nearest class mean of real digits: of the ones that were wished, most are."""
+def test_a_trained_conditional_model_makes_the_requested_class(digits):
+    """Judged by the nearest class mean of real digits: most are of the requested class."""
     recipe = Recipe.model_validate(
         {
             "model": {"kind": "vae", "conditional": True, "latent_size": 4, "net": {"kind": "dense", "widths": [128]}},
@@ -170,14 +170,14 @@ def test_a_trained_conditional_model_makes_the_class_that_is_wished(digits):
     trained, _ = train(digits, recipe)
     values, labels = digits.read() / 255, digits.label_numbers(digits.classes())
     means = np.stack([values[labels == number].mean(0) for number in range(10)])
-    wished = np.arange(500) % 10
+    requested = np.arange(500) % 10
     z = np.random.default_rng(0).standard_normal((500, 4))
-    made = trained.decode(z, [str(number) for number in wished])
+    made = trained.decode(z, [str(number) for number in requested])
     nearest = np.square(made[:, None] - means[None]).sum((2, 3, 4)).argmin(1)
-    assert (nearest == wished).mean() > 0.8
+    assert (nearest == requested).mean() > 0.8
 
 
-def test_a_decoder_is_told_the_label():
+def test_a_decoder_is_given_the_label():
     model = vae(conditional=True).eval()
     batch = binary_batch()
     z = model.encode(batch.input)
@@ -187,11 +187,11 @@ def test_a_decoder_is_told_the_label():
     torch.testing.assert_close(untold, model.decode(z, torch.full((6,), -1)))
 
 
-def test_in_training_the_share_of_labels_that_was_said_is_hidden():
+def test_in_training_the_given_share_of_labels_is_hidden():
     model = vae(conditional=True, hidden_labels=0.25)
     label = torch.arange(10_000) % 3
-    assert (model._told(label) == -1).float().mean().item() == pytest.approx(0.25, abs=0.02)
-    assert torch.equal(model.eval()._told(label), label)
+    assert (model._labels_given(label) == -1).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    assert torch.equal(model.eval()._labels_given(label), label)
 
 
 @pytest.mark.parametrize(

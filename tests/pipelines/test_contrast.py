@@ -33,7 +33,7 @@ def test_contrast_writes_curve_maps_and_metrics(ran, run, mlflow_runs):
 
 
 def test_what_cannot_be_contrasted_is_refused_before_training(run, tmp_path):
-    with pytest.raises(InputError, match=r"contrast\.augment makes samples of shape \(1, 4, 4\) of \(1, 8, 8\)"):
+    with pytest.raises(InputError, match=r"contrast\.augment turns samples of shape \(1, 8, 8\) into \(1, 4, 4\)"):
         run(*STAGES, "contrast", contrast={"augment": [{"kind": "downscale"}]})
     assert not (tmp_path / "data/06_models").exists()
 

@@ -52,7 +52,7 @@ def test_what_a_training_started_from_may_be_gone_when_the_model_is_used(run, ea
         "embed", "generate", recipe=recipe, generate={"count": 3, "grid": 3, "judged": 20, "judge": {"steps": 9}}
     )
     assert (data / "08_reporting/gaps.png").exists()
-    with pytest.raises(InputError, match="training.initial_encoder: .*earlier is no folder"):
+    with pytest.raises(InputError, match="training.initial_encoder: .*earlier is not a folder"):
         run("fit", recipe=recipe)
 
 
@@ -71,7 +71,7 @@ def test_an_mlflow_runs_encoder_is_held_against_the_layers_before_any_work_and_l
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        (starting("/nowhere"), "/nowhere is no folder: give the folder"),
+        (starting("/nowhere"), "/nowhere is not a folder: give the folder"),
         (starting("mlflow:0123"), "there is no MLflow run 0123 where runs are recorded: `make mlflow` shows them"),
         (starting("/nowhere") | {"name": "gan"}, "gan has no encoder that could start from"),
     ],

@@ -104,7 +104,7 @@ def test_samples_that_are_no_images_and_have_no_labels_are_made_too(run, tmp_pat
         (small("siamese"), {}, "siamese has no decoder, so generate cannot run: choose a method with one"),
         (small("conv_denoising"), {}, "those of recipe conv_denoising are feature maps, too many numbers to draw anew"),
         (small("cgan"), {"classes": ["ten"]}, "no class is called ten; there are 0, 1, 2"),
-        (small("gan"), {"classes": ["1"]}, "this gan was not told labels"),
+        (small("gan"), {"classes": ["1"]}, "this gan was trained without labels"),
         (small("dense"), {"beside": "/nowhere"}, "generate.beside: no trained model in /nowhere/06_models/autoencoder"),
     ],
 )
@@ -121,7 +121,7 @@ def test_what_is_refused_overwrites_nothing(run):
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
     for options, message in (
         ({"manifold": True}, "latents of this autoencoder have 3 numbers"),
-        ({"classes": ["1"]}, "was not told labels"),
+        ({"classes": ["1"]}, "was trained without labels"),
         ({"between": ["a", "b"]}, "no sample is called a, b"),
         ({"beside": "/nowhere"}, "no trained model in /nowhere"),
     ):

@@ -82,13 +82,13 @@ def test_a_name_that_is_too_long_is_cut(restored, tmp_path):
     assert written(tmp_path) == ["x" * 200 + ".png"]
 
 
-def test_paths_that_are_no_text_are_as_if_there_were_none(restored, tmp_path):
+def test_paths_that_are_not_text_are_ignored(restored, tmp_path):
     rows = [{"bytes": encoded(SCENE), "path": 7}]
     assert restored(NOISE, input=parquet(tmp_path / "some.parquet", rows)).table["path"].tolist() == ["some/00000.png"]
 
 
 @pytest.mark.parametrize("column", [["text"], [1, 2], [[1, 2], [3]], [None], [{"path": "x"}], [{"bytes": "text"}]])
-def test_a_column_of_no_images_is_refused_by_name_before_any_work(restored, tmp_path, column):
+def test_a_column_without_images_is_refused_by_name_before_any_work(restored, tmp_path, column):
     place = parquet(tmp_path / "some.parquet", column)
     for work in (RestoreOptions(input=place).check, lambda: restored(NOISE, input=place)):
         with pytest.raises(InputError, match=r"column image of .* is .*, expected binary, or a struct with bytes"):
@@ -174,7 +174,7 @@ def test_a_given_file_that_may_not_be_read_is_refused(restored, tmp_path, monkey
         RestoreOptions(input=place).check()
 
 
-def test_a_name_that_is_no_text_is_escaped(restored, tmp_path):
+def test_a_name_that_is_not_text_is_escaped(restored, tmp_path):
     given = folder_of(tmp_path / "given", a__png=SCENE)
     (given / "a.png").rename(given / "\udcff.png")
     (given / "\udcfe.txt").write_text("no image")
@@ -200,7 +200,7 @@ def test_a_damaged_clean_file_is_not_compared_with_but_the_image_is_restored(res
     table = restored(NOISE, input=given, clean=clean).table.set_index("path")
     assert table["left_out"].isna().all()
     assert table["psnr"].notna().tolist() == [True, False]
-    assert "b.png, a clean image, is not compared with: not a PNG" in caplog.text
+    assert "b.png is left out of the comparison: not a PNG" in caplog.text
 
 
 def test_clean_images_none_of_which_has_a_given_name_are_refused_before_any_work(restored, tmp_path):

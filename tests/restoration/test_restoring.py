@@ -93,7 +93,7 @@ def test_the_same_seed_corrupts_the_same_way(restored):
     assert first != other
 
 
-def test_clean_images_are_corrupted_first_on_wish_and_the_same_comes_of_giving_both(restored, tmp_path):
+def test_clean_images_are_corrupted_first_if_asked_which_equals_giving_both(restored, tmp_path):
     given = folder_of(tmp_path / "given", scene__png=SCENE)
     first = restored(NOISE, input=given, corrupt=True).table
     (tmp_path / "restored/_corrupted").rename(tmp_path / "corrupted")

@@ -137,7 +137,7 @@ def test_the_contract_says_what_a_model_started_from(digits, folder, tmp_path):
     assert earlier.initial_encoder is None
 
 
-def test_a_model_that_was_saved_before_contracts_told_the_origin_is_not_taken_for_damaged(folder, tmp_path):
+def test_a_model_saved_before_contracts_had_an_origin_is_not_taken_for_damaged(folder, tmp_path):
     tensors, contract = weights.read(folder / "06_models/encoder")
     plain = contract.model_dump(mode="json", exclude={"initial_encoder"})
     text = json.dumps(plain | {"sha256": ""}, separators=(",", ":")).replace(',"sha256":""', "")
@@ -182,7 +182,7 @@ def test_only_the_same_start_makes_it_the_same_training(digits, folder, tmp_path
     train(digits, made(AUTOENCODER, training={"seed": 1}))[0].save(tmp_path / "other")
     shutil.copytree(folder / "06_models", tmp_path / "copy")
     fingerprints = []
-    monkeypatch.setattr(loop, "fit", lambda *given: fingerprints.append(given[-1]) or [])
+    monkeypatch.setattr(loop, "fit", lambda *given: fingerprints.append(given[-2]) or [])  # then the run
     starts = ["06_models/autoencoder", "06_models/encoder", tmp_path / "copy", tmp_path / "other"]
     recipes = [made(AUTOENCODER, folder / start, FROZEN) for start in starts]
     for recipe in [*recipes, made(AUTOENCODER, folder), made(AUTOENCODER)]:
@@ -196,7 +196,7 @@ def test_only_the_same_start_makes_it_the_same_training(digits, folder, tmp_path
 
 
 def test_a_folder_that_is_not_there_or_empty_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere is no folder: give the folder .*data_dir of the run"):
+    with pytest.raises(InputError, match=r"nowhere is not a folder: give the folder .*data_dir of the run"):
         made(AUTOENCODER, tmp_path / "nowhere").check()
     with pytest.raises(InputError, match=r"has no trained encoder in it: give the folder"):
         made(AUTOENCODER, tmp_path).check()
@@ -210,7 +210,7 @@ def test_a_damaged_encoder_is_refused(folder, tmp_path):
         made(AUTOENCODER, tmp_path).check()
 
 
-def test_something_trained_that_is_no_encoder_is_refused(digits, folder, tmp_path):
+def test_a_trained_model_without_an_encoder_is_refused(digits, folder, tmp_path):
     train(digits, made({"kind": "gan", "net": {"kind": "dense"}}))[0].save(tmp_path)
     with pytest.raises(InputError, match=r"has no encoder: it is the autoencoder of recipe gan \(gan\); give"):
         made(AUTOENCODER, tmp_path).check()
@@ -269,5 +269,5 @@ def test_freezing_an_encoder_that_has_learned_nothing_is_refused():
 
 def test_an_mlflow_run_is_left_to_kedro():
     for address in ("runs:/0123/encoder", "mlflow:0123"):
-        with pytest.raises(InputError, match=rf"{address} is no folder: give the folder"):
+        with pytest.raises(InputError, match=rf"{address} is not a folder: give the folder"):
             made(AUTOENCODER, address).check()

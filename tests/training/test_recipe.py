@@ -70,7 +70,7 @@ def of(model, **loader):
         (
             IMAGES,
             of({"kind": "autoencoder", "net": {"kind": "dense", "norm": "batch"}}, batch_size=1),
-            "batch norm cannot learn from one value a channel",
+            "batch norm cannot learn from one value per channel",
         ),
         (
             IMAGES,

@@ -110,7 +110,7 @@ def test_a_conditional_model_decodes_with_labels_that_it_knows(digits, tmp_path)
 
 
 def test_labels_for_a_model_that_was_trained_without_are_refused(trained):
-    with pytest.raises(InputError, match="trained without labels, so it cannot be told any: leave them out"):
+    with pytest.raises(InputError, match="trained without labels, so it cannot be given any: leave them out"):
         trained.decode(np.zeros((1, 8)), ["3"])
 
 

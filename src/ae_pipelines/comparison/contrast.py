@@ -1,4 +1,4 @@
-"""What supervised learning is held against: options, what it needs, and from how many labels on it wins.
+"""The comparison with supervised learning: options, what it needs, and from how many labels on the latter wins.
 
 Cheap to import; `supervised.py` does the work.
 """
@@ -19,35 +19,35 @@ Curve = list[dict[str, Any]]
 """A point for each number of labels: `labels`, `error_mean` and `error_sd` (%), `draws`; ascending."""
 
 MAP_LABELS = 1000
-"""Of the classifiers that know few labels, the one with the most, but at most so many, is drawn."""
+"""Of the classifiers with at most this many labels, the one with the most is drawn."""
 
 
 class ContrastOptions(Options):
-    """How the classifier that knows labels alone is trained; from how many, the few-label curve of `classify` says."""
+    """How the classifier on labels alone is trained; the few-label curve of `classify` says with how many."""
 
     draws: Annotated[int, Field(gt=0)] = 3
-    """Of each number of labels: the first of those that the few-label curve has."""
+    """Draws of each number of labels: the first ones of the few-label curve."""
     channels: Annotated[list[Annotated[int, Field(gt=0)]], Field(min_length=1)] = [32, 64]
-    """Of the convolutions, as in the conv net; vectors take the dense net as it is."""
+    """Channels of the convolutions, as in the conv net; vectors take the dense net as it is."""
     embedding: Annotated[int, Field(gt=0)] = 64
     """Size of its penultimate space."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Before the last layer."""
+    """Share of values dropped before the last layer."""
     augment: list[CorruptionChoice] = []
-    """Done to the samples of each batch anew, in this order; none leaves them as they are."""
+    """Applied to the samples of each batch anew, in this order; none leaves them as they are."""
     steps: Annotated[int, Field(gt=0)] = 600
-    """Batches that a training takes."""
+    """Batches of one training."""
     epochs_of_all: Annotated[int, Field(gt=0)] = 4
-    """It takes more where it would not see each of its labels so many times."""
+    """Epochs of its labels that a training has at least, with more batches than `steps` where they are needed."""
     batch_size: Annotated[int, Field(gt=0)] = 64
-    """All samples, where there are fewer."""
+    """Samples of one batch; all of them, if there are fewer."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    """The peak of one cycle of Adam."""
+    """Peak learning rate of one cycle of Adam."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; None tries a few and takes the fastest."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Draw number i is of seed + i: the rows that the few-label curve draws, if its seed is the same."""
+    """Draw number i has seed + i: the same rows as in the few-label curve, if its seed is the same."""
 
     def check(self) -> None:
         """`InputError` if a corruption is unknown or does not take its options."""
@@ -66,8 +66,8 @@ class ContrastOptions(Options):
         augmented = corrupted_spec([choice.build() for choice in self.augment], samples.spec)
         if augmented.shape != samples.spec.shape:
             raise InputError(
-                f"contrast.augment makes samples of shape {augmented.shape} of {samples.spec.shape}, but test samples "
-                "stay as they are: leave out downscale and greyscale"
+                f"contrast.augment turns samples of shape {samples.spec.shape} into {augmented.shape}, but test "
+                "samples stay as they are: leave out downscale and greyscale"
             )
 
 
@@ -83,8 +83,8 @@ def judged_rows(samples: Samples, numbers: np.ndarray) -> np.ndarray:
 
 
 def refuse_others(samples: Samples, latents: Latents, few_labels: dict[str, Any], labels: int, seed: int) -> None:
-    """`InputError` unless these latents are of these samples, and the few-label curve of these latents, of which so
-    many `labels` are to be learned from, drawn with this `seed`."""
+    """`InputError` unless the latents are of these samples, and the few-label curve is of these latents, with this many
+    `labels` to learn from, drawn with this `seed`."""
     refuse_other_samples(latents, samples)
     given = few_labels["latents"][-1]["labels"]
     if (given, few_labels["encoder"]) != (labels, latents.encoder):
@@ -108,7 +108,7 @@ def counts_to_map(curve: Curve) -> list[int]:
 
 def wins_from(contender: Curve, champion: Curve) -> int | None:
     """The number of labels from which on, as far as was measured, the contender's mean error is the lower one; None
-    if it is not with the most labels. Curves have the same numbers of labels."""
+    if it is not even with the most labels. Curves have the same numbers of labels."""
     found = None
     for ours, theirs in zip(reversed(contender), reversed(champion), strict=True):
         if ours["error_mean"] >= theirs["error_mean"]:
@@ -118,7 +118,7 @@ def wins_from(contender: Curve, champion: Curve) -> int | None:
 
 
 def metrics(contrast: dict[str, Any]) -> dict[str, float]:
-    """`supervised_error_<labels>` and, where it does, `labels_where_supervised_wins`."""
+    """`supervised_error_<labels>` and, if it wins at all, `labels_where_supervised_wins`."""
     errors = {f"supervised_error_{point['labels']}": float(point["error_mean"]) for point in contrast["supervised"]}
     won = wins_from(contrast["supervised"], contrast["latents"])
     return errors if won is None else errors | {"labels_where_supervised_wins": float(won)}

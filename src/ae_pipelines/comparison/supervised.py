@@ -50,7 +50,7 @@ class SupervisedClassifier(Method):
         self.head = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(options.embedding, classes))
 
     def encode(self, x: Tensor) -> Tensor:
-        """What the last layer decides by: (batch, *shape) → (batch, embedding)."""
+        """What the last layer gets: (batch, *shape) → (batch, embedding)."""
         return self.encoder(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class SupervisedClassifier(Method):
 
 
 class Repeated:
-    """The epochs of other batches one after another, as one epoch of so many steps."""
+    """The epochs of other batches one after another, as one epoch of `steps` steps."""
 
     def __init__(self, batches: Loader, steps: int) -> None:
         self._batches, self._steps = batches, steps
@@ -87,15 +87,15 @@ class Supervised:
     module: SupervisedClassifier
     samples: Samples
     numbers: np.ndarray
-    """Each sample's class (n,); -1 where unknown."""
+    """Number of each sample's class, (n,); -1 where unknown."""
 
     def error(self, rows: np.ndarray) -> float:
-        """Share of these samples (positions in the store) that get another class than theirs."""
+        """Share of these samples (positions in the store) that get a wrong class."""
         predicted = self._each(rows, lambda x: self.module(x).argmax(1))
         return float((predicted != self.numbers[rows]).mean())
 
     def embedding(self, rows: np.ndarray) -> np.ndarray:
-        """Its penultimate space: of each of these samples what the last layer decides by, (len(rows), embedding)."""
+        """Places in its penultimate space: what the last layer gets for these samples, (len(rows), embedding)."""
         return self._each(rows, self.module.encode)
 
     def _each(self, rows: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
@@ -112,19 +112,19 @@ def contrast(
     samples: Samples, latents: Latents, few_labels: dict[str, Any], options: ContrastOptions, run: Run = NO_RUN
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The few-label curves of `classify` with that of supervised classifiers beside them, which learn from the same
-    draws and are judged on the same test samples; and where some of these lie in each space: a row a sample with
-    `sample_id`, `label`, its `latents`, and its place in the penultimate space of classifiers that learned from few
-    labels and from all (`supervised_<labels>`).
+    draws and are judged on the same test samples; and where some of these lie in each space: a row for each sample
+    with `sample_id`, `label`, its `latents`, and its place in the penultimate space of classifiers that learned from
+    few labels and from all (`supervised_<labels>`).
 
     Raises `InputError` if samples, latents and curves do not belong together.
     """
-    drawn_from = _DrawnFrom.same_as_the_curve(latents, options.seed)
-    refuse_others(samples, latents, few_labels, len(drawn_from.rows), options.seed)
+    pool = _LabelPool.same_as_the_curve(latents, options.seed)
+    refuse_others(samples, latents, few_labels, len(pool.rows), options.seed)
     numbers = samples.label_numbers(samples.classes())
     judged = judged_rows(samples, numbers)
     trained = {
         point["labels"]: [
-            train(samples, numbers, drawn_from.draw(point["labels"], seed), options, seed, run)
+            train(samples, numbers, pool.draw(point["labels"], seed), options, seed, run)
             for seed in range(options.seed, options.seed + min(point["draws"], options.draws))
         ]
         for point in few_labels["latents"]
@@ -135,13 +135,13 @@ def contrast(
 
 
 @dataclass(frozen=True)
-class _DrawnFrom:
-    """What labels are drawn from."""
+class _LabelPool:
+    """The labels that are drawn from."""
 
     rows: np.ndarray
     """Positions of labelled train samples."""
     classes: np.ndarray
-    """The number of each one's class."""
+    """Number of each one's class."""
 
     @classmethod
     def same_as_the_curve(cls, latents: Latents, seed: int) -> Self:
@@ -172,9 +172,9 @@ def _spaces(latents: Latents, trained: dict[int, Supervised], judged: np.ndarray
 def train(
     samples: Samples, numbers: np.ndarray, rows: np.ndarray, options: ContrastOptions, seed: int = 0, run: Run = NO_RUN
 ) -> Supervised:
-    """A classifier that has learned from the samples at `rows` alone; each sample's class is in `numbers` (n,).
+    """A classifier that has learned only from the samples at `rows`; each sample's class is in `numbers` (n,).
 
-    Starting weights, dropout and the order of batches follow from `seed`.
+    Initial weights, dropout and the order of batches follow from `seed`.
     """
     settings = TrainOptions(
         epochs=1,
@@ -208,7 +208,7 @@ def _batches(
     seed: int,
     device: torch.device,
 ) -> Loader:
-    """As many batches as a training takes, of these samples alone; streamed where they are too many for memory."""
+    """Batches for one training, of these samples alone; streamed if they are too many for memory."""
     size = min(options.batch_size, len(rows))
     corrupt = one_after_another([choice.build() for choice in options.augment])
 

@@ -1,1 +1,1 @@
-"""A decoder put to work: new samples, what lies between and beside real ones, and how good what is made is."""
+"""A decoder put to work: new samples, what lies between and beside real ones, and how good new samples are."""

@@ -9,23 +9,23 @@ from ae_pipelines.downstream.nearest import Index
 from ae_pipelines.generation.generator import CannotShow, EncodedSamples, Generator
 
 SHOWN = 8
-"""Samples that are changed, where none is asked for."""
+"""Samples that are changed if the options name none."""
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Samples before and after, and the nearest real one to what came out; columns belong together."""
+    """Samples before and after, and the real ones nearest to the results; columns belong together."""
 
     said: str
     """The sum, in words."""
     before: np.ndarray
-    """What the model makes of the latents that are changed, (n, *shape)."""
+    """Decoded from the latents before the change, (n, *shape)."""
     after: np.ndarray
-    """(n, *shape)"""
+    """Decoded from the changed latents, (n, *shape)."""
     nearest: np.ndarray
     """The real samples whose latents are nearest to the result, (n, *shape)."""
     labels: list[str]
-    """Of these; empty where unknown."""
+    """Labels of these; empty where unknown."""
 
 
 def changed(to: np.ndarray, add: np.ndarray, subtract: np.ndarray) -> np.ndarray:
@@ -39,20 +39,20 @@ def changed(to: np.ndarray, add: np.ndarray, subtract: np.ndarray) -> np.ndarray
 
 
 def arithmetic(generator: Generator) -> Arithmetic:
-    """What is asked for; where nothing is, test samples of one label are made another. `CannotShow` without an encoder,
-    or if nothing is asked for and there are no two labels."""
+    """The sum that the options name; if none, test samples of one label are turned into another. `CannotShow` without
+    an encoder, or if the options name none and there are no two labels."""
     encoded = generator.need_encoder()
     options = generator.options
     add, subtract, to = options.add, options.subtract, options.to
     if not to:
-        add, subtract, to = _one_label_made_another(generator, encoded)
+        add, subtract, to = _one_label_into_another(generator, encoded)
     before = np.concatenate([_latents(generator, encoded, name, mean=True) for name in to])
     groups = [[_latents(generator, encoded, name, mean=False) for name in names] for names in (add, subtract)]
     sets = [np.concatenate(group) if group else before[:0] for group in groups]
     after = changed(before, *sets)
     near = Index(encoded.vectors).nearest(after, 1)[1][:, 0]
     return Arithmetic(
-        _said(add, subtract),
+        _formula(add, subtract),
         generator.decode(before),
         generator.decode(after),
         generator.real(encoded.rows[near]),
@@ -60,7 +60,7 @@ def arithmetic(generator: Generator) -> Arithmetic:
     )
 
 
-def _one_label_made_another(
+def _one_label_into_another(
     generator: Generator, encoded: EncodedSamples
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     named = encoded.labels[encoded.labels != ""]
@@ -72,7 +72,7 @@ def _one_label_made_another(
 
 
 def _latents(generator: Generator, encoded: EncodedSamples, name: str, mean: bool) -> np.ndarray:
-    """(n, d) of a sample's id, or of all encoded train samples with a label, or the mean of these."""
+    """Latents (n, d) of a sample by its id, or of all encoded train samples with a label, or the mean of these."""
     row = generator.ids.get_indexer(pd.Index([name]))
     if row[0] >= 0:
         return generator.real_latents(row)
@@ -82,7 +82,7 @@ def _latents(generator: Generator, encoded: EncodedSamples, name: str, mean: boo
     return found.mean(axis=0, keepdims=True) if mean else found
 
 
-def _said(add: tuple[str, ...], subtract: tuple[str, ...]) -> str:
+def _formula(add: tuple[str, ...], subtract: tuple[str, ...]) -> str:
     plus, minus = (f" {sign} mean({', '.join(of[:4])}{', …' if of[4:] else ''})" if of else "" for sign, of in
                    (("+", add), ("−", subtract)))  # fmt: skip
     return f"z{plus}{minus}"

@@ -11,10 +11,10 @@ from ae_pipelines.generation.generator import Generator
 OUTERMOST = 0.005
 """The grid goes from this quantile of each direction to one minus it."""
 FAR = 0.95
-"""A made sample is far from real ones if its distance to them exceeds this quantile of the distances of reconstructed
+"""A new sample is far from real ones if its distance to them exceeds this quantile of the distances of reconstructed
 test samples."""
 MOST_BYTES = 2**28
-"""Of train samples that made ones are compared with, and of reconstructed test samples."""
+"""Size of the train samples that new ones are compared with, and of the reconstructed test samples."""
 
 
 @dataclass(frozen=True)
@@ -22,23 +22,23 @@ class Gaps:
     """Decoded points of a grid over a plane through the latents, and how far each is from what is real."""
 
     name: str
-    """Of the recipe."""
+    """Name of the recipe."""
     pictures: np.ndarray
     """(rows, columns, *shape)"""
     distances: np.ndarray
-    """To the nearest train sample, root mean square over features, (rows, columns)."""
+    """Distances to the nearest train sample, root mean square over features, (rows, columns)."""
     far_from: float
-    """Farther is far."""
+    """The distance beyond which a point is far."""
 
     @property
     def share(self) -> float:
-        """Of the points that are far from any real sample."""
+        """Share of the points that are far from any real sample."""
         return float((self.distances > self.far_from).mean())
 
 
 def gaps(generator: Generator) -> Gaps:
-    """Of the plane of the first two principal components of the latents, through their mean; of two latents that is
-    their own plane. `CannotShow` without an encoder."""
+    """Gaps in the plane of the first two principal components of the latents, through their mean; for two latents that
+    is their own plane. `CannotShow` without an encoder."""
     encoded = generator.need_encoder()
     known = Index(_flat(generator.real(_some(encoded.rows[~encoded.test], generator))))
     side = generator.options.grid
@@ -50,7 +50,7 @@ def gaps(generator: Generator) -> Gaps:
 
 
 def _some(rows: np.ndarray, generator: Generator) -> np.ndarray:
-    """As many as may be compared, from all over the store, whose classes may follow each other."""
+    """As many as may be compared, from all over the store, which may be sorted by class."""
     most = max(1, MOST_BYTES // (4 * prod(generator.samples.spec.shape)))
     return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
 

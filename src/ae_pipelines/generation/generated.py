@@ -13,12 +13,12 @@ from ae_pipelines.generation.generator import Generator
 
 SAMPLES, TABLE = "samples.npy", "generated.parquet"
 COLOURS = (1, 3)
-"""Images with so many channels are written as PNG files."""
+"""Numbers of channels of images that are written as PNG files."""
 
 
 @dataclass(frozen=True)
 class Generated:
-    """New samples, the latents they were decoded from, and the classes that were asked for."""
+    """New samples, the latents they were decoded from, and the requested classes."""
 
     samples: np.ndarray
     """(n, *shape): images uint8, others float32, as in a sample store."""
@@ -27,12 +27,12 @@ class Generated:
     classes: list[str | None]
 
     def table(self) -> pd.DataFrame:
-        """A row a sample: `file` (None where there is none), `class` (None where none was asked for), `latent`."""
+        """A row for each sample: `file` (None where there is none), `class` (None if none was requested), `latent`."""
         files: list[str] | list[None] = self._files() or [None] * len(self.samples)
         return pd.DataFrame({"file": files, "class": self.classes, "latent": list(self.latents)})
 
     def into(self, folder: Path) -> None:
-        """Replace the folder by these, whole."""
+        """Replace the folder with these, whole or not at all."""
         from PIL import Image
 
         with atomic.replacing_folder(folder) as temporary:
@@ -51,13 +51,13 @@ class Generated:
         return cls(np.load(folder / SAMPLES, allow_pickle=False), np.stack(list(table["latent"])), classes)
 
     def _files(self) -> list[str]:
-        """Names of the PNG files; none where samples are no images."""
+        """Names of the PNG files; none where samples are not images."""
         images = self.samples.dtype == np.uint8 and self.samples.ndim == 4 and self.samples.shape[1] in COLOURS
         digits = max(4, len(str(len(self.samples) - 1)))
         return [f"{number:0{digits}}.png" for number in range(len(self.samples))] if images else []
 
 
 def generated(generator: Generator) -> Generated:
-    """As many as are asked for."""
+    """As many new samples as the options say."""
     z, classes = generator.draw(generator.options.count)
     return Generated(np.concatenate(list(generator.made(z, classes))), z, classes)

@@ -17,7 +17,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.trained import TrainedModel
 
 ENCODED_ROWS = {"train": 15_000, "test": 5_000}
-"""Of each split, at random; more would cost time and tell the same."""
+"""Samples of each split that are encoded, at random; more would cost time and show the same."""
 ROWS_PER_PASS = 1000
 
 
@@ -27,54 +27,54 @@ class CannotShow(InputError):  # noqa: N818
 
 @dataclass(frozen=True)
 class EncodedSamples:
-    """Real samples and where they lie; at most `ENCODED_ROWS`."""
+    """Real samples and their latents; at most `ENCODED_ROWS`."""
 
     rows: np.ndarray
     """Positions in the store, (n,)."""
     vectors: np.ndarray
-    """(n, d), float32."""
+    """Their latents (n, d), float32."""
     test: np.ndarray
-    """A bool each: of the test split, which the model has not learned from."""
+    """Whether each is of the test split, which the model has not learned from."""
     labels: np.ndarray
-    """(n,), text, empty where unknown."""
+    """Their labels (n,), text, empty where unknown."""
 
     @property
     def train_vectors(self) -> np.ndarray:
-        """(some, d)"""
+        """Latents of the train samples, (some, d)."""
         return self.vectors[~self.test]
 
 
 @dataclass(frozen=True)
 class Generator:
-    """Latents to samples, and real samples to latents where there is an encoder."""
+    """Turns latents into samples, and real samples into latents where there is an encoder."""
 
     trained: TrainedModel
     samples: Samples
     options: GenerateOptions
     prior: Prior
     encoded: EncodedSamples | None
-    """None without an encoder."""
+    """Real samples and their latents; None without an encoder."""
 
     @property
     def name(self) -> str:
-        """Of the recipe."""
+        """Name of the recipe."""
         return self.trained.contract.recipe
 
     @property
     def size(self) -> int:
-        """Of a latent: d."""
+        """Size of a latent, d."""
         return self.trained.contract.latent_size
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """That new samples are asked to have, in turn; none unless the method is conditional."""
+        """Classes that are requested of new samples, in turn; none unless the method is conditional."""
         if not self.trained.module.conditional:
             return ()
         return self.options.classes or self.trained.contract.task.classes
 
     @property
-    def told(self) -> str | None:
-        """The class that the decoder is told where a picture is not about classes. Latents of real samples are made
+    def default_class(self) -> str | None:
+        """The class that the decoder gets where a picture is not about classes. Latents of real samples are made
         without labels, and decoded so; a generator without an encoder has never made a sample without a label."""
         return self.classes[0] if self.classes and self.encoded is None else None
 
@@ -84,7 +84,7 @@ class Generator:
         return pd.Index(self.samples.index["sample_id"])
 
     def random(self) -> np.random.Generator:
-        """The same numbers for each who asks."""
+        """A generator that gives the same numbers after every call."""
         return np.random.default_rng(self.options.seed)
 
     def draw(self, count: int) -> tuple[np.ndarray, list[str | None]]:
@@ -96,18 +96,18 @@ class Generator:
         return np.concatenate(parts)[:count], [classes[place % len(classes)] for place in range(count)]
 
     def decode(self, z: np.ndarray, labels: list[str | None] | None = None) -> np.ndarray:
-        """Samples (n, *shape), float32 (images in [0, 1]), of latents (n, d); of no class, or of these."""
-        labels = [self.told] * len(z) if labels is None else labels
-        told = self.trained.module.conditional
-        return np.concatenate([self.trained.decode(z[part], labels[part] if told else None) for part in _passes(z)])
+        """Samples (n, *shape), float32 (images in [0, 1]), of latents (n, d), of these classes or the default one."""
+        labels = [self.default_class] * len(z) if labels is None else labels
+        given = labels if self.trained.module.conditional else None
+        return np.concatenate([self.trained.decode(z[part], given and given[part]) for part in _passes(z)])
 
     def made(self, z: np.ndarray, labels: list[str | None]) -> Iterator[np.ndarray]:
-        """Samples of latents (n, d), of these classes, as a store keeps them, some at a time."""
+        """Samples of latents (n, d) with these labels, as a store keeps them, some at a time."""
         for part in _passes(z):
             yield self.as_stored(self.decode(z[part], labels[part]))
 
     def as_stored(self, made: np.ndarray) -> np.ndarray:
-        """Made samples (n, *shape) as a store keeps them: images as uint8."""
+        """New samples (n, *shape) as a store keeps them: images as uint8."""
         if self.samples.spec.dtype != "uint8":
             return made
         return np.rint(made * 255).clip(0, 255).astype(np.uint8)
@@ -117,19 +117,19 @@ class Generator:
         return self.samples.take(rows) * np.float32(self.samples.spec.scale)
 
     def real_latents(self, rows: np.ndarray) -> np.ndarray:
-        """(n, d) of the samples at these positions; `CannotShow` without an encoder."""
+        """Latents (n, d) of the samples at these positions; `CannotShow` without an encoder."""
         self.need_encoder()
         return self.trained.encode(self.samples.take(rows))
 
     def need_encoder(self) -> EncodedSamples:
-        """`CannotShow` unless there is one."""
+        """The encoded samples; `CannotShow` without an encoder."""
         if self.encoded is None:
             kind = self.trained.contract.model["kind"]
             raise CannotShow(f"{kind} has no encoder, so real samples have no place among its latents")
         return self.encoded
 
     def quantiles(self, shares: np.ndarray) -> np.ndarray:
-        """(len(shares), d) of the latents of train samples; without an encoder of the standard normal."""
+        """Quantiles (len(shares), d) of the latents of train samples; without an encoder of the standard normal."""
         if self.encoded is not None:
             return np.quantile(self.encoded.train_vectors, shares, axis=0).astype(np.float32)
         column = [NormalDist().inv_cdf(float(share)) for share in shares]
@@ -148,8 +148,8 @@ def prepared(trained: TrainedModel, samples: Samples, options: GenerateOptions) 
 
 
 def prepared_beside(folder: Path, samples: Samples, options: GenerateOptions) -> Generator:
-    """That of another run's data folder, which draws nothing; `InputError` if there is none, or it was trained on
-    samples of another shape or type."""
+    """A generator of another run's data folder, which draws nothing; `InputError` if there is no model, or it was
+    trained on samples of another shape or type."""
     other = TrainedModel.load(folder / MODEL)
     plain = GenerateOptions(seed=options.seed, grid=options.grid)
     if not hasattr(other.module, "encode"):
@@ -160,7 +160,7 @@ def prepared_beside(folder: Path, samples: Samples, options: GenerateOptions) ->
 
 
 def _checked(trained: TrainedModel, samples: Samples, options: GenerateOptions) -> EncodedSamples | None:
-    """Where real samples lie, if the model has an encoder and can make what is asked for."""
+    """The encoded samples, if the model has an encoder; `InputError` if it cannot make what is asked for."""
     encodes, decodes = (hasattr(trained.module, name) for name in ("encode", "decode"))
     options.check_trained(trained.contract, encodes, decodes)
     trained.contract.samples.refuse_other(samples.spec, trained.contract.part)
@@ -181,5 +181,5 @@ def _encoded(trained: TrainedModel, samples: Samples, seed: int) -> EncodedSampl
 
 
 def _passes(rows: np.ndarray) -> list[slice]:
-    """Some at a time."""
+    """Slices of at most `ROWS_PER_PASS` rows."""
     return [slice(start, start + ROWS_PER_PASS) for start in range(0, len(rows), ROWS_PER_PASS)]

@@ -1,4 +1,4 @@
-"""From one sample to another."""
+"""Samples on the way from one to another."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ import pandas as pd
 from ae_pipelines.generation.generator import Generator
 
 STEPS = 9
-"""Of the strip."""
+"""Samples of the strip."""
 FRAMES = 16
-"""Of the moving picture, on the way there; the way back has as many."""
+"""Frames of the moving picture on the way there; the way back has as many."""
 
 
 def linear(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -19,7 +19,7 @@ def linear(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.ndarray
 
 
 def spherical(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Points of the arc about the origin, (len(shares), d): norms stay what they are where both ends have the same
+    """Points of the arc about the origin, (len(shares), d): norms stay the same where both ends have the same
     (Shoemake 1985, section 3.3; White 2016). The straight line where there is no angle between them."""
     lengths = np.linalg.norm(start) * np.linalg.norm(end)
     cosine = float(np.clip(start @ end / lengths, -1, 1)) if lengths else 1.0
@@ -35,14 +35,14 @@ PATHS = {"linear": linear, "spherical": spherical}
 
 @dataclass(frozen=True)
 class Ends:
-    """What is interpolated between."""
+    """The two samples, or draws, that are interpolated between."""
 
     latents: np.ndarray
     """(2, d)"""
     names: tuple[str, str]
     """What they are, in words."""
     pictures: np.ndarray | None
-    """The real samples, (2, *shape); None of draws."""
+    """The real samples, (2, *shape); None for draws."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class Interpolation:
 
     ends: Ends
     rows: dict[str, np.ndarray]
-    """By path: (STEPS, *shape)."""
+    """Samples of the strip by path, (STEPS, *shape)."""
     frames: np.ndarray
-    """(2 x FRAMES, *shape): there and back, by the path that is asked for."""
+    """(2 x FRAMES, *shape): there and back, by the path of the options."""
 
 
 def interpolation(generator: Generator) -> Interpolation:
-    """Between the samples that are asked for, by both paths."""
+    """Samples between the ends that the options name, by both paths."""
     ends = _ends(generator)
     start, end = ends.latents
     way = {name: path(start, end, np.linspace(0, 1, STEPS, dtype=np.float32)) for name, path in PATHS.items()}
@@ -69,8 +69,8 @@ def interpolation(generator: Generator) -> Interpolation:
 
 def _ends(generator: Generator) -> Ends:
     if generator.encoded is None:
-        told = f" of class {generator.told}" if generator.told else ""
-        return Ends(generator.draw(2)[0], (f"a draw{told}", f"another draw{told}"), None)
+        of_class = f" of class {generator.default_class}" if generator.default_class else ""
+        return Ends(generator.draw(2)[0], (f"a draw{of_class}", f"another draw{of_class}"), None)
     ids, labels = generator.ids, generator.samples.index["label"].fillna("").to_numpy(dtype=str)
     rows = (
         ids.get_indexer(pd.Index(generator.options.between)) if generator.options.between else _random_pair(generator)
@@ -82,7 +82,7 @@ def _ends(generator: Generator) -> Ends:
 
 
 def _random_pair(generator: Generator) -> np.ndarray:
-    """Positions of two test samples, of different labels if there are such."""
+    """Positions of two test samples, with different labels if possible."""
     encoded = generator.need_encoder()
     test = np.flatnonzero(encoded.test)
     first, *others = generator.random().permutation(test)

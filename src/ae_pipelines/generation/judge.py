@@ -1,4 +1,4 @@
-"""A classifier that new samples are judged by, trained here from the labels alone."""
+"""A classifier that judges new samples, trained here on labels alone."""
 
 import logging
 from dataclasses import dataclass
@@ -22,38 +22,38 @@ from ae_pipelines.training.checkpoints import CheckpointFile
 log = logging.getLogger(__name__)
 
 LEAST_JUDGED = 10
-"""Fewer test samples have no neighbourhoods."""
+"""Test samples that are needed; fewer have no neighbourhoods."""
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Says what a sample looks like to it."""
+    """A trained classifier that says which class a sample looks like."""
 
     classifier: Supervised
     classes: tuple[str, ...]
 
     def accuracy(self) -> float:
-        """On labelled test samples."""
+        """Its accuracy on labelled test samples."""
         rows = self.classifier.samples.positions("test")
         return 1 - self.classifier.error(rows[self.classifier.numbers[rows] >= 0])
 
     def looks(self, made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of samples (n, *shape) as a model sees them: what the last layer decides by, (n, embedding), and the number
-        of the class that it decides for, (n,)."""
+        """For samples (n, *shape) as a model gets them: their embeddings, (n, embedding), and the numbers of the
+        classes that they look like, (n,)."""
         with torch.inference_mode():
             embedding = self.classifier.module.encode(torch.from_numpy(made))
             return embedding.numpy(), self.classifier.module.head(embedding).argmax(1).numpy()
 
 
 def judge(samples: Samples, options: GenerateOptions, kept: CheckpointFile, run: Run = NO_RUN) -> Judge:
-    """Trained on the labelled train samples, or as it was `kept` of the same. `CannotShow` without labels of two
-    classes in both splits."""
+    """A judge trained on the labelled train samples, or the one `kept` for the same ones. `CannotShow` without labels
+    of two classes in both splits."""
     classes = samples.classes()
     numbers = samples.label_numbers(classes)
     rows, test = samples.positions("train"), samples.positions("test")
     if len(classes) < 2 or (numbers[test] >= 0).sum() < LEAST_JUDGED:
         raise CannotShow(
-            f"quality needs labels, of at least two classes and {LEAST_JUDGED} test samples, and there are "
+            f"quality needs labels of at least two classes and {LEAST_JUDGED} test samples, but there are "
             f"{len(classes)} classes and {int((numbers[test] >= 0).sum())} labelled test samples"
         )
 
@@ -70,45 +70,45 @@ def judge(samples: Samples, options: GenerateOptions, kept: CheckpointFile, run:
 
 
 def judged(generator: Generator, judge: Judge) -> dict[str, float]:
-    """`quality` of new samples against test ones, with that of train samples beside it (`train_...`), which is what the
-    real thing scores; `judge_accuracy`; `smallest_class_share`: of the new samples, which the judge sorts into
-    classes; of a conditional method `class_agreement`: the share taken for the class that was asked for. Where only
-    some classes were asked for, these measures are about them. `CannotShow` if hardly any test samples are of them."""
+    """`quality` of new samples against test ones, beside that of train samples (`train_...`), which is what real ones
+    score; `judge_accuracy`; `smallest_class_share`: share of the rarest class among the new samples, by the judge; for
+    a conditional method `class_agreement`: the share that looks like the requested class. If only some classes were
+    requested, these measures are about them. `CannotShow` if hardly any test samples are of them."""
     random = generator.random()
     if unknown := [name for name in generator.classes if name not in judge.classes]:
-        raise CannotShow(f"quality needs samples of the classes that are made, and none is called {first_of(unknown)}")
-    asked_for = [judge.classes.index(name) for name in generator.classes or judge.classes]
-    train, test = (random.permutation(_rows(generator, judge, asked_for, split)) for split in ("train", "test"))
+        raise CannotShow(f"quality needs samples of the classes that are made, but none is called {first_of(unknown)}")
+    requested = [judge.classes.index(name) for name in generator.classes or judge.classes]
+    train, test = (random.permutation(_rows(generator, judge, requested, split)) for split in ("train", "test"))
     count = min(generator.options.judged, len(train), len(test))
     if count < LEAST_JUDGED:
         raise CannotShow(
-            f"quality needs {LEAST_JUDGED} train and test samples, and of the classes {', '.join(generator.classes)} "
+            f"quality needs {LEAST_JUDGED} train and test samples, but of the classes {', '.join(generator.classes)} "
             f"there are {len(train)} and {len(test)}"
         )
-    made, numbers, asked = _new_samples(generator, judge)
+    made, numbers, classes = _new_samples(generator, judge)
     real, ceiling = (judge.classifier.embedding(np.sort(rows[:count])) for rows in (test, train))
     shares = np.bincount(numbers, minlength=len(judge.classes)) / len(numbers)
     found = {"judge_accuracy": judge.accuracy(), **quality(made[:count], real)}
     found |= {f"train_{name}": value for name, value in quality(ceiling, real).items()}
-    found["smallest_class_share"] = float(shares[asked_for].min())
+    found["smallest_class_share"] = float(shares[requested].min())
     if generator.classes:
-        found["class_agreement"] = float((np.array(judge.classes)[numbers] == np.array(asked)).mean())
-    said = first_of([f"{name} {share:.1%}" for name, share in zip(judge.classes, shares, strict=True)])
-    log.info("%s new samples are taken for: %s", f"{len(made):,}", said)
+        found["class_agreement"] = float((np.array(judge.classes)[numbers] == np.array(classes)).mean())
+    listed = first_of([f"{name} {share:.1%}" for name, share in zip(judge.classes, shares, strict=True)])
+    log.info("%s new samples look like: %s", f"{len(made):,}", listed)
     return found
 
 
 def _rows(generator: Generator, judge: Judge, classes: list[int], split: str) -> np.ndarray:
-    """Of this split, those with one of these classes; all if these are all."""
+    """Positions of this split's samples of these classes; all samples if these are all classes."""
     rows = generator.samples.positions(split)
     return rows if len(classes) == len(judge.classes) else rows[np.isin(judge.classifier.numbers[rows], classes)]
 
 
 def _new_samples(generator: Generator, judge: Judge) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
-    """Of `judged` new samples, made a few at a time: how they look, (n, embedding), what they are taken for, (n,), and
-    the classes that were asked for."""
-    z, asked = generator.draw(generator.options.judged)
+    """For `judged` new samples, made a few at a time: their embeddings, (n, embedding), the numbers of the classes that
+    they look like, (n,), and the requested classes."""
+    z, classes = generator.draw(generator.options.judged)
     scale = np.float32(generator.samples.spec.scale)
-    looks = [judge.looks(made * scale) for made in generator.made(z, asked)]
+    looks = [judge.looks(made * scale) for made in generator.made(z, classes)]
     embeddings, numbers = zip(*looks, strict=True)
-    return np.concatenate(embeddings), np.concatenate(numbers), asked
+    return np.concatenate(embeddings), np.concatenate(numbers), classes

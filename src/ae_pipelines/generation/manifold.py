@@ -17,14 +17,14 @@ class Manifold:
     pictures: np.ndarray
     """(rows, columns, *shape): the first latent from left to right, the second from bottom to top."""
     points: np.ndarray
-    """Of real samples, (n, 2); none without an encoder."""
+    """Latents of real samples, (n, 2); none without an encoder."""
     labels: np.ndarray
-    """Of these, (n,), text; empty where unknown."""
+    """Labels of these, (n,), text; empty where unknown."""
 
 
 def manifold(generator: Generator) -> Manifold:
     """A grid over the quantiles of both latents, so that as many samples lie between two lines as between two others.
-    `CannotShow` unless there are two."""
+    `CannotShow` unless there are two latents."""
     if generator.size != 2:
         raise CannotShow(f"a plane has two latents, these have {generator.size}: train with recipe.model.latent_size=2")
     side = generator.options.grid

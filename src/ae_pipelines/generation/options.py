@@ -16,9 +16,9 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 
 MODEL = Path("06_models/autoencoder")
-"""Where it is in a run's data folder."""
+"""Where the model is in a run's data folder."""
 KNOWN_IDS = 3
-"""So many are named where an id is unknown."""
+"""Ids that are named where one is unknown."""
 Name = Annotated[str, BeforeValidator(str)]
 """A label, which may be written as a number."""
 
@@ -29,20 +29,20 @@ class GenerateOptions(Options):
     count: Annotated[int, Field(gt=0)] = 100
     """New samples that are written."""
     classes: tuple[Name, ...] = ()
-    """Which classes a conditional method is asked for, in turn; none: all."""
+    """Classes that a conditional method makes, in turn; none: all."""
     between: tuple[Name, Name] | None = None
     """Two `sample_id`s to interpolate between; None: random test samples, of different labels where there are labels,
     or without an encoder two draws of the prior."""
     path: Literal["linear", "spherical"] = "spherical"
-    """Of the moving picture; the strip shows both."""
+    """Path of the moving picture; the strip shows both."""
     add: tuple[Name, ...] = ()
-    """Latent arithmetic: to each of `to` the mean latent of these ids or labels (all samples with that label) is added
-    and that of `subtract` is taken away. Where none of the three is given: one label is made another."""
+    """Latent arithmetic: to each of `to` the mean latent of these ids or labels (all samples with that label) is added,
+    and that of `subtract` is subtracted. If none of the three is given, one label is turned into another."""
     subtract: tuple[Name, ...] = ()
     to: tuple[Name, ...] = ()
-    """A label stands for its mean."""
+    """Ids or labels to change; a label stands for its mean."""
     manifold: bool = False
-    """Refuse latents of another size than 2, whose plane cannot be drawn."""
+    """Refuse latents of any size but 2, which have no plane to draw."""
     grid: Annotated[int, Field(ge=2, le=40)] = 15
     """Decoded points on each side, of the manifold and of the gaps."""
     beside: Path | None = None
@@ -55,8 +55,8 @@ class GenerateOptions(Options):
     seed: Annotated[int, Field(ge=0)] = 0
 
     def check(self) -> None:
-        """`InputError` if a corruption of the judge's is unknown or does not take its options, or there is nothing to
-        find gaps in beside."""
+        """`InputError` if a corruption of the judge's is unknown or does not take its options, or if `beside` has no
+        model."""
         self.judge.check()
         if self.beside is not None and not (self.beside / MODEL).is_dir():
             raise InputError(
@@ -81,7 +81,7 @@ class GenerateOptions(Options):
         augmented = corrupted_spec([choice.build() for choice in self.judge.augment], samples.spec).shape
         if augmented != samples.spec.shape:
             raise InputError(
-                f"generate.judge.augment makes samples of shape {augmented} of {samples.spec.shape}, but what is "
+                f"generate.judge.augment turns samples of shape {samples.spec.shape} into {augmented}, but what is "
                 "judged stays as it is: leave out downscale and greyscale"
             )
 
@@ -106,14 +106,14 @@ class GenerateOptions(Options):
             )
         if self.classes and not method.conditional:
             raise InputError(
-                f"generate.classes: this {method.kind} was not told labels, so it cannot be asked for "
+                f"generate.classes: this {method.kind} was trained without labels, so it cannot be asked for "
                 f"{first_of(self.classes)}: leave it out, or train a conditional recipe, such as cvae or cgan"
             )
-        asked = [name for name in ("between", "add", "subtract", "to", "beside") if getattr(self, name)]
-        if asked and not method.encodes:
+        given = [name for name in ("between", "add", "subtract", "to", "beside") if getattr(self, name)]
+        if given and not method.encodes:
             raise InputError(
                 f"{method.kind} has no encoder, so real samples have no place among its latents: leave out "
-                + ", ".join(f"generate.{name}" for name in asked)
+                + ", ".join(f"generate.{name}" for name in given)
             )
         if any((self.add, self.subtract)) and not self.to:
             raise InputError("generate.add and generate.subtract need samples to change: give generate.to=[...]")
@@ -131,10 +131,10 @@ class GenerateOptions(Options):
         self, name: str, wanted: tuple[str, ...], known: set[str], labels: tuple[str, ...] = ()
     ) -> None:
         if unknown := [given for given in wanted if given not in known]:
-            such = first_of(sorted(known - {*labels})[:KNOWN_IDS])
+            some = first_of(sorted(known - {*labels})[:KNOWN_IDS])
             raise InputError(
-                f"generate.{name}: no sample{' or label' if labels else ''} is called {first_of(unknown)}; samples are "
-                f"called such as {such}" + (f", labels {first_of(labels)}" if labels else "")
+                f"generate.{name}: no sample{' or label' if labels else ''} is called {first_of(unknown)}; there "
+                f"are, for example, {some}" + (f", and the labels {first_of(labels)}" if labels else "")
             )
 
 
@@ -147,7 +147,7 @@ def _refuse_maps(recipe: str) -> NoReturn:
 
 @dataclass(frozen=True)
 class _Abilities:
-    """What a method can."""
+    """What a method can do."""
 
     kind: str
     latent_size: int

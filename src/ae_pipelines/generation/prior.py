@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 COMPONENTS = (1, 2, 5, 10, 20, 40)
 """Numbers of normal distributions that are tried."""
 ROWS_EACH = 20
-"""A component is only tried where there are so many rows for each."""
+"""Rows for each component that a mixture must have to be tried."""
 FITTED_ROWS = 10_000
-"""Of the latents, at random."""
+"""Latents that the mixture is fitted on, at random."""
 
 
 class Prior(Protocol):
@@ -28,7 +28,7 @@ class Prior(Protocol):
         ...
 
     def draw(self, count: int, random: np.random.Generator) -> np.ndarray:
-        """(count, d), float32."""
+        """New latents (count, d), float32."""
         ...
 
 
@@ -51,7 +51,7 @@ class Mixture:
     """Normal distributions, each with a weight."""
 
     weights: np.ndarray
-    """(components,), of sum 1."""
+    """(components,), with sum 1."""
     means: np.ndarray
     """(components, d)"""
     covariances: np.ndarray
@@ -82,7 +82,7 @@ def fitted(vectors: np.ndarray, seed: int) -> Mixture:
             model = fitted_mixture(space, number, "full", 1, regularisation, seed)
             criterion = float(model.bic(space))
             if criterion >= lowest:
-                break  # more components cost more and have stopped to pay
+                break  # more components cost more and no longer pay off
             best, lowest = model, criterion
             steps.advance(1)
     found = Mixture(best.weights_ / best.weights_.sum(), best.means_, best.covariances_)  # type: ignore[union-attr]

@@ -15,12 +15,12 @@ NEIGHBOURS_OF_COVERAGE = 5
 
 
 def quality(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """Of features (n, f) of made samples beside those of real ones (m, f).
+    """Quality of made samples, by features (n, f) of them and (m, f) of real ones.
 
     `precision`: share of the made ones in a ball of a real one, `recall`: share of the real ones in a ball of a made
-    one (Kynkäänniemi et al. 2019, eq. 1 and 2); `density`: how many real balls a made one lies in, over k, `coverage`:
-    share of the real balls in which a made one lies (Naeem et al. 2020, section 3). A sample's ball ends at the k-th
-    nearest other of its set.
+    one (Kynkäänniemi et al. 2019, eq. 1 and 2); `density`: how many real balls a made one lies in, divided by k,
+    `coverage`: share of the real balls in which a made one lies (Naeem et al. 2020, section 3). A sample's ball reaches
+    to the k-th nearest other sample of its set.
     """
     radii = nearest_others(real, NEIGHBOURS_OF_COVERAGE)[0]
     of_real, of_made = radii[:, NEIGHBOURS_OF_RECALL - 1], nearest_others(made, NEIGHBOURS_OF_RECALL)[0][:, -1]

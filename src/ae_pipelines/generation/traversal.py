@@ -1,4 +1,4 @@
-"""What each latent does."""
+"""What each latent changes in a sample."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from ae_pipelines.generation.generator import Generator
 
 STEPS = 9
 SHOWN = 12
-"""Latents, those that change a sample most."""
+"""Latents that are shown: those that change a sample most."""
 OUTERMOST = 0.01
 """A latent goes from this quantile to one minus it."""
 
@@ -18,15 +18,15 @@ class Traversal:
     """A sample with one latent at a time moved from low to high; the one that changes it most comes first."""
 
     latents: np.ndarray
-    """Which ones, (n,)."""
+    """Numbers of the moved latents, (n,)."""
     pictures: np.ndarray
     """(n, STEPS, *shape)"""
     changes: np.ndarray
-    """Of all latents, how far the ends are apart: root mean square over features, (d,), descending."""
+    """How far apart the ends of each latent are: root mean square over features, (d,), descending."""
 
 
 def traversal(generator: Generator) -> Traversal:
-    """Of a random test sample; of a draw without an encoder."""
+    """The traversal of a random test sample; without an encoder, of a draw."""
     start = _start(generator)
     values = generator.quantiles(np.linspace(OUTERMOST, 1 - OUTERMOST, STEPS))
     changes = np.array([_change(generator, start, latent, values[[0, -1], latent]) for latent in range(generator.size)])

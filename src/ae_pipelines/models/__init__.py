@@ -1,4 +1,4 @@
-"""Methods: how an encoder and a decoder learn. The one training loop knows them by their phases."""
+"""Methods: how an encoder and a decoder learn. The training loop knows only their phases."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ae_pipelines.models.batch import Batch
 
 MODELS = Registry("model", __name__)
-"""Makers take a `Task` and give a `Method` (`models/method.py`)."""
+"""Each maker takes a `Task` and returns a `Method` (`models/method.py`)."""
 
 
 class ModelChoice(Choice):
@@ -28,7 +28,7 @@ class Player:
     name: str
     parameters: "list[nn.Parameter]"
     terms: "Callable[[Batch], dict[str, Tensor]]"
-    """Scalars by name; the player descends their sum."""
+    """Loss terms by name, each a scalar; the player minimises their sum."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Phase:
     name: str
     players: list[Player]
     epochs: int | None = None
-    """None: as many as the recipe says."""
+    """How many it takes; None: as many as the recipe says."""
     judged: bool = True
-    """Whether a lower sum of loss terms means a better model: then the best weights are kept. Not so where
-    players oppose each other; then the last weights are kept, and training is not ended early."""
+    """Whether a lower sum of loss terms means a better model, so that the best weights are kept. False where
+    players oppose each other: the last weights are kept, and training does not stop early."""
 
 
 def moving(phases: list[Phase]) -> list[Phase]:
-    """These phases without frozen parameters, and without players and phases that have no others."""
+    """The phases without frozen parameters, and without the players and phases that have no other ones."""
     found = [replace(phase, players=_moving(phase.players)) for phase in phases]
     return [phase for phase in found if phase.players]
 

@@ -39,8 +39,8 @@ class Autoencoder(Method):
         penalties: list[PenaltyChoice] = [],  # noqa: B006
         output: Output = "sigmoid",
     ) -> None:
-        """`output`, of images: through a sigmoid, or linear, and cut to [0, 1] when they are decoded; what is not an
-        image is linear in any case."""
+        """`output`: for images a sigmoid, or linear and clipped to [0, 1] in `decode`; samples that are not images
+        always have a linear output."""
         super().__init__()
         self.latent_size = latent_size
         self.encoder, self.decoder = net.build().pair(task.input_shape, latent_size, task.samples.shape)
@@ -67,8 +67,8 @@ class Autoencoder(Method):
                 )
             if penalty.layout is not None and penalty.layout.components > latent_size:
                 raise InputError(
-                    f"{kind} wants {penalty.layout.components} latents, but model.latent_size is {latent_size}: give "
-                    "as many, or less components"
+                    f"{kind} needs {penalty.layout.components} latents, but model.latent_size is {latent_size}: give "
+                    "as many, or fewer components"
                 )
 
     def encode(self, x: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class Autoencoder(Method):
         return [Phase("fit", [Player("autoencoder", list(self.parameters()), self.terms)])]
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Reconstruction of the target, and each penalty; one that wants a layout only where the batch has it, which
+        """Reconstruction of the target, and each penalty; one that needs a layout only where the batch has one, which
         is in training."""
         if self._penalties:
             batch = replace(batch, input=batch.input.detach().requires_grad_())

@@ -1,4 +1,4 @@
-"""What a batch is, and what gives batches: all that methods, nets and corruptions know of the data."""
+"""Batches and their loaders: all that methods, nets and corruptions know about the data."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Corrupt = Callable[[Tensor, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step sees; images have shape (batch, *shape)."""
+    """What one training step gets; samples are (batch, *shape)."""
 
     input: Tensor
     """What the encoder is given."""
@@ -25,7 +25,7 @@ class Batch:
     second: Tensor | None = None
     """Another corruption of the same targets; for methods that want a second view."""
     step: int | None = None
-    """Batches of this phase that came before; None outside training."""
+    """Number of batches of this phase that came before; None outside training."""
     layout: Tensor | None = None
     """Where each sample lies among its neighbours, (batch, components); for methods that want it."""
 
@@ -36,14 +36,14 @@ class Loader(Protocol):
     batch_size: int
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Number of batches in an epoch."""
         ...
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from step `start` on; the same ones each time it is asked."""
+        """The batches of an epoch, from step `start` on; the same ones at every call."""
         ...
 
 
 def global_generator(device: torch.device) -> torch.Generator:
-    """torch's own on a device: the one that the training loop seeds and keeps in checkpoints."""
+    """torch's global generator of a device, which the training loop seeds and keeps in checkpoints."""
     return torch.cuda.default_generators[device.index or 0] if device.type == "cuda" else torch.default_generator

@@ -1,4 +1,4 @@
-"""Labels as something that a net can be told."""
+"""Labels as an input of nets."""
 
 from math import prod
 
@@ -11,20 +11,20 @@ from ae_pipelines.models.nets import Net
 
 
 def refuse_without_labels(task: Task, kind: str) -> None:
-    """`InputError` unless there are at least two classes to be told apart."""
+    """`InputError` unless there are at least two classes to tell apart."""
     if len(task.classes) < 2:
         found = f"the train samples have {len(task.classes)} different labels"
         raise InputError(f"{kind} needs labels of at least two classes, but {found}: give labels, or another recipe")
 
 
 def one_hot(label: Tensor | None, like: Tensor, classes: int) -> Tensor:
-    """(batch, classes) of class numbers (batch,): a one, or only zeros where the label is unknown (-1, or None for
-    all)."""
-    told = like.new_zeros(len(like), classes)
+    """Class numbers (batch,) as rows (batch, classes) with a single one, or only zeros where the label is unknown (-1,
+    or None for all)."""
+    encoded = like.new_zeros(len(like), classes)
     if label is not None:
         known = label >= 0
-        told[known] = torch.nn.functional.one_hot(label[known], classes).to(like.dtype)
-    return told
+        encoded[known] = torch.nn.functional.one_hot(label[known], classes).to(like.dtype)
+    return encoded
 
 
 def joined(z: Tensor, label: Tensor | None, classes: int) -> Tensor:
@@ -32,9 +32,9 @@ def joined(z: Tensor, label: Tensor | None, classes: int) -> Tensor:
     return torch.cat([z, one_hot(label, z, classes)], dim=1)
 
 
-class ToldEncoder(nn.Module):
-    """An encoder that may be told the label: as a picture that it learns for each class, one more channel of the
-    image; of vectors, as more features. What it is not told is zero."""
+class ConditionalEncoder(nn.Module):
+    """An encoder that may be given the label: with images as one more channel, a picture that it learns for each
+    class; with vectors as more features. Both are zero for an unknown label."""
 
     def __init__(self, net: Net, shape: tuple[int, ...], outputs: int, classes: int) -> None:
         super().__init__()
@@ -46,5 +46,5 @@ class ToldEncoder(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """x (batch, *shape), class numbers (batch,) → (batch, outputs)"""
-        told = self.picture(one_hot(label, x, self._classes))
-        return self.net(torch.cat([x, told.view(len(x), -1, *x.shape[2:])], dim=1))
+        condition = self.picture(one_hot(label, x, self._classes))
+        return self.net(torch.cat([x, condition.view(len(x), -1, *x.shape[2:])], dim=1))

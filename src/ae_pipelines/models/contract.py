@@ -11,15 +11,15 @@ class Task(Options):
     """What a model is made for."""
 
     samples: SampleSpec
-    """What its decoder gives."""
+    """Spec of what its decoder gives."""
     input_shape: tuple[int, ...]
-    """Of what its encoder takes: another than the samples' where a corruption changes it."""
+    """Shape of what its encoder takes; not that of the samples where a corruption changes it."""
     classes: tuple[str, ...] = ()
-    """The labels that it may be told, sorted; none where samples have none, or the method wants none."""
+    """The labels that it may be given, sorted; none where samples have none, or the method wants none."""
 
     @classmethod
     def plain(cls, samples: SampleSpec, classes: tuple[str, ...] = ()) -> "Task":
-        """The encoder takes samples as they are."""
+        """A task whose encoder takes samples as they are."""
         return cls(samples=samples, input_shape=samples.shape, classes=classes)
 
     @property
@@ -42,9 +42,9 @@ class Origin(Options):
     recipe: str
     run_id: str | None
     sha256: str
-    """Of its contract."""
+    """The sha256 of its contract."""
     frozen: bool
-    """Whether it was left as it was."""
+    """Whether training left it as it was."""
 
 
 class Contract(Options):
@@ -52,23 +52,23 @@ class Contract(Options):
 
     part: Literal["autoencoder", "encoder", "decoder"]
     model: dict[str, Any]
-    """Kind and every option: rebuilds the module."""
+    """Kind and every option, from which the module is rebuilt."""
     task: Task
     corruptions: list[dict[str, Any]]
-    """Done to the samples before the encoder saw them."""
+    """What was done to the samples before the encoder got them."""
     latent_shape: tuple[int, ...]
-    """(d,), or (d, height, width) where the latent is a feature map; () of a method without latents."""
+    """(d,), or (d, height, width) where the latent is a feature map; () for a method without latents."""
     preprocessing_sha256: str
     samples_id: str
-    """The sample store that it was trained on."""
+    """Id of the sample store that it was trained on."""
     learned_from: LearnedFrom = LearnedFrom()
     initial_encoder: Origin | None = None
-    """None: the encoder learned from random weights on."""
+    """The encoder that it started from; None: random weights."""
     recipe: str
     run_id: str | None = None
     versions: dict[str, str]
     sha256: str = ""
-    """Over all of the above and the names, dtypes, shapes and bytes of the tensors."""
+    """Hash of all of the above and of the names, dtypes, shapes and bytes of the tensors."""
 
     @property
     def samples(self) -> SampleSpec:
@@ -76,5 +76,5 @@ class Contract(Options):
 
     @property
     def latent_size(self) -> int:
-        """d, of a latent vector or, for a feature map, of its mean over the positions."""
+        """d: the size of a latent vector or, for a feature map, of its mean over positions."""
         return self.latent_shape[0]

@@ -17,10 +17,10 @@ from ae_pipelines.models.nets import NetChoice
 
 @MODELS.register("gan")
 class GAN(Method):
-    """A generator (here the decoder) makes samples of normal noise; a discriminator tells them from real ones.
+    """A generator (here the decoder) makes samples from normal noise; a discriminator tells them from real ones.
 
-    Non-saturating loss (Goodfellow et al. 2014, section 3). With a conv net and batch norm a DCGAN (Radford et
-    al. 2016). Conditional (Mirza & Osindero 2014): the generator's noise is joined with the label; the
+    Non-saturating loss (Goodfellow et al. 2014, section 3). With a conv net and batch norm it is a DCGAN (Radford
+    et al. 2016). Conditional (Mirza & Osindero 2014): the generator's noise is joined with the label; the
     discriminator adds the score of the label, read off its last layer, to that of the sample (Miyato &
     Koyama 2018). There is no encoder.
     """
@@ -39,7 +39,7 @@ class GAN(Method):
         weight_scale: Annotated[float, Field(gt=0)] | None = None,
     ) -> None:
         """`net` is the generator's, and the discriminator's unless that has its own. `weight_scale`: standard
-        deviation of the normal that weights start from (0.02 in Radford et al. 2016); None: torch's defaults."""
+        deviation of the normal initial weights (0.02 in Radford et al. 2016); None: torch's defaults."""
         super().__init__()
         if conditional:
             refuse_without_labels(task, "a conditional gan")
@@ -54,7 +54,7 @@ class GAN(Method):
             self._draw_weights(weight_scale)
 
     def decode(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        """(batch, *shape), in [0, 1] for images, of noise z (batch, latent_size)."""
+        """(batch, *shape), in [0, 1] for images, from noise z (batch, latent_size)."""
         raw = self.decoder(joined(z, label, self._classes) if self._classes else z)
         return raw.sigmoid() if self._bounded else raw
 
@@ -77,7 +77,7 @@ class GAN(Method):
         return {"fooling": softplus(-self._score(self._made_like(batch), batch.label)).mean()}
 
     def _made_like(self, batch: Batch) -> Tensor:
-        """As many samples as in the batch, with its labels."""
+        """As many new samples as in the batch, with its labels."""
         noise = torch.randn(len(batch.target), self.latent_size, device=batch.target.device)
         return self.decode(noise, batch.label)
 
@@ -86,8 +86,8 @@ class GAN(Method):
         scores = self.discriminator(x)
         if label is None or not self._classes:
             return scores[:, 0]
-        of_label = scores[:, 1:].gather(1, label.clamp_min(0)[:, None])[:, 0]
-        return scores[:, 0] + of_label * (label >= 0)
+        label_score = scores[:, 1:].gather(1, label.clamp_min(0)[:, None])[:, 0]
+        return scores[:, 0] + label_score * (label >= 0)
 
     def _draw_weights(self, scale: float) -> None:
         for part in self.modules():

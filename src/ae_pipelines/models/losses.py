@@ -49,8 +49,8 @@ def bce() -> Loss:
 def l1() -> Loss:
     """Absolute error, averaged over features and over the batch.
 
-    Its optimum is the median: of images that are mostly black that is black, and behind a sigmoid a net can get
-    stuck there (MNIST: use mse).
+    Its optimum is the median, which for images that are mostly black is black; behind a sigmoid a net can get stuck
+    there (MNIST: use mse).
     """
 
     def loss(raw: Tensor, target: Tensor, bounded: bool) -> Tensor:
@@ -69,7 +69,7 @@ def ssim(*, window: Annotated[int, Field(gt=0)] = 11) -> Loss:
     to the largest odd size that fits a smaller image.
     """
     if window % 2 == 0:
-        raise InputError(f"ssim needs a window with a middle, given {window}: use {window - 1} or {window + 1}")
+        raise InputError(f"ssim needs an odd window, given {window}: use {window - 1} or {window + 1}")
 
     def loss(raw: Tensor, target: Tensor, bounded: bool) -> Tensor:
         if not bounded:
@@ -105,7 +105,7 @@ def mix(
 
 
 def structural_similarity(x: Tensor, y: Tensor, window: int = 11) -> Tensor:
-    """Of two (batch, channels, height, width) in [0, 1], at every position where the window fits; see `ssim`."""
+    """SSIM of two (batch, channels, height, width) in [0, 1], at every position where the window fits; see `ssim`."""
     height, width = x.shape[-2:]
     fitting = min(window, height - (height + 1) % 2, width - (width + 1) % 2)
     down, across = _windows(height, fitting, x), _windows(width, fitting, x)
@@ -118,7 +118,7 @@ def structural_similarity(x: Tensor, y: Tensor, window: int = 11) -> Tensor:
 
 
 def _windows(size: int, window: int, like: Tensor) -> Tensor:
-    """(size − window + 1, size): each row holds the Gaussian weights of one place of the window.
+    """(size − window + 1, size): each row holds the Gaussian weights of one position of the window.
 
     A product with it took 0.2 (28 × 28) to 0.6 (128 × 128 pixels) of a grouped convolution's time on a CPU.
     """

@@ -18,22 +18,22 @@ Half = Literal["encoder", "decoder"]
 class Method(nn.Module):
     """A module that says how it is trained, and may encode, decode, or both.
 
-    A method with an `encode(x)` keeps all that it needs in the child `encoder`; likewise `decode(z)` and
-    `decoder`: so the halves can be taken apart and saved by themselves. `encode` is deterministic and gives a
+    A method with `encode(x)` keeps all that it needs in the child `encoder`, and likewise for `decode(z)` and
+    `decoder`, so that the halves can be taken apart and saved by themselves. `encode` is deterministic and gives a
     vector (batch, latent_size) or a feature map (batch, latent_size, height, width); `decode` takes the same.
-    `restore(x)` gives clean images, in [0, 1], of corrupted images x of any height and width; a method without it that
-    has both halves restores what has the size it was trained with.
+    `restore(x)` gives clean images, in [0, 1], for corrupted images x of any height and width; a method without it
+    that has both halves restores images of the size it was trained with.
 
     Every parameter belongs to a player, or requires no gradients. The latter are a teacher's (`models/teacher.py`):
-    they change in `after_step` alone, and are saved, kept with the best weights and taken up as all others are. What
-    else a training needs to go on (a centre, a queue) is a buffer.
+    they change only in `after_step`, and are saved, kept with the best weights and taken up like all others. Whatever
+    else is needed to take up a training (a centre, a queue) is a buffer.
     """
 
     latent_size: int
     encode: Callable[[Tensor], Tensor]
     decode: Callable[..., Tensor]
     restore: Callable[[Tensor], Tensor]
-    """Declared for the type checker only: a method that cannot, has none."""
+    """These are declared for the type checker only: a method lacks those that it cannot do."""
     conditional = False
     """Whether `decode(z, label)` takes class numbers, (batch,) int64, -1 where unknown."""
     generates = False
@@ -41,38 +41,38 @@ class Method(nn.Module):
     undoes_corruptions = False
     """Whether there is nothing to learn unless inputs are corrupted."""
     may_copy = False
-    """Whether it would learn nothing but to copy an uncorrupted input, were its latent as large as that."""
+    """Whether it would only learn to copy an uncorrupted input if its latent were as large as that."""
     takes_corruptions = True
-    """Whether it looks at inputs; if at targets alone, corrupting them would do nothing."""
+    """Whether it looks at inputs; if only at targets, corruptions would change nothing."""
     wants_labels = False
     wants_second_view = False
     wants_layout: LayoutOptions | None = None
-    """What batches must have."""
+    """This and the two above: what batches must have."""
     _frozen = False
 
     def phases(self) -> list[Phase]:
-        """One after another, each until its epochs are over."""
+        """The phases of its training, one after another, each until its epochs are over."""
         raise NotImplementedError
 
     def after_step(self, done: float) -> None:
-        """Called in training when every player has had its turn, without gradients; `done`, in (0, 1], is the share of
-        the phase's steps that are behind. Here a teacher follows."""
+        """Called in training after every player has had its turn, without gradients; `done`, in (0, 1], is the share
+        of the phase's steps that are done. This is where a teacher follows."""
 
     def learns_from(self, labels: Tensor) -> Tensor:
-        """Which samples of these class numbers (n,) teach it anything, as bools; the loader leaves out the others."""
+        """Whether it learns from samples with these class numbers (n,), as bools; the loader leaves out the others."""
         return torch.ones_like(labels, dtype=torch.bool)
 
     def measures(self, test: Loader) -> dict[str, float]:
-        """What only this method can tell of samples it has not seen, beside its loss terms."""
+        """Metrics that only this method has for unseen samples, beside its loss terms."""
         return {}
 
     def take_encoder(self, tensors: dict[str, Tensor]) -> None:
         """Start from these weights of another encoder, by their names in a method; a teacher that starts as the
-        encoder's copy has to be given them here, too."""
+        encoder's copy must be given them here, too."""
         self.load_state_dict(tensors, strict=False)
 
     def freeze_encoder(self) -> None:
-        """Training leaves the encoder as it is from now on: its weights, and the statistics of its batch norm."""
+        """From now on training leaves the encoder as it is: its weights, and the statistics of its batch norm."""
         self.get_submodule("encoder").requires_grad_(False)
         self._frozen = True
         self.train(self.training)
@@ -86,12 +86,12 @@ class Method(nn.Module):
 
 
 def of_half(tensors: dict[str, Tensor], half: Half) -> dict[str, Tensor]:
-    """Those of a method's tensors, by their names in it, that are in one half."""
+    """The tensors of one half of a method, by their names in the method."""
     return {name: tensor for name, tensor in tensors.items() if name.startswith(f"{half}.")}
 
 
 def keep_half(method: Method, half: Half) -> Method:
-    """`method` itself, left with this half alone: without other children, and parameters and buffers of its own."""
+    """`method` itself with only this half left: without other children, and parameters and buffers of its own."""
     own = [*method.named_parameters(recurse=False), *method.named_buffers(recurse=False), *method.named_children()]
     for name, _ in own:
         if name != half:
@@ -100,12 +100,12 @@ def keep_half(method: Method, half: Half) -> Method:
 
 
 def restores(method: object) -> bool:
-    """Whether a method, or its class, makes clean samples of corrupted ones, given that it is trained so."""
+    """Whether a method, or its class, can make clean samples of corrupted ones, if it is trained to."""
     return hasattr(method, "restore") or (hasattr(method, "encode") and hasattr(method, "decode"))
 
 
 def restored(method: Method, x: Tensor) -> Tensor:
-    """What it makes of corrupted samples x, of the shape it was trained with; `restore` takes others, too."""
+    """Clean samples for corrupted ones x, of the shape it was trained with; `restore` takes other shapes, too."""
     return method.restore(x) if hasattr(method, "restore") else method.decode(method.encode(x))
 
 
@@ -115,7 +115,7 @@ def pooled(z: Tensor) -> Tensor:
 
 
 def of_vectors(net: NetChoice, method: str) -> Net:
-    """The net, refused if its latents are feature maps."""
+    """The net; `InputError` if its latents are feature maps."""
     family: Net = net.build()
     if family.latent != "vector":
         raise InputError(

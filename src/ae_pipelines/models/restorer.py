@@ -1,4 +1,4 @@
-"""Images cleaned up: what a corruption did is undone, at any size."""
+"""Images cleaned up at any size, by undoing what a corruption did."""
 
 from typing import Annotated
 
@@ -16,17 +16,17 @@ from ae_pipelines.models.nets.unet import UNet
 from ae_pipelines.samples.spec import VISIBLE
 
 PLACES_WEIGHT = 0.01
-"""Of the cross-entropy of places (nats) beside the squared error, which for marks and holes is as small."""
+"""Weight of the cross-entropy of places (nats) beside the squared error, which for marks and holes is as small."""
 
 
 @MODELS.register("restorer")
 class Restorer(Method):
-    """Learns what is missing from what does nothing: the input itself, enlarged where a corruption made it smaller
-    (bicubic), repeated in each channel where one took the colours (residual learning: Zhang et al. 2017, DnCNN; Kim et
-    al. 2016, VDSR), by squared error.
+    """Learns, by squared error, what to add to the input itself, which is enlarged (bicubic) where a corruption made it
+    smaller and repeated in each channel where one removed the colours (residual learning: Zhang et al. 2017, DnCNN; Kim
+    et al. 2016, VDSR).
 
-    Unlike an autoencoder it has no latent that all must pass through: fine details stay, and there is nothing to
-    embed.
+    Unlike an autoencoder it has no latent that everything must pass through: fine details stay, and there is nothing
+    to embed.
     """
 
     undoes_corruptions = True
@@ -41,16 +41,16 @@ class Restorer(Method):
         local: bool = False,
         certainty: Annotated[float, Field(ge=0, lt=1)] = 0.5,
     ) -> None:
-        """`width`, `blocks`, `halvings`: of the `UNet`; one halving sees enough for noise and enlargement, marks,
-        holes and colours want two or three. `local`: only some pixels were changed (marks, holes); then the net learns
-        which, too, and leaves exactly as they are those that were changed with a probability below `certainty`: a high
-        one spares what only looks like a mark, and leaves more of the mark."""
+        """`width`, `blocks`, `halvings`: options of the `UNet`; one halving is enough for noise and enlargement, while
+        marks, holes and colours need two or three. `local`: only some pixels were changed (marks, holes); the net then
+        learns which, too, and leaves a pixel exactly as it is if the probability of a change is below `certainty`: a
+        high one spares what only looks like a mark, and leaves more of the mark."""
         super().__init__()
         self._local, self._certainty, self._channels = local, certainty, task.samples.shape[0]
         self._enlarge = _enlargement(task)
         if local and self._enlarge != 1:
             raise InputError(
-                "restorer: local is for marks and holes in images, but here all of the image is to be enlarged: leave "
+                "restorer: local is for marks and holes in images, but here the whole image is to be enlarged: leave "
                 "model.local out"
             )
         self.net = UNet(
@@ -63,7 +63,7 @@ class Restorer(Method):
         )
 
     def restore(self, x: Tensor) -> Tensor:
-        """(batch, channels, height, width), in [0, 1], of corrupted images of any height and width."""
+        """Clean images (batch, channels, height, width), in [0, 1], for corrupted ones of any height and width."""
         change, places = self._change(x)
         if places is not None:
             change = change * (places.sigmoid() >= self._certainty)
@@ -77,7 +77,7 @@ class Restorer(Method):
         return [Phase("fit", [Player("restorer", list(self.parameters()), self.terms)])]
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Squared error, averaged over values and batch; of a local one also the cross-entropy (nats, times
+        """Squared error, averaged over values and batch; for a local one also the cross-entropy (nats, times
         PLACES_WEIGHT) of where an image was changed."""
         change, places = self._change(batch.input)
         unchanged = self.unchanged(batch.input)
@@ -88,7 +88,7 @@ class Restorer(Method):
         return terms
 
     def _change(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What is added to the unchanged images, and the logit of each pixel's having been changed."""
+        """What is added to the unchanged images, and the logit of each pixel being a changed one."""
         raw = self.net(x)
         if not self._local:
             return raw, None
@@ -97,7 +97,7 @@ class Restorer(Method):
 
 
 def _enlargement(task: Task) -> int:
-    """How many times higher and wider clean images are; `InputError` for what is not to be enlarged, or no image."""
+    """How many times higher and wider clean images are; `InputError` for what is not an image or cannot be restored."""
     clean, corrupted = task.samples.shape, task.input_shape
     if not task.samples.bounded or len(clean) != 3 or len(corrupted) != 3:
         raise InputError(
@@ -106,7 +106,7 @@ def _enlargement(task: Task) -> int:
         )
     if corrupted[0] not in (1, clean[0]):
         raise InputError(
-            f"restorer makes images of {clean[0]} channels of ones with as many, or of one, given {corrupted[0]}: "
+            f"restorer makes images of {clean[0]} channels from ones with as many, or one, given {corrupted[0]}: "
             "choose other corruptions"
         )
     return task.enlargement

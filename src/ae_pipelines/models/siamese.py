@@ -17,16 +17,16 @@ from ae_pipelines.models.method import Method, of_vectors
 from ae_pipelines.models.nets import NetChoice
 
 PAIRS = 10_000
-"""Of each kind (alike, different), on which verification is measured."""
+"""Pairs of each kind (alike, different) on which verification is measured."""
 EPISODES = 1_000
-"""Of one-shot classification."""
+"""Episodes of one-shot classification."""
 
 
 @MODELS.register("siamese")
 class Siamese(Method):
-    """Two towers that share one encoder: alike samples come near each other, different ones apart.
+    """Two towers that share one encoder, which places alike samples near each other and different ones apart.
 
-    Alike are samples of one label, or, without labels, two corruptions of one sample. Both towers see one
+    Samples of one label are alike, or, without labels, two corruptions of one sample. Both towers get the same
     batch, and the pairs are those within it. There is no decoder.
     """
 
@@ -42,8 +42,8 @@ class Siamese(Method):
         unseen_classes: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         """`margin`: the distance from which different samples are far enough apart (contrastive), or the least
-        difference of the two distances (triplet). `unseen_classes`: so many, the last in sorted order, are
-        left out of training, to measure one-shot classification on."""
+        difference of the two distances (triplet). `unseen_classes`: how many classes, the last in sorted order,
+        are left out of training, to measure one-shot classification on them."""
         super().__init__()
         if pairs == "labels":
             refuse_without_labels(task, "siamese with model.pairs=labels")
@@ -79,8 +79,8 @@ class Siamese(Method):
         return (labels >= 0) & (labels < self._seen) if self.wants_labels else super().learns_from(labels)
 
     def measures(self, test: Loader) -> dict[str, float]:
-        """Verification (are two samples alike?) and one-shot classification, of labelled samples, and whether two
-        views of one sample are nearer than those of two. Samples are clean, unless corruptions change their shape."""
+        """Verification (are two samples alike?) and one-shot classification of labelled samples, and whether two views
+        of one sample are nearer than views of two. Samples are clean, unless corruptions change their shape."""
         views = _view_auroc(self, test) if self.wants_second_view else {}
         vectors, labels = _embedded(self, test)
         old = labels < self._seen if self._seen else np.full(len(labels), True)
@@ -95,8 +95,8 @@ def contrastive_loss(z: Tensor, alike: Tensor, margin: float) -> Tensor:
     """½ D² of alike pairs, ½ max(0, margin - D)² of different ones (Hadsell et al. 2006, eq. 4).
 
     z (n, d); `alike` (n,): equal numbers for alike samples. D is the Euclidean distance. The mean over alike
-    pairs and that over different ones are averaged, where the paper sums over all pairs: in a batch of ten
-    classes, nine pairs of ten are different.
+    pairs and the mean over different ones are averaged, where the paper sums over all pairs: in a batch of ten
+    classes, nine of ten pairs are different.
     """
     distance = torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist")
     same, different = _pairs(alike)
@@ -119,7 +119,7 @@ def triplet_loss(z: Tensor, alike: Tensor, margin: float) -> Tensor:
 
 
 def _pairs(alike: Tensor, ordered: bool = True) -> tuple[Tensor, Tensor]:
-    """Masks (n, n) of alike and of different pairs; ordered: each pair once."""
+    """Masks (n, n) of alike and of different pairs; if ordered, each pair once."""
     same = alike[:, None] == alike[None, :]
     pairs = torch.ones_like(same)
     pairs = pairs.triu(1) if ordered else pairs.fill_diagonal_(False)
@@ -127,7 +127,7 @@ def _pairs(alike: Tensor, ordered: bool = True) -> tuple[Tensor, Tensor]:
 
 
 def _mean(values: Tensor, chosen: Tensor) -> Tensor:
-    """Over the chosen ones; zero if there are none."""
+    """Mean of the chosen values; zero if there are none."""
     return (values * chosen).sum() / chosen.sum().clamp_min(1)
 
 
@@ -159,8 +159,8 @@ def _view_auroc(model: Siamese, test: Loader) -> dict[str, float]:
 
 def verification(vectors: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, float]:
     """How well distance tells alike pairs from different ones: `verification_auroc`, and `verification_accuracy`
-    on as many pairs of both kinds. Its threshold is chosen on pairs of one half of the samples, and the
-    accuracy counted on pairs of the other. Nothing where there are less than two classes."""
+    on as many pairs of both kinds. Its threshold is chosen on pairs from one half of the samples, and the
+    accuracy measured on pairs from the other. Empty where there are fewer than two classes."""
     from sklearn.metrics import roc_auc_score, roc_curve
 
     draw = np.random.default_rng(seed)
@@ -191,8 +191,8 @@ def _drawn_pairs(vectors: np.ndarray, labels: np.ndarray, draw: np.random.Genera
 
 
 def one_shot(vectors: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """`one_shot_accuracy`: a sample is given the class of the nearest of one example a class; mean over episodes
-    of random examples, one other sample of each class in each (Koch et al. 2015). `one_shot_ways`: of how many."""
+    """`one_shot_accuracy`: a sample gets the class of the nearest of one example per class; mean over episodes of
+    random examples, each with one other sample of each class (Koch et al. 2015). `one_shot_ways`: how many classes."""
     draw = np.random.default_rng(seed)
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     members = [rows for rows in members if len(rows) >= 2]
@@ -201,5 +201,5 @@ def one_shot(vectors: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str
     chosen = np.array([[draw.choice(rows, 2, replace=False) for rows in members] for _ in range(EPISODES)])
     examples, queries = vectors[chosen[..., 0]], vectors[chosen[..., 1]]  # (episodes, classes, d)
     distances = np.linalg.norm(queries[:, :, None] - examples[:, None], axis=-1)  # (episodes, query, example)
-    right = distances.argmin(axis=2) == np.arange(len(members))
-    return {"one_shot_accuracy": float(right.mean()), "one_shot_ways": float(len(members))}
+    correct = distances.argmin(axis=2) == np.arange(len(members))
+    return {"one_shot_accuracy": float(correct.mean()), "one_shot_ways": float(len(members))}

@@ -22,8 +22,8 @@ class Stacked(Autoencoder):
     """Each layer is first trained alone as an autoencoder of what the layers below give, then all of them
     together as one (Bengio et al. 2007; with noise on each layer's input Vincent et al. 2010).
 
-    The first layer reproduces the target by `loss`, deeper ones their input by squared error; penalties count in
-    the training of the whole only.
+    The first layer reproduces the target by `loss`, deeper ones their input by squared error; penalties count
+    only in the training of the whole.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class Stacked(Autoencoder):
         layer_corruptions: list[CorruptionChoice] = [],  # noqa: B006
         **options: Any,
     ) -> None:
-        """Options of the whole are those of an autoencoder. `layer_epochs`: of each layer's training, None as many as
-        of the whole; `layer_corruptions`: done to the input of each layer but the first, whose input is the
+        """Other `options` are those of an autoencoder. `layer_epochs`: epochs of each layer's training, None: as many
+        as of the whole; `layer_corruptions`: done to the input of each layer but the first, whose input is the
         loader's, while that layer is trained."""
         if task.input_shape != task.samples.shape:
             raise InputError(
-                f"stacked needs inputs of the samples' shape, but corruptions make {task.input_shape} of "
-                f"{task.samples.shape}: leave out downscale and greyscale, or use model.kind=autoencoder"
+                f"stacked needs inputs of the samples' shape, but corruptions turn {task.samples.shape} into "
+                f"{task.input_shape}: leave out downscale and greyscale, or use model.kind=autoencoder"
             )
         super().__init__(task, **options)
         self._layer_epochs = layer_epochs
@@ -62,7 +62,7 @@ class Stacked(Autoencoder):
         return self.encoder[number], self.decoder[-1 - number]
 
     def _below(self, number: int, x: Tensor) -> Tensor:
-        """What layer `number` is given for x; the layers below stay as they are, batch statistics too."""
+        """The input of layer `number` for x; the layers below stay as they are, batch statistics too."""
         lower = self.encoder[:number].eval()
         with torch.no_grad():
             below = lower(x)
@@ -70,13 +70,13 @@ class Stacked(Autoencoder):
         return below
 
     def _refuse_misfits(self, task: Task, corruptions: list[Corruption]) -> None:
-        """`InputError` if a corruption cannot take what some layer is given."""
+        """`InputError` if a corruption cannot take the input of some layer."""
         for number in range(1, len(self.encoder)):
             shape = tuple(self._below(number, torch.zeros(2, *task.input_shape)).shape[1:])
             hidden = SampleSpec(shape=shape, dtype="float32")
             if corrupted_spec(corruptions, hidden).shape != shape:
                 raise InputError(
-                    f"model.layer_corruptions change the shape of what layer {number + 1} is given, {shape}: give ones "
+                    f"model.layer_corruptions change the shape of the input of layer {number + 1}, {shape}: give ones "
                     "that do not, such as masking or gaussian_noise"
                 )
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
 from ae_pipelines.models.batch import Batch, Loader
-from ae_pipelines.models.conditions import ToldEncoder, joined, refuse_without_labels
+from ae_pipelines.models.conditions import ConditionalEncoder, joined, refuse_without_labels
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.method import Method, of_vectors
 from ae_pipelines.models.nets import NetChoice
@@ -23,11 +23,11 @@ IMPORTANCE_SAMPLES = 200
 class VAE(Method):
     """Latents are drawn from q(z|x) = N(z_mean, exp(z_log_var)); loss terms are those of the evidence lower
     bound, eq. 7 (Kingma & Welling 2014), summed over features and latents, averaged over the batch, in nats;
-    "kl" is reported as it is descended, times its weight.
+    "kl" is reported as it is minimised, times its weight.
 
-    `encode` gives z_mean. Conditional (Sohn et al. 2015), encoder and decoder are told the label in training, but
-    for a share of samples whose label is hidden from both: so `encode`, which is never told it, works too, and
-    latents do not give away a label that is known.
+    `encode` gives z_mean. If conditional (Sohn et al. 2015), encoder and decoder get the label in training, except
+    for a share of samples whose label is hidden from both, so that `encode`, which never gets it, works too, and
+    latents do not give away a known label.
     """
 
     generates = True
@@ -46,8 +46,8 @@ class VAE(Method):
         hidden_labels: Annotated[float, Field(ge=0, lt=1)] = 0.1,
     ) -> None:
         """`noise_level`: standard deviation of the gaussian likelihood, in units of the input. `beta` weights
-        the KL term (Higgins et al. 2017), which comes in linearly over `warm_up_steps` batches (Bowman et al.
-        2016). `hidden_labels`: share of labels that a conditional model is not told in training."""
+        the KL term (Higgins et al. 2017), which grows linearly over `warm_up_steps` batches (Bowman et al.
+        2016). `hidden_labels`: share of labels that are hidden from a conditional model in training."""
         super().__init__()
         if likelihood == "bernoulli" and not task.samples.bounded:
             raise InputError("vae: a bernoulli likelihood needs values in [0, 1]: give model.likelihood=gaussian")
@@ -58,7 +58,7 @@ class VAE(Method):
         self._classes = len(task.classes) if conditional else 0
         self.latent_size = latent_size
         self.encoder = (
-            ToldEncoder(family, task.input_shape, 2 * latent_size, self._classes)
+            ConditionalEncoder(family, task.input_shape, 2 * latent_size, self._classes)
             if conditional
             else family.encoder(task.input_shape, 2 * latent_size)
         )
@@ -79,7 +79,7 @@ class VAE(Method):
         return [Phase("fit", [Player("vae", list(self.parameters()), self._terms)])]
 
     def measures(self, test: Loader) -> dict[str, float]:
-        """`nll`: an estimate of -log p(x) in nats, for binary samples only; of a conditional model
+        """`nll`: an estimate of -log p(x) in nats, for binary samples only; for a conditional model
         `nll_given_label`, -log p(x|label)."""
         if self._likelihood != "bernoulli":
             return {}
@@ -92,7 +92,7 @@ class VAE(Method):
         return {"nll_given_label" if self.conditional else "nll": total / count}
 
     def log_evidence(self, batch: Batch, samples: int = IMPORTANCE_SAMPLES) -> Tensor:
-        """Importance-weighted estimate of log p(target), (batch,), nats: a lower bound that gets tight with the
+        """Importance-weighted estimate of log p(target), (batch,), nats: a lower bound that gets tighter with the
         number of samples (Burda et al. 2016, eq. 8)."""
         z_mean, z_log_var = self._posterior(batch.input, batch.label)
         total = torch.full((len(z_mean),), -math.inf, device=z_mean.device)
@@ -110,7 +110,7 @@ class VAE(Method):
         return z_mean, z_log_var
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
-        label = self._told(batch.label)
+        label = self._labels_given(batch.label)
         z_mean, z_log_var = self._posterior(batch.input, label)
         z = z_mean + (0.5 * z_log_var).exp() * torch.randn_like(z_mean)
         return {
@@ -132,8 +132,8 @@ class VAE(Method):
         log_scale = math.log(self._noise_level) + 0.5 * math.log(2 * math.pi)
         return -(0.5 * ((target - mean) / self._noise_level).square() + log_scale).sum(1)
 
-    def _told(self, label: Tensor | None) -> Tensor | None:
-        """Labels as the model is told them: in training some are hidden."""
+    def _labels_given(self, label: Tensor | None) -> Tensor | None:
+        """Labels as the model gets them: in training some are hidden."""
         if label is None or not self.training or not self.conditional:
             return label
         hidden = torch.rand(label.shape, device=label.device) < self._hidden_labels

@@ -1,6 +1,6 @@
 """Tensors and the contract they were trained under, in one file that is checked when it is read.
 
-On disk: `weights.safetensors`, which carries the contract in its header and so is whole by itself, and
+On disk: `weights.safetensors`, which carries the contract in its header and so is complete by itself, and
 `contract.json`, the same text for people and other tools.
 """
 
@@ -22,7 +22,7 @@ WEIGHTS = "weights.safetensors"
 
 
 def write(folder: Path, tensors: dict[str, Tensor], contract: Contract) -> None:
-    """Write both; the old ones stand until the new weights are whole."""
+    """Write both; the old ones stay until the new weights are complete."""
     text = contract.model_dump_json(indent=2)
     with atomic.replacing(folder / WEIGHTS) as temporary:
         temporary.write_bytes(serialise(copies(tensors), metadata={"contract": text}))
@@ -40,7 +40,7 @@ def read(folder: Path) -> tuple[dict[str, Tensor], Contract]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             text = metadata["contract"]
     except (SafetensorError, KeyError) as error:
-        raise InputError(f"{path} is damaged or not ours: {error}") from error
+        raise InputError(f"{path} is damaged or not a weights file of ours: {error}") from error
     try:
         contract = Contract(**json.loads(text))
     except ValueError as error:
@@ -52,14 +52,14 @@ def read(folder: Path) -> tuple[dict[str, Tensor], Contract]:
 
 def sealed(contract: Contract, tensors: dict[str, Tensor]) -> Contract:
     """`contract` with the sha256 of everything else in it and of the tensors."""
-    # Left out where there is none, so that files from before this field still hold.
+    # Left out where there is none, so that files from before this field stay valid.
     absent = {"initial_encoder"} if contract.initial_encoder is None else set()
     text = contract.model_dump_json(exclude={"sha256", *absent})
     return contract.model_copy(update={"sha256": tensors_sha256(tensors, text)})
 
 
 def tensors_sha256(tensors: dict[str, Tensor], text: str = "") -> str:
-    """Over a text, and over names, dtypes, shapes and bytes of the tensors, sorted by name."""
+    """Hash of a text and of names, dtypes, shapes and bytes of the tensors, sorted by name."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -69,7 +69,7 @@ def tensors_sha256(tensors: dict[str, Tensor], text: str = "") -> str:
 
 
 def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Each in memory of its own on the CPU, as safetensors wants them: tied weights share theirs."""
+    """The tensors on the CPU, each in memory of its own, which safetensors requires and tied weights do not have."""
     return {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }

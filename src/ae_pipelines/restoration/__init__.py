@@ -1,1 +1,1 @@
-"""Images cleaned up by a trained model: which ones, by what they are compared, and what is written."""
+"""Images cleaned up by a trained model: which ones, what they are compared with, and what is written."""

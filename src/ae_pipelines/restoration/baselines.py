@@ -18,15 +18,15 @@ from ae_pipelines.training.trained import TrainedModel
 
 @dataclass(frozen=True)
 class Baseline:
-    """A corrupted image becomes one of the clean image's shape, in [0, 1]."""
+    """Makes an image of the clean one's shape, in [0, 1], from a corrupted one."""
 
     work: Callable[[np.ndarray, np.ndarray | None], np.ndarray | None]
-    """(corrupted, clean where it is known): clean is only looked at for where an image was changed."""
+    """(corrupted, clean if known) → image; clean is used only to see where an image was changed."""
     most_pixels: float = inf
-    """Larger images would take minutes."""
+    """Pixels of the largest images that it takes; larger ones would take minutes."""
 
     def __call__(self, image: np.ndarray, clean: np.ndarray | None = None) -> np.ndarray | None:
-        """None where this image is too large for it, or there is nothing in it to go by."""
+        """The image; None if it is too large, or has nothing in it to go by."""
         return self.work(image, clean) if image.shape[1] * image.shape[2] <= self.most_pixels else None
 
 
@@ -36,8 +36,8 @@ ROWS_FOR_MEAN = 2000
 
 
 def baselines(trained: TrainedModel, samples: Samples) -> dict[str, Baseline]:
-    """By name, for what this model undoes; the first does nothing but give the image its shape, and so do all others
-    after their work."""
+    """Baselines by name, for what this model undoes; the first only gives the image its final shape, which all others
+    do too, after their work."""
     task = trained.contract.task
     channels, times = task.samples.shape[0], task.enlargement
     options = {choice["kind"]: choice for choice in trained.contract.corruptions}
@@ -69,16 +69,16 @@ def blur(x: np.ndarray) -> np.ndarray:
 
 
 def median(x: np.ndarray) -> np.ndarray:
-    """Of 3 × 3 pixels, each channel by itself."""
+    """The median of 3 × 3 pixels, each channel by itself."""
     return np.clip(ndimage.median_filter(x, size=(1, 3, 3), mode="mirror"), 0, 1)
 
 
 def non_local_means(x: np.ndarray, noise_level: float) -> np.ndarray:
-    """Buades et al. 2011 as in scikit-image, told the noise level, patches of 5 × 5 pixels among 13 × 13, and a
-    bandwidth of 0.6 noise levels, which suits photos of 32 × 32 pixels better than its 0.8."""
+    """Buades et al. 2011 as in scikit-image, given the noise level, patches of 5 × 5 pixels among 13 × 13, and a
+    bandwidth of 0.6 noise levels, which suits photos of 32 × 32 pixels better than its default of 0.8."""
     from skimage.restoration import denoise_nl_means
 
-    flat = len(x) == 1  # with an axis of one channel it returns images turned
+    flat = len(x) == 1  # with a channel axis of length 1 it returns images turned
     made = denoise_nl_means(
         x[0] if flat else x,
         patch_size=5,
@@ -92,8 +92,8 @@ def non_local_means(x: np.ndarray, noise_level: float) -> np.ndarray:
 
 
 def biharmonic(x: np.ndarray, clean: np.ndarray | None, fill: float) -> np.ndarray | None:
-    """Holes filled by the biharmonic equation (Damelin & Hoang 2018), as in scikit-image; None for one that is all
-    hole. A hole is what has the value `fill` and, where clean is known, did not have it before."""
+    """Holes filled by the biharmonic equation (Damelin & Hoang 2018), as in scikit-image; None for an image that
+    is all hole. A hole is what has the value `fill` and, where clean is known, did not have it before."""
     from skimage.restoration import inpaint_biharmonic
 
     holes = np.all(np.abs(x - fill) < VISIBLE, axis=0)
@@ -105,14 +105,14 @@ def biharmonic(x: np.ndarray, clean: np.ndarray | None, fill: float) -> np.ndarr
 
 
 def _shaped(x: np.ndarray, mode: str, times: int, channels: int) -> np.ndarray:
-    """Enlarged, the one channel repeated, in [0, 1]."""
+    """The image enlarged, a single channel repeated, in [0, 1]."""
     image = torch.from_numpy(np.ascontiguousarray(x, np.float32))[None]
     shape = (channels, *(times * side for side in x.shape[1:]))
     return without_learning(image, shape, mode)[0].clamp(0, 1).numpy()
 
 
 def _mean_tint(samples: Samples) -> np.ndarray:
-    """What the mean colour of train samples is more than its luma, (3, 1, 1)."""
+    """Mean colour of train samples minus its luma, (3, 1, 1)."""
     rows = samples.positions("train")
     some = samples.take(rows[np.linspace(0, len(rows) - 1, min(ROWS_FOR_MEAN, len(rows))).astype(int)])
     mean = some.mean(axis=(0, 2, 3), dtype=np.float64) / 255

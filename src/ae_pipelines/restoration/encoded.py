@@ -18,7 +18,7 @@ from ae_pipelines.samples.images import encoded_leaf, format_of
 log = logging.getLogger(__name__)
 
 ROWS = 64
-"""Read at once."""
+"""Rows that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class EncodedImages:
     names: list[str]
     """Paths below a folder, or what a parquet file calls them."""
     contents: Iterator[bytes | Path]
-    """One a name."""
+    """One for each name."""
     clean: list[Path | None]
-    """What each should become, where that is given."""
+    """What each should become, if given."""
 
 
 def encoded_images(
     place: Path, *, image_column: str, clean: Path | None, limit: int | None, written: Path | None
 ) -> EncodedImages:
-    """The first `limit` images at `place`, but for those in the folder `written`, and those in the folder `clean` that
-    belong to them; `InputError` if there are none, or if none of the clean images belongs to one of them."""
+    """The first `limit` images at `place`, except those in the folder `written`, with the images in the folder `clean`
+    that belong to them; `InputError` if there are none, or if none of the clean images belongs to one of them."""
     contents: Iterator[bytes | Path]
     if place.is_dir() or _is_image(place):
         files = list(islice(_below(place, written) if place.is_dir() else [(place.name, place)], limit))
@@ -63,7 +63,7 @@ def _below(folder: Path, written: Path | None) -> Iterator[tuple[str, Path]]:
 def _files(folder: Path, written: Path | None, above: list[Path]) -> Iterator[Path]:
     here = folder.resolve()
     if here in above:
-        return  # a link back to where it is
+        return  # a link to a folder above
     if here == written:
         log.warning("%s is where this stage writes: left out", folder)
         return
@@ -88,7 +88,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _by_name(names: list[str], folder: Path, written: Path | None) -> dict[str, Path]:
-    """The file that has a name, or else one that has it with another extension."""
+    """For each name the file that has it, or else one that has it with another extension."""
     files = [(_printable(name), path) for name, path in _below(folder, written)]
     known = {stem(name): path for name, path in files} | dict(files)
     found = {name: path for name in names if (path := known.get(name) or known.get(stem(name)))}
@@ -133,7 +133,7 @@ def _contents(path: Path, column: str, leaf: str) -> Iterator[bytes]:
 
 
 def _values(file: pq.ParquetFile, column: str, leaf: str, field: str) -> Iterator[Any]:
-    """Of a column, or of a field of its structs; a struct may be missing."""
+    """Values of a column, or of a field of its structs; a struct may be missing."""
     for batch in file.iter_batches(ROWS, columns=[leaf]):
         for value in batch.column(column).to_pylist():
             yield value.get(field) if isinstance(value, dict) else value
@@ -149,5 +149,5 @@ def _readable(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 def _printable(name: str) -> str:
-    """Bytes that are no text are escaped."""
+    """The name with bytes that are not text escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -20,16 +20,16 @@ from ae_pipelines.training.trained import TrainedModel
 log = logging.getLogger(__name__)
 
 ROWS = 64
-"""Read at once."""
+"""Rows that are read at once."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """One image to be restored; images are (channels, height, width), float32, in [0, 1] unless a corruption leaves
-    that."""
+    """One image to be restored; images are (channels, height, width), float32, in [0, 1] unless a corruption goes
+    beyond."""
 
     name: str
-    """What its file is to be called, without extension; others may have the same."""
+    """What its file should be called, without extension; others may have the same name."""
     corrupted: np.ndarray
     clean: np.ndarray | None = None
     alpha: np.ndarray | None = None
@@ -48,12 +48,12 @@ class LeftOut:
 
 Source = Iterator[Given | LeftOut]
 Corrupt = Callable[[np.ndarray, str], np.ndarray]
-"""(image, its name) → the image as the model was given it in training; by its name, so that it does not depend on which
-others there are."""
+"""(image, its name) → the image as the model got it in training; seeded by its name, so that it does not depend on
+which others there are."""
 
 
 def given(options: RestoreOptions, trained: TrainedModel, samples: Samples, written: Path) -> tuple[int, Source]:
-    """How many there are, and each in turn; none from the folder `written`."""
+    """The number of images, and each in turn; none from the folder `written`."""
     if options.input is None:
         rows = samples.positions("test")
         count = min(options.limit or TEST_SAMPLES, len(rows))
@@ -64,7 +64,7 @@ def given(options: RestoreOptions, trained: TrainedModel, samples: Samples, writ
 
 
 def corruption(trained: TrainedModel, seed: int) -> Corrupt:
-    """What corrupts as in training."""
+    """Corrupts as in training; `InputError` for a model that was trained without corruptions."""
     corrupt = one_after_another([CorruptionChoice(**choice).build() for choice in trained.contract.corruptions])
     if corrupt is None:
         raise InputError(f"the model (recipe {trained.contract.recipe}) was trained without corruptions")
@@ -107,7 +107,7 @@ def _decoded(encoded: EncodedImages, trained: TrainedModel, options: RestoreOpti
 
 
 def _whole_cells(image: np.ndarray, times: int) -> tuple[int, int]:
-    """Height and width, cut to multiples of what the image is made smaller by."""
+    """Height and width, cut to multiples of `times`, by which the image is made smaller."""
     height, width = (side - side % times for side in image.shape[1:])
     if not height or not width:
         raise Unusable(f"fewer than {times} pixels high or wide")
@@ -115,13 +115,13 @@ def _whole_cells(image: np.ndarray, times: int) -> tuple[int, int]:
 
 
 def _clean(path: Path | None, channels: int) -> np.ndarray | None:
-    """None, with a warning, for a file that cannot be read: what it belongs to can be restored all the same."""
+    """The clean image; None, with a warning, if it cannot be read: the given one can be restored all the same."""
     if path is None:
         return None
     try:
         return _scaled(_read(path, channels))
     except Unusable as fault:
-        log.warning("%s, a clean image, is not compared with: %s", path, fault)
+        log.warning("clean image %s is left out of the comparison: %s", path, fault)
         return None
 
 

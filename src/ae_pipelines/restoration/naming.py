@@ -7,26 +7,26 @@ from itertools import count
 LONGEST = 200
 """Bytes of one part of a path, before anything is appended; file systems take 255."""
 DEEPEST = 16
-"""Parts of a path; of one with more, the last."""
+"""Most parts of a path; of one with more, the last are kept."""
 
 
 class FreeNames:
-    """Gives out names, none twice. No file is called as a folder is, and names that differ in capitals alone are one,
-    as they are for some file systems."""
+    """Gives out names, none twice. No file has the name of a folder, and names that differ only in capitals are the
+    same, as for some file systems."""
 
     def __init__(self, ending: str, taken: Iterable[str] = ()) -> None:
-        """`ending`: of every file; `taken`: paths that are in use."""
+        """`ending`: what every file ends with; `taken`: paths that are in use."""
         self._ending, self._files = ending, {path.casefold() for path in taken}
         self._folders: set[str] = set()
         self._tried: dict[str, int] = {}
 
     def free(self, text: str) -> str:
-        """A path, without its ending, like `text`, whatever that is; `_2`, `_3`, ... is appended to one in use."""
+        """A path like `text`, whatever that is, without its ending; `_2`, `_3`, ... is appended if it is in use."""
         *folders, last = _parts(text)
         place = ""
         for folder in folders:
             place += folder
-            place += "_2/" if place.casefold() in self._files else "/"  # which no file is called: it has an ending
+            place += "_2/" if place.casefold() in self._files else "/"  # no file is called this, without an ending
             self._folders.add(place[:-1].casefold())
         return self._file(place + last)
 
@@ -43,6 +43,6 @@ class FreeNames:
 
 
 def _parts(text: str) -> list[str]:
-    """Of a path: letters, digits and some signs."""
+    """Parts of a path, of letters, digits and some signs."""
     parts = [re.sub(r"[^\w .+()\[\]-]", "_", part) for part in text.split("/") if part][-DEEPEST:]
     return [part.encode()[:LONGEST].decode(errors="ignore") if part.strip(" .") else "_" for part in parts or [""]]

@@ -1,4 +1,4 @@
-"""What the stage `restore` may be told; cheap to import."""
+"""Options of the stage `restore`. Cheap to import."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ae_pipelines.restoration.encoded import EncodedImages
 
 TEST_SAMPLES = 1000
-"""So many are restored where no images are given."""
+"""Test samples that are restored if no images are given."""
 
 
 class RestoreOptions(Options):
@@ -26,15 +26,15 @@ class RestoreOptions(Options):
     """Corrupted images: a folder, at any depth, an image file, or a parquet file with a column of encoded images;
     None: samples of the test split, corrupted as in training, so that everything can be measured."""
     image_column: str = "image"
-    """Of a parquet file: bytes, or a struct with a field `bytes` (and perhaps `path`, the name)."""
+    """Column of a parquet file: bytes, or a struct with a field `bytes` (and perhaps `path`, the name)."""
     clean: Path | None = None
     """A folder with what the given images should become, by the same names (any extension)."""
     corrupt: bool = False
     """The given images are clean: they are corrupted as in training first, and the corrupted ones kept, too."""
     limit: Annotated[int, Field(gt=0)] | None = None
-    """At most so many images; None: all that are given, or 1,000 of the test split."""
+    """Most images to restore; None: all that are given, or 1,000 of the test split."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of what corrupts."""
+    """Seed of the corruption."""
 
     @model_validator(mode="after")
     def _means_something(self) -> Self:
@@ -49,12 +49,12 @@ class RestoreOptions(Options):
         if self.input is not None and not self.input.exists():
             raise InputError(f"restore.input: nothing at {self.input}: give a folder of images, or a parquet file")
         if self.clean is not None and not self.clean.is_dir():
-            raise InputError(f"restore.clean: no folder {self.clean}: give the one with the clean images, or leave it")
+            raise InputError(f"restore.clean: no folder {self.clean}: give one with clean images, or leave it out")
         if self.input is not None:
             self.encoded_images(self.input)
 
     def encoded_images(self, place: Path, written: Path | None = None) -> "EncodedImages":
-        """The images at `place`, but for those in the folder `written`; `InputError` if there are none."""
+        """The images at `place`, except those in the folder `written`; `InputError` if there are none."""
         from ae_pipelines.restoration.encoded import encoded_images
 
         return encoded_images(
@@ -82,5 +82,5 @@ class RestoreOptions(Options):
             )
 
     def check_shapes(self, task: Task) -> None:
-        """`InputError` if a model for this gives images that are not a whole number of times larger."""
-        _ = task.enlargement  # which refuses
+        """`InputError` if images for this task do not become larger by a whole number."""
+        _ = task.enlargement  # raises

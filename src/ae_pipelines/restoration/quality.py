@@ -10,17 +10,17 @@ CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np
 """Cb and Cr of red, green and blue (ITU-T T.871, section 7, without the offset)."""
 
 WINDOW = 11
-"""Pixels, of SSIM; its weights are a Gaussian of standard deviation 1.5."""
+"""Pixels of the window of SSIM, whose weights are a Gaussian of standard deviation 1.5."""
 
 
 def psnr(image: np.ndarray, clean: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB, of a peak of 1; no more than 100."""
+    """Peak signal-to-noise ratio in dB, for a peak of 1; at most 100."""
     return _decibel(float(np.mean((image - clean) ** 2)))
 
 
 def ssim(image: np.ndarray, clean: np.ndarray) -> float:
     """Structural similarity (Wang et al. 2004), averaged over channels and the positions where the window fits, as in
-    scikit-image; of images smaller than the window as in `losses`, where it is smaller, too."""
+    scikit-image; for images smaller than the window as in `losses`, with a smaller window."""
     if min(image.shape[1:]) < WINDOW:
         x, y = (torch.from_numpy(np.ascontiguousarray(values, np.float32))[None] for values in (image, clean))
         return float(structural_similarity(x, y).mean())
@@ -31,13 +31,13 @@ def ssim(image: np.ndarray, clean: np.ndarray) -> float:
 
 
 def chroma_psnr(image: np.ndarray, clean: np.ndarray) -> float:
-    """PSNR of the two colour difference channels alone, in dB, of a peak of 1."""
+    """PSNR of only the two colour difference channels, in dB, for a peak of 1."""
     return _decibel(chroma_error(image, clean))
 
 
 def chroma_error(image: np.ndarray, clean: np.ndarray) -> float:
     """Mean squared error of the two colour difference channels: its mean over images, unlike that of PSNR, is not
-    ruled by the few that are grey."""
+    dominated by the few that are grey."""
     differences = np.tensordot(CHROMA, image - clean, axes=1)  # (2, height, width)
     return float(np.mean(differences**2))
 

@@ -13,7 +13,7 @@ from ae_pipelines.training.trained import TrainedModel
 
 
 def refuse_other_task(trained: TrainedModel, recipe: Recipe, samples: Samples) -> None:
-    """`InputError` unless the model was trained on such samples, to undo what the recipe does."""
+    """`InputError` unless the model was trained on such samples, to undo the corruptions of the recipe."""
     wanted = _as_stored(recipe.loader.corruptions)
     had = _as_stored([CorruptionChoice(**choice) for choice in trained.contract.corruptions])
     if wanted != had:
@@ -36,13 +36,13 @@ def refuse_own_output(options: RestoreOptions, folder: Path) -> None:
 
 
 def _as_stored(corruptions: list[CorruptionChoice]) -> list[dict[str, Any]]:
-    """With the defaults of options that an older contract does not have; and as read from a file: JSON knows no
+    """All options, with defaults for those that an older contract lacks, as read from a file: JSON has no
     tuples."""
     return list(json.loads(json.dumps([choice.described() for choice in corruptions])))
 
 
 def _named(corruptions: list[dict[str, Any]], others: list[dict[str, Any]]) -> str:
-    """Kinds, with the options that tell them from the others."""
+    """Kinds in words, with the options that differ from the others'."""
     texts = []
     for number, choice in enumerate(corruptions):
         other = others[number] if number < len(others) else {}

@@ -29,29 +29,29 @@ log = logging.getLogger(__name__)
 SHOWN = 8
 """Images in the picture."""
 TOGETHER = 2**20
-"""Values: images of one size are given to the model at once until they have so many."""
+"""Images of one size are given to the model together as soon as they have this many values."""
 IN_PLACES = {"watermark", "patches"}
-"""Corruptions of some pixels, which are measured inside and outside."""
+"""Corruptions of only some pixels, inside and outside which errors are measured."""
 CORRUPTED = "_corrupted"
-"""Where, below the folder that is written, the images lie that were corrupted here."""
+"""Folder, below the one that is written, of the images that were corrupted here."""
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What was done."""
+    """What was restored, and how well."""
 
     recipe: str
-    """Of the model."""
+    """Recipe of the model."""
     table: pd.DataFrame
-    """A row an image: path below the folder, height and width (pixels, of what was written), psnr and ssim, the same of
-    each baseline, and why it was left out; empty where there is no clean image."""
+    """A row for each image: path below the folder, height and width (pixels, of what was written), psnr and ssim, also
+    of each baseline, and why it was left out; empty where there is no clean image."""
     shown: list[Shown]
     baselines: list[str]
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Means over the images of which the clean one is known, of a baseline only if it could take all of these; of
-        marks and holes also the share of the squared error inside that is gone."""
+        """Means over the images whose clean one is known, of a baseline only if it could take all of these; for marks
+        and holes also the share of the squared error inside that was removed."""
         numbers = self.table.drop(columns=["path", "height", "width", "left_out"]).astype(float)
         numbers = numbers.loc[:, numbers.notna().sum() == numbers["psnr"].notna().sum()]
         found = {str(name): float(value) for name, value in numbers.mean().items() if np.isfinite(value)}
@@ -62,7 +62,7 @@ class Restored:
 
     @property
     def best_baseline(self) -> str:
-        """The name of the one with the highest mean PSNR; the first where nothing is known."""
+        """Name of the baseline with the highest mean PSNR; of the first if nothing is known."""
         means = self.metrics
         return max(self.baselines, key=lambda name: means.get(f"{name}_psnr", -np.inf))
 
@@ -103,7 +103,7 @@ class _Work:
         self.shown: list[Shown] = []
 
     def alike(self, source: Source) -> Iterator[list[Given]]:
-        """Images that follow each other and have one size, some at a time."""
+        """Consecutive images of one size, some at a time."""
         group: list[Given] = []
         for image in source:
             if isinstance(image, LeftOut):
@@ -129,11 +129,11 @@ class _Work:
         if clean is not None and clean.shape != made.shape:
             log.warning("%s: the clean image has shape %s, not %s", image.name, clean.shape, made.shape)
             clean = None
-        controls = {} if clean is None else self._controlled(image.corrupted, clean)
+        controls = {} if clean is None else self._control_images(image.corrupted, clean)
         if len(self.rows) in self._picked:
-            self.shown.append(self._middle(image.corrupted, made, clean, controls))
+            self.shown.append(self._column(image.corrupted, made, clean, controls))
         path = f"{self._names.free(image.name)}.png"
-        measured = {} if clean is None else self._measured({"": made, **controls}, clean, image.corrupted)
+        measured = {} if clean is None else self._measures({"": made, **controls}, clean, image.corrupted)
         self.rows.append({"path": path, "height": made.shape[1], "width": made.shape[2], **measured})
         save(folder / path, made, image.alpha, image.profile)
         if self._keeps_corrupted:
@@ -147,27 +147,27 @@ class _Work:
                 f"{reasons}"
             )
 
-    def _controlled(self, corrupted: np.ndarray, clean: np.ndarray | None) -> dict[str, np.ndarray]:
+    def _control_images(self, corrupted: np.ndarray, clean: np.ndarray | None) -> dict[str, np.ndarray]:
         made = {name: control(corrupted, clean) for name, control in self.controls.items()}
         return {name: as_written(image) for name, image in made.items() if image is not None}
 
-    def _middle(
+    def _column(
         self, corrupted: np.ndarray, made: np.ndarray, clean: np.ndarray | None, controls: dict[str, np.ndarray]
     ) -> Shown:
-        """Controls of what is only shown are made of that alone."""
+        """The image's column of the picture; controls that are only shown are made from its middle alone."""
         middle, times = Middle.of(corrupted, self._times), self._times
         part = middle.cut(corrupted)
         if clean is None:
-            return Shown(as_written(part), self._controlled(part, None), middle.cut(made, times), None)
+            return Shown(as_written(part), self._control_images(part, None), middle.cut(made, times), None)
         controls = {name: middle.cut(image, times) for name, image in controls.items()}
         return Shown(as_written(part), controls, middle.cut(made, times), middle.cut(clean, times))
 
-    def _measured(self, images: dict[str, np.ndarray], clean: np.ndarray, corrupted: np.ndarray) -> dict[str, float]:
-        """Quality of each, by what is measured and, before it, the image's name."""
+    def _measures(self, images: dict[str, np.ndarray], clean: np.ndarray, corrupted: np.ndarray) -> dict[str, float]:
+        """Quality of each image, by its name and that of the measure."""
         return {
-            f"{name}_{what}".lstrip("_"): value
+            f"{name}_{measure}".lstrip("_"): value
             for name, image in images.items()
-            for what, value in self._quality(image, clean, corrupted).items()
+            for measure, value in self._quality(image, clean, corrupted).items()
         }
 
     def _quality(self, image: np.ndarray, clean: np.ndarray, corrupted: np.ndarray) -> dict[str, float]:
@@ -181,7 +181,7 @@ class _Work:
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """The columns of every table first."""
+    """The rows as a table, with the columns that every table has first."""
     first = ["path", "height", "width", "left_out", "psnr", "ssim"]
     table = pd.DataFrame(rows)
     table = table.reindex(columns=[*first, *(name for name in table if name not in first)])

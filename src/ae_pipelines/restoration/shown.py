@@ -1,4 +1,4 @@
-"""What the picture of a run shows of an image: its middle, since what was done to single pixels would not be seen."""
+"""What the picture of a run shows of an image: its middle, where single changed pixels can be seen."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,12 +6,12 @@ from typing import Self
 import numpy as np
 
 WIDEST = 128
-"""Pixels of a restored image."""
+"""Most pixels of a restored image that are shown, along each side."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One column of the picture; None where it is not known."""
+    """One column of the picture; the clean image is None if it is not known."""
 
     corrupted: np.ndarray
     baselines: dict[str, np.ndarray]
@@ -21,7 +21,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Middle:
-    """Of a corrupted image, in its pixels."""
+    """The middle of a corrupted image, in its pixels."""
 
     rows: tuple[int, int]
     columns: tuple[int, int]
@@ -34,6 +34,6 @@ class Middle:
         return cls((rows, rows + most), (columns, columns + most))
 
     def cut(self, image: np.ndarray, times: int = 1) -> np.ndarray:
-        """A copy, so that the image is not kept, out of one that is so many times larger."""
+        """A copy of the middle, so that the image is not kept, from one that is `times` larger."""
         rows, columns = (slice(times * start, times * end) for start, end in (self.rows, self.columns))
         return image[:, rows, columns].copy()

@@ -1,4 +1,4 @@
-"""Adam as the loop uses it: made for a player, kept fast, taken apart for a checkpoint and put together again."""
+"""Adam as the loop uses it: made for a player, kept fast, saved in checkpoints and restored from them."""
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ def drop_denormals(optimiser: Optimizer) -> None:
 
 
 def moments(player: Player, optimiser: Optimizer) -> dict[str, Tensor]:
-    """What the optimiser remembers, by the parameter's place and the slot's name ("3.exp_avg")."""
+    """State of the optimiser, by the parameter's place and the slot's name ("3.exp_avg")."""
     return {
         f"{place}.{name}": slot
         for place, parameter in enumerate(player.parameters)
@@ -48,8 +48,8 @@ def restore(player: Player, optimiser: Optimizer, remembered: dict[str, Tensor])
 
 
 def laid_out_like(parameter: Tensor, slot: Tensor) -> Tensor:
-    """`slot` on the parameter's device and, where it has its shape, with its strides: fused Adam walks through
-    the memory of both at once."""
+    """`slot` on the parameter's device and, if both have one shape, with the parameter's strides: fused Adam walks
+    through the memory of both at once."""
     if slot.shape != parameter.shape:
         return slot.to(parameter.device)
     return torch.empty_like(parameter, dtype=slot.dtype).copy_(slot)

@@ -1,8 +1,8 @@
-"""The loaders an autoencoder wants: no labels, `input = corrupt(target)`, whole batches at a time.
+"""Loaders: `input = corrupt(target)`, whole batches at a time.
 
 Samples stay as they are stored (uint8 for images). Each batch is one gather, one cast and one scaling;
 nothing is done per sample in Python. The order of an epoch is a function of (seed, epoch), and corruption
-one of (seed, epoch, step), so a resumed training sees the very same batches.
+one of (seed, epoch, step), so a resumed training gets exactly the same batches.
 """
 
 from collections import deque
@@ -19,23 +19,23 @@ from ae_pipelines.models.batch import Batch, Corrupt
 from ae_pipelines.samples.store import Samples
 
 BLOCK_BYTES = 2**18
-"""Rows that are read together when samples are streamed: more reads faster, less shuffles better."""
+"""Size of the rows that are read together when samples are streamed: more reads faster, less shuffles better."""
 BLOCK_ROWS = 1024
-"""At most; narrow rows make shorter blocks."""
+"""Most rows of a block, so that blocks of narrow rows are smaller."""
 BUFFER_BYTES = 64 * 2**20
-"""Of each of the two buffers of streamed batches."""
+"""Size of each of the two buffers of streamed batches."""
 
 
 @dataclass(frozen=True)
 class Finish:
-    """What is done to samples as they are stored to make a batch of them: cast, scaled, corrupted."""
+    """Makes batches of samples as they are stored: cast, scaled, corrupted."""
 
     scale: float
-    """1/255 for images."""
+    """Factor of the stored values, 1/255 for images."""
     seed: int = 0
     corrupt: Corrupt | None = None
     binarise: bool = False
-    """Each value of the target becomes 1 with the probability that it says, else 0; anew in each epoch."""
+    """Whether each value of the target becomes 1 with itself as the probability, else 0; anew in each epoch."""
     labels: Tensor | None = None
     """Number of each sample's class, by its position; None: batches have no labels."""
     second_view: bool = False
@@ -44,7 +44,7 @@ class Finish:
     """Coordinates of each sample, by its position; None: batches have no layout."""
 
     def __call__(self, stored: Tensor, rows: Tensor, epoch: int, number: int, step: int | None) -> Batch:
-        """The batch of this `number` in `epoch`; `stored` (batch, *shape) must not be used by anyone else."""
+        """Batch `number` of `epoch`; `stored` (batch, *shape) must not be used by anything else."""
         target = stored.to(torch.float32)
         if self.scale != 1.0:
             target.mul_(self.scale)
@@ -66,8 +66,8 @@ class Finish:
 class Batches:
     """Batches over some rows of a resident tensor of samples.
 
-    Shuffled batches leave out the few samples that do not fill the last batch of an epoch (others each
-    epoch); ordered ones keep them.
+    Shuffled batches leave out the few samples that do not fill the last batch of an epoch (other ones in
+    each epoch); ordered ones keep them.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Batches:
 
 
 class OrderedBatches:
-    """Batches over some rows of a sample store, in order, each read when it is asked for."""
+    """Batches over some rows of a sample store, in order, each read when it is needed."""
 
     def __init__(
         self, samples: Samples, finish: Finish, *, rows: np.ndarray, batch_size: int, device: torch.device
@@ -124,9 +124,9 @@ class OrderedBatches:
 class StreamedBatches:
     """Shuffled batches over some rows of a sample store that is larger than memory.
 
-    Blocks of consecutive rows are read in random order into one of two buffers, by a thread that fills the
-    one while batches are drawn at random from the other. Some 256 blocks are in a buffer, so a batch mixes
-    samples from all over the store, also when it is sorted by class.
+    Blocks of consecutive rows are read in random order into one of two buffers, by a thread that fills one
+    while batches are drawn at random from the other. A buffer holds some 256 blocks, so a batch mixes
+    samples from all over the store, even if it is sorted by class.
     """
 
     def __init__(
@@ -163,8 +163,8 @@ class StreamedBatches:
         ends = np.cumsum([int(self._in_block[group].sum()) for group in groups])
         first = int(np.searchsorted(ends, start * self.batch_size, side="right"))
         place = start * self.batch_size - (int(ends[first - 1]) if first else 0)
-        drawn = _drawn(self._read_ahead(groups, epoch, first), place, self.batch_size)
-        for step, (stored, rows) in zip(range(start, len(self)), drawn, strict=False):
+        parts = _parts(self._read_ahead(groups, epoch, first), place, self.batch_size)
+        for step, (stored, rows) in zip(range(start, len(self)), parts, strict=False):
             number = epoch * len(self) + step
             yield self._finish(stored.to(self._device), rows.to(self._device), epoch, step, number)
 
@@ -186,10 +186,10 @@ class StreamedBatches:
             for number in range(first + 2, len(groups) + 2):
                 yield ahead.popleft().result()
                 if number < len(groups):
-                    ahead.append(read(number))  # over the buffer that has been drawn empty
+                    ahead.append(read(number))  # into the buffer that is used up
 
     def _filled(self, buffer: Tensor, group: np.ndarray, seeds: tuple[int, ...]) -> "_Buffer":
-        """Read a group of blocks, and put the rows that are wanted in random order.
+        """The wanted rows of a group of blocks, read into `buffer`, in random order.
 
         In numpy, since torch would start a second team of OpenMP threads for this thread, and the two teams
         would spin against each other: that made a training step 1.7 times as long.
@@ -222,9 +222,9 @@ class _Buffer:
 
     values: Tensor
     places: Tensor
-    """Where in `values`."""
+    """Where they are in `values`."""
     rows: Tensor
-    """Positions in the store."""
+    """Their positions in the store."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -235,8 +235,8 @@ class _Buffer:
         return self.values.index_select(0, self.places[part]), self.rows[part]
 
 
-def _drawn(buffers: Iterator[_Buffer], place: int, size: int) -> Iterator[_Part]:
-    """`size` samples at a time, from `place` in the first buffer on; the last few that are fewer are left out."""
+def _parts(buffers: Iterator[_Buffer], place: int, size: int) -> Iterator[_Part]:
+    """`size` samples at a time, from `place` in the first buffer on; a last part with fewer is left out."""
     parts: list[_Part] = []
     missing = size
     for buffer in buffers:
@@ -256,9 +256,9 @@ class _Blocks:
 
     shard: np.ndarray
     row: np.ndarray
-    """In its shard."""
+    """Place of the first row in its shard."""
     first: np.ndarray
-    """Position in the store."""
+    """Position of the first row in the store."""
     end: np.ndarray
 
 
@@ -285,5 +285,5 @@ def _permutation(count: int, *seeds: int) -> Tensor:
 
 
 def stream_seed(*numbers: int) -> int:
-    """One 63-bit seed for these numbers; near numbers give unrelated streams."""
+    """One 63-bit seed for these numbers; similar numbers give unrelated streams."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

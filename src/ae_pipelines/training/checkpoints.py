@@ -24,7 +24,7 @@ class CheckpointFile:
         self.path = path
 
     def save(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        """Replace the file by `tensors` and `state` (anything JSON can hold)."""
+        """Replace the file with `tensors` and `state` (anything JSON can hold)."""
         body = serialise(copies(tensors), metadata={"state": json.dumps(state)})
         with atomic.replacing(self.path) as temporary:
             temporary.write_bytes(body + hashlib.sha256(body).digest())
@@ -34,7 +34,7 @@ class CheckpointFile:
         return CheckpointFile(self.path.with_name(f"{self.path.stem}.{name}"))
 
     def made_once(self, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """What is in the file under `key`; where it is something else, or nothing, what `make` gives, which is kept."""
+        """The tensors in the file if they were saved under `key`; otherwise those that `make` returns, kept there."""
         found = self.load()
         if found is not None and found[1].get("key") == key:
             return found[0]
@@ -43,7 +43,7 @@ class CheckpointFile:
         return made
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """What was last saved; None where nothing was. `InputError` if the file is damaged."""
+        """What was saved last; None if nothing was. `InputError` if the file is damaged."""
         if not self.path.exists():
             return None
         content = self.path.read_bytes()

@@ -34,7 +34,7 @@ def in_parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> It
     """`function` of each item, in order; every CPU takes an item at a time and works on it with one thread.
 
     For inference this beats one item on all threads (nothing waits for the slowest thread, and what is not
-    torch runs in parallel too), and results do not depend on the number of CPUs. A few items are ahead.
+    torch runs in parallel too), and results do not depend on the number of CPUs. A few items are read ahead.
     """
     before, workers = torch.get_num_threads(), torch.get_num_threads()
     torch.set_num_threads(1)
@@ -56,7 +56,7 @@ def fastest_threads(model: nn.Module, batch: Batch, precision: Callable[[], Any]
     seconds: dict[int, list[float]] = {threads: [] for threads in counts}
     with torch.random.fork_rng():
         for _ in range(steps):
-            for threads in counts:  # in turns, so that what else the machine does slows all of them
+            for threads in counts:  # in turns, so that other load on the machine slows all of them
                 torch.set_num_threads(threads)
                 seconds[threads].append(_seconds(player, batch, precision))
     return min(counts, key=lambda threads: min(seconds[threads][1:]))

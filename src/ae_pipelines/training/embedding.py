@@ -1,4 +1,4 @@
-"""Every sample of a store through a trained autoencoder, into latents, in one streaming pass."""
+"""Latents of every sample of a store by a trained autoencoder, in one streaming pass."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ ROWS_PER_PASS = 512
 
 
 def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = True) -> LatentStream:
-    """Latents of all samples and, unless told otherwise, their reconstruction errors, if the model has a decoder.
+    """Latents of all samples and, with `errors`, their reconstruction errors, if the model has a decoder.
 
     A latent that is a feature map is written as its mean over the positions. Raises `InputError` if the samples
     do not fit the autoencoder, or if it cannot encode.
@@ -39,7 +39,7 @@ def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = Tr
         "preprocessing_sha256": contract.preprocessing_sha256,
         "samples_id": samples.id,
         "normal_labels": json.dumps(contract.learned_from.normal_labels),
-        "latent": _said(contract.latent_shape),
+        "latent": _description(contract.latent_shape),
     }
     return LatentStream(samples.identities(contract.learned_from), _blocks(autoencoder, samples, errors), metadata)
 
@@ -54,7 +54,7 @@ def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterat
 
 @torch.inference_mode()
 def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = True) -> LatentBlock:
-    """Latents of stored values (batch, *shape) and, unless told otherwise, their errors, if the model has a decoder."""
+    """Latents of stored values (batch, *shape) and, with `errors`, their errors, if the model has a decoder."""
     x = torch.from_numpy(values).to(torch.float32).mul_(autoencoder.contract.samples.scale)
     z = autoencoder.module.encode(autoencoder.encoder_input(x))
     vectors = pooled(z).numpy()
@@ -65,8 +65,8 @@ def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = T
     return LatentBlock(vectors, mean_square(residual).numpy(), blurred)
 
 
-def _said(latent_shape: tuple[int, ...]) -> str:
-    """What a vector in the file is."""
+def _description(latent_shape: tuple[int, ...]) -> str:
+    """What a vector in the file is, in words."""
     if len(latent_shape) == 1:
         return "the latent"
     return "the mean over a latent feature map of " + " x ".join(map(str, latent_shape[1:]))

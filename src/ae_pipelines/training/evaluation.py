@@ -1,4 +1,4 @@
-"""What a trained model's loss terms and its own measures are on samples that it has not seen."""
+"""A trained model's loss terms and measures of its own, on samples that it has not seen."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,8 +18,8 @@ from ae_pipelines.training.trained import TrainedModel
 
 
 def evaluate(trained: TrainedModel, samples: Samples, recipe: Recipe) -> dict[str, float]:
-    """On the test split: loss terms ("test/<player>/<term>"), what only the method can tell (such as "nll"), and
-    how far corruptions are undone."""
+    """Metrics of the test split: loss terms ("test/<player>/<term>"), the method's own (such as "nll"), and how far
+    corruptions are undone."""
     model = trained.module
     test = batches_of_test_split(samples, recipe, model, torch.device("cpu"))
     with judging(model, recipe.training.seed):
@@ -55,9 +55,8 @@ def mean_terms(players: list[Player], loader: Loader, precision: Callable[[], An
 
 
 def _restoration(model: Method, test: Loader) -> dict[str, float]:
-    """Mean squared error of corrupted samples, of what the model makes of them, and the one over the other; nothing
-    where the model can neither restore nor decode. Small samples are enlarged to be compared, grey ones repeated in
-    each channel."""
+    """Mean squared error of corrupted samples and of restored ones, and their ratio; empty where the model can neither
+    restore nor decode. Small samples are enlarged for the comparison, grey ones repeated in each channel."""
     if not restores(model):
         return {}
     before, after, count = 0.0, 0.0, 0

@@ -12,24 +12,24 @@ SEARCHED = 2000
 """Test samples among which the nearest ones are found."""
 
 Rows = dict[str, np.ndarray]
-"""By what they are: at most SHOWN samples each, (n, *shape), float32."""
+"""Samples by what they are, at most SHOWN in each row, (n, *shape), float32."""
 
 
 def examples(trained: TrainedModel, samples: Samples) -> Rows:
-    """Whatever the model is able to do, in rows: reconstruct or restore test samples (corrupted as in training), find
-    the nearest ones if it has no decoder, make new ones."""
+    """Rows for all that the model can do: reconstruct or restore test samples (corrupted as in training), find the
+    nearest ones if it has no decoder, make new ones."""
     rows: Rows = {}
     if trained.restores or (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
         rows = _reconstructed(trained, _spread(samples, SHOWN))
     elif hasattr(trained.module, "encode"):
         rows = _neighbours(trained, samples)
     count = min(map(len, rows.values()), default=SHOWN)
-    return rows | (_drawn(trained, count) if trained.module.generates else {})
+    return rows | (_new_samples(trained, count) if trained.module.generates else {})
 
 
 def rebuilt(trained: TrainedModel, values: np.ndarray) -> Rows:
-    """Samples (n, *shape) as they are stored, with what the model makes of them and what it gets wrong (the absolute
-    difference); the samples alone if it cannot reconstruct."""
+    """Samples (n, *shape) as they are stored, with the model's reconstructions and the absolute differences; only the
+    samples if it cannot reconstruct."""
     clean = values * np.float32(trained.contract.samples.scale)
     if not (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
         return {"sample": clean}
@@ -38,7 +38,7 @@ def rebuilt(trained: TrainedModel, values: np.ndarray) -> Rows:
 
 
 def _spread(samples: Samples, count: int) -> np.ndarray:
-    """So many samples from all over the test split."""
+    """At most `count` samples from all over the test split."""
     rows = samples.positions("test")
     return samples.take(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)])
 
@@ -64,8 +64,8 @@ def _neighbours(trained: TrainedModel, samples: Samples) -> Rows:
     return {"sample": among[shown] * scale, "nearest": among[distances.argmin(axis=1)] * scale}
 
 
-def _drawn(trained: TrainedModel, count: int) -> Rows:
-    """New samples, of the classes in turn if the model can be told."""
+def _new_samples(trained: TrainedModel, count: int) -> Rows:
+    """New samples, of each class in turn if the model is conditional."""
     draw = np.random.default_rng(0)
     classes = trained.contract.task.classes
     rows: Rows = {}

@@ -1,4 +1,4 @@
-"""An encoder that was trained before, as the start of another training."""
+"""An encoder that was trained earlier, as the start of another training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from ae_pipelines.models.contract import Contract, Origin
 from ae_pipelines.models.method import Method, of_half
 
 PLACES = ("", "autoencoder", "encoder", "06_models/autoencoder", "06_models/encoder")
-"""Where below a given folder it may lie; `autoencoder` first, since `encoder` is taken out of it by a later stage."""
+"""Where it may be in a given folder; `autoencoder` first, since `encoder` is taken out of it by a later stage."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class InitialEncoder:
     folder: Path
     contract: Contract
     tensors: dict[str, Tensor]
-    """By their names in a method: "encoder.…"."""
+    """Its weights, by their names in a method: "encoder.…"."""
     frozen: bool = False
     """Whether training leaves it as it is."""
 
     @classmethod
     def load(cls, folder: Path, frozen: bool = False) -> Self:
-        """The encoder in `folder`, which holds an encoder, an autoencoder, or all that a run has made (its
+        """The encoder in `folder`, which holds an encoder, an autoencoder, or everything a run has made (its
         `data_dir`); `InputError` if there is none, or if it is damaged."""
         place = _place(folder)
         try:
@@ -39,20 +39,20 @@ class InitialEncoder:
         found = of_half(tensors, "encoder")
         if not found:
             raise InputError(
-                f"training.initial_encoder: what was trained in {place} has no encoder: it is the {contract.part} of "
+                f"training.initial_encoder: the model in {place} has no encoder: it is the {contract.part} of "
                 f"recipe {contract.recipe} ({contract.model['kind']}); give a folder with an encoder or an autoencoder"
             )
         return cls(place, contract, found, frozen)
 
     @property
     def origin(self) -> Origin:
-        """What the contract of a model says that started from it."""
+        """What the contract of a model that started from it says about it."""
         earlier = self.contract
         return Origin(recipe=earlier.recipe, run_id=earlier.run_id, sha256=earlier.sha256, frozen=self.frozen)
 
     def give_to(self, model: Method) -> None:
-        """Make these the weights of `model`'s encoder, frozen if it says so; `InputError` unless it has the same
-        layers, and something else that can be trained."""
+        """Make these the weights of `model`'s encoder, and freeze them if `frozen`; `InputError` unless it has the
+        same layers, and something else that can be trained."""
         self._refuse_other_layers(of_half(model.state_dict(), "encoder"))
         model.take_encoder(self.tensors)
         if not self.frozen:
@@ -66,14 +66,14 @@ class InitialEncoder:
             )
 
     def check(self, choice: ModelChoice) -> None:
-        """`InputError` if it cannot be the start of such a model of samples like those that it learned from: so that
-        most misfits are found before there are samples."""
+        """`InputError` if such a model, of samples like those it learned from, cannot start from it: most misfits are
+        found before there are samples."""
         task = self.contract.task
         with torch.random.fork_rng():
             try:
                 model = choice.build(task.model_copy(update={"classes": task.classes or ("a", "b")}))
             except InputError:
-                return  # such samples do not suit the model; those that are to come may
+                return  # such samples do not suit the model; the ones to come may
             self.give_to(model)
 
     def _refuse_other_layers(self, own: dict[str, Tensor]) -> None:
@@ -85,7 +85,7 @@ class InitialEncoder:
             )
 
     def _refuse_other_latents(self, model: Method) -> None:
-        """A net may have the same weights and other activations; learning mends that, but not where it is frozen."""
+        """A net may have the same weights but other activations; training makes up for that, unless it is frozen."""
         with torch.random.fork_rng():
             earlier = ModelChoice(**self.contract.model).build(self.contract.task)
         earlier.load_state_dict(self.tensors, strict=False)
@@ -106,7 +106,7 @@ def _place(folder: Path) -> Path:
     for place in PLACES:
         if (folder / place / weights.WEIGHTS).exists():
             return folder / place
-    there = "has no trained encoder in it" if folder.is_dir() else "is no folder"
+    there = "has no trained encoder in it" if folder.is_dir() else "is not a folder"
     raise InputError(
         f"training.initial_encoder: {folder} {there}: give the folder of an encoder or an autoencoder "
         f"({weights.WEIGHTS}), or the data_dir of the run that trained it"

@@ -47,7 +47,7 @@ def loaders(
 
 
 def batches_of_test_split(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> Loader:
-    """The test split in order, corrupted as the recipe says, always with the labels there are."""
+    """The test split in order, corrupted as the recipe says, always with any labels there are."""
     rows = samples.positions("test")
     finish = _finish(samples, recipe, model, device, labels=True)
     return OrderedBatches(samples, finish, rows=rows, batch_size=VALIDATION_BATCH, device=device)

@@ -32,7 +32,7 @@ from ae_pipelines.training.trained import TrainedModel
 log = logging.getLogger(__name__)
 
 CHECK_EVERY = 50
-"""Steps between looks at the loss, the gradients and the clock."""
+"""Steps between checks of the loss, the gradients and the clock."""
 
 
 class DivergedError(InputError):
@@ -42,10 +42,10 @@ class DivergedError(InputError):
 def train(
     samples: Samples, recipe: Recipe, checkpoint: CheckpointFile | None = None, run: Run = NO_RUN
 ) -> tuple[TrainedModel, History]:
-    """A model trained on the train split by `recipe`, with its best weights, and how it went.
+    """A model trained on the train split by `recipe`, with its best weights, and its history.
 
     An unfinished training of the same recipe on the same samples, left in `checkpoint`, is taken up where
-    it was: the result is bitwise that of an undisturbed one.
+    it was: the result is bitwise that of an uninterrupted one.
     """
     options = recipe.training
     device = pick_device(options.device)
@@ -57,8 +57,8 @@ def train(
             initial.give_to(model)
         model = model.to(device)
         training, validation = loaders(samples, recipe, model, device, checkpoint)
-        known_by = fingerprint(samples, recipe, model, device)
-        history = fit(model, training, validation, options, checkpoint, known_by, run)
+        identity = fingerprint(samples, recipe, model, device)
+        history = fit(model, training, validation, options, checkpoint, identity, run)
     origin = None if initial is None else initial.origin
     return TrainedModel.of(model.cpu(), recipe, task, samples, origin, run), history
 
@@ -72,8 +72,8 @@ def fit(
     fingerprint: str = "",
     run: Run = NO_RUN,
 ) -> History:
-    """Train `model` in place and leave its best weights in it (the last ones without validation); `run` is told of
-    each epoch."""
+    """Train `model` in place and leave its best weights in it (the last ones without validation); each epoch is
+    reported to `run`."""
     threads = torch.get_num_threads()
     try:
         return _Training(model, batches, validation, options, checkpoint, fingerprint, run).run()
@@ -96,14 +96,14 @@ class _Training:
     ) -> None:
         self._model, self._batches, self._validation = model, batches, validation
         self._options, self._file, self._fingerprint = options, checkpoint, fingerprint
-        self._belongs_to = run
+        self._tracked_run = run
         self._device = next(model.parameters()).device
         self._phases = moving(model.phases())
         self._epochs = options.epochs or math.ceil(options.steps / len(batches))
         self._at = Position(until_epoch=options.until_epoch)
         self._best: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
-        self._saved_at = self._said_at = time.monotonic()
+        self._saved_at = self._logged_at = time.monotonic()
 
     def run(self) -> History:
         earlier = of_same_recipe(self._file, self._fingerprint)
@@ -150,27 +150,27 @@ class _Training:
             behind = at.epoch * steps + at.step - first
             rate = learning_rate(options, behind / total)
             at.step += 1
-            looking = at.step % CHECK_EVERY == 0 or at.step == steps
+            checking = at.step % CHECK_EVERY == 0 or at.step == steps
             for player, optimiser in self._moves:
                 for group in optimiser.param_groups:
                     group["lr"] = rate
-                self._move(player, optimiser, batch, looking)
+                self._move(player, optimiser, batch, checking)
             with torch.no_grad():
                 self._model.after_step((behind + 1) / total)
-            if looking:
+            if checking:
                 advance((at.step - 1) % CHECK_EVERY + 1)
-                self._look_up(at.step < steps)
+                self._check(at.step < steps)
 
-    def _move(self, player: Player, optimiser: torch.optim.Optimizer, batch: Batch, looking: bool) -> None:
+    def _move(self, player: Player, optimiser: torch.optim.Optimizer, batch: Batch, checking: bool) -> None:
         with self._precision():
             terms = player.terms(batch)
         loss = next(iter(terms.values())) if len(terms) == 1 else torch.stack(list(terms.values())).sum()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward(inputs=player.parameters)  # and nobody else's gradients
+        loss.backward(inputs=player.parameters)  # and no one else's gradients
         limit = self._options.maximum_gradient_norm
-        if limit is not None or looking:
+        if limit is not None or checking:
             norm = nn.utils.clip_grad_norm_(player.parameters, limit or math.inf)
-            if looking:
+            if checking:
                 self._at.gradient_norm = float(norm)
         optimiser.step()
         for name, value in terms.items():
@@ -182,8 +182,8 @@ class _Training:
         else:
             self._totals[name] = value.clone()
 
-    def _look_up(self, mid_epoch: bool) -> None:
-        """Now and then: is everything finite, and is it time to save?"""
+    def _check(self, mid_epoch: bool) -> None:
+        """Every `CHECK_EVERY` steps: is everything finite, and is it time to save?"""
         at = self._at
         for _, optimiser in self._moves:
             adam.drop_denormals(optimiser)
@@ -218,15 +218,15 @@ class _Training:
         rate = batches_per_second * self._batches.batch_size
         self._report(row, len(at.history), samples_per_second=rate)
         bar.set_postfix_str(f"epoch {at.epoch}/{at.leg_end} loss {row['loss']:.5f}")
-        if bar.disable and (at.epoch == at.leg_end or time.monotonic() - self._said_at >= progress.SAY_EVERY):
-            self._said_at = time.monotonic()
+        if bar.disable and (at.epoch == at.leg_end or time.monotonic() - self._logged_at >= progress.SAY_EVERY):
+            self._logged_at = time.monotonic()
             log.info("epoch %d/%d  loss %.5f  %.0f samples/s", at.epoch, at.leg_end, row["loss"], rate)
         if time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
             self._save()
 
     def _report(self, row: dict[str, Any], step: int, **more: float) -> None:
         values = {name: value for name, value in row.items() if isinstance(value, float)} | more
-        self._belongs_to.report({f"{row['phase']}/{name}": value for name, value in values.items()}, step)
+        self._tracked_run.report({f"{row['phase']}/{name}": value for name, value in values.items()}, step)
 
     # -- validation and best weights ---------------------------------------------------------------------
 
@@ -252,7 +252,7 @@ class _Training:
         at = self._at
         at.finished = at.phase + 1 == len(self._phases)
         if at.finished:
-            self._save()  # with the last weights, from which more epochs go on
+            self._save()  # with the last weights, from which further epochs continue
         else:
             self._take_best()
             self._best = {}
@@ -275,7 +275,7 @@ class _Training:
     def _pick_threads(self, earlier: Found | None) -> int:
         if self._device.type != "cpu":
             return torch.get_num_threads()
-        # Other threads, other rounding: a recipe trained again keeps the number it had.
+        # Another number of threads rounds differently: a recipe trained again keeps the number it had.
         known = int(earlier[1]["threads"]) if earlier is not None else self._options.threads
         return known or fastest_threads(self._model, next(self._batches.epoch(0)), self._precision)
 

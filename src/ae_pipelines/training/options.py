@@ -17,17 +17,17 @@ class LoaderOptions(Options):
 
     batch_size: Annotated[int, Field(gt=0)] = 256
     normal_labels: tuple[Annotated[str, BeforeValidator(str)], ...] = ()
-    """Train on the samples with one of these labels alone, so that all others are odd to the model; none: on all."""
+    """Train only on samples with one of these labels, so that all others are anomalies to the model; none: on all."""
     corruptions: list[CorruptionChoice] = []
     """Done to the input in this order; the target stays clean."""
     binarise: bool = False
     """Values in [0, 1] become 0 or 1, drawn with that probability anew in each epoch, before any corruption: the
     binary samples on which likelihoods are compared (Salakhutdinov & Murray 2008)."""
     memory_budget: Annotated[ByteSize, Field(gt=0)] = ByteSize(10**9)
-    """Samples that take more are streamed from the store instead of held in memory: 1GB, 500MB, bytes."""
+    """Samples that take more are streamed from the store instead of held in memory: 1GB, 500MB, or bytes."""
 
     def streams(self, samples: Samples) -> bool:
-        """Whether these samples are more than the budget."""
+        """Whether these samples exceed the memory budget."""
         return samples.stored_bytes > self.memory_budget
 
 
@@ -37,12 +37,12 @@ class TrainOptions(Options):
     steps: Annotated[int, Field(gt=0)] = 5000
     """Batches to learn from (rounded up to whole epochs), so that a recipe fits data sets of any size."""
     epochs: Annotated[int, Field(gt=0)] | None = None
-    """Given, it counts instead of `steps`."""
+    """If given, it counts instead of `steps`."""
     until_epoch: Annotated[int, Field(gt=0)] | None = None
-    """Go on with the finished training of the same recipe until it has so many epochs, instead of starting
-    afresh. A total, so that a run that is repeated does not train further; of the last phase, if there are several."""
+    """Continue the finished training of the same recipe until it has this many epochs, instead of starting
+    afresh. A total, so that a repeated run does not train further; of the last phase, if there are several."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    """Of Adam (Kingma & Ba 2015); the peak, when the schedule is not constant."""
+    """Learning rate of Adam (Kingma & Ba 2015); its peak, if the schedule is not constant."""
     adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """How slowly Adam's mean of gradients forgets; Radford et al. 2016 give 0.5 for GANs."""
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
@@ -52,9 +52,9 @@ class TrainOptions(Options):
     maximum_gradient_norm: Annotated[float, Field(gt=0)] | None = None
     """Gradients are scaled down to this norm, over all parameters of a player."""
     validation_share: Share = 0.05
-    """Of the train split, picked by content; zero trains on all of it and keeps the last weights."""
+    """Share of the train split, picked by content; zero trains on all of it and keeps the last weights."""
     patience: Annotated[int, Field(gt=0)] | None = 10
-    """Stop after so many epochs without a lower validation loss."""
+    """Stop after this many epochs without a lower validation loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: autocast in the loss terms; weights and optimiser stay float32."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -64,7 +64,7 @@ class TrainOptions(Options):
     """A trained encoder whose weights this one starts from: the folder of an encoder or an autoencoder, the `data_dir`
     of the run that trained it, or an MLflow run in which `embed` ran, runs:/<run id>/encoder (mlflow:<run id>)."""
     freeze_encoder: bool = False
-    """Leave the initial encoder as it is, batch norm's statistics too, and train what is left of the model."""
+    """Leave the initial encoder as it is, batch norm's statistics too, and train the rest of the model."""
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 15.0
     """At most this much work is lost when the process is killed (checked every 50 steps)."""

@@ -13,8 +13,8 @@ from ae_pipelines.training.trained import TrainedModel
 def reconstruction_errors(autoencoder: TrainedModel, samples: Samples) -> np.ndarray:
     """Squared error averaged over features, (n,), float32, of samples of the autoencoder's shape and dtype.
 
-    Their preprocessing is not compared: it names the source, and whether data from elsewhere are like the training's
-    is the question here.
+    Their preprocessing is not compared: it names the source, and the question here is whether data from elsewhere are
+    like those of the training.
     """
     _refuse_misfit(autoencoder, samples)
 

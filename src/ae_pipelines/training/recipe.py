@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ae_pipelines.training.initial_encoder import InitialEncoder
 
 VALIDATION_PART = 16
-"""Of streamed samples, validation ones are read again in each epoch: at most this part of the memory budget."""
+"""Streamed validation samples are read again in each epoch, so they take at most the memory budget ÷ this."""
 
 
 class Recipe(Options):
@@ -33,7 +33,7 @@ class Recipe(Options):
     training: TrainOptions = TrainOptions()
 
     def check(self) -> None:
-        """Hold every chosen part against its maker (imports torch); `InputError` if one does not fit."""
+        """Check every chosen part against its maker (imports torch); `InputError` if one does not fit."""
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
         if (initial := self.initial_encoder()) is not None:
@@ -92,7 +92,7 @@ class Recipe(Options):
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if there are too few samples to learn from, none to judge by, or if they do not suit the
-        method: found by one small batch of zeros."""
+        method, which is tried with one small batch of zeros."""
         samples.positions("test")
         train, learned_from = len(samples.positions("train")), self.learned_from(samples)
         learning = np.flatnonzero(samples.seen(learned_from))

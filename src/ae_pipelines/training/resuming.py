@@ -17,7 +17,7 @@ from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.recipe import Recipe
 
 History = list[dict[str, Any]]
-"""A row an epoch: phase, epoch, learning rate, and every loss term on train and validation batches."""
+"""A row for each epoch: phase, epoch, learning rate, and every loss term on train and validation batches."""
 
 Found = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors and state of a checkpoint."""
@@ -25,7 +25,7 @@ Found = tuple[dict[str, Tensor], dict[str, Any]]
 
 @dataclass
 class Position:
-    """Where a training is; all that is not a tensor."""
+    """Where a training is: all of its state that is not a tensor."""
 
     phase: int = 0
     epoch: int = 0
@@ -33,7 +33,7 @@ class Position:
     step: int = 0
     """Within the epoch."""
     leg_start: int = 0
-    """The schedule runs from this epoch to `leg_end`: going on makes a new leg."""
+    """The schedule runs from this epoch to `leg_end`; a continued training has a new leg."""
     leg_end: int = 0
     until_epoch: int | None = None
     best: float = math.inf
@@ -43,13 +43,13 @@ class Position:
     history: History = field(default_factory=list)
 
     def start_phase(self, phase: int) -> None:
-        """The first epoch of another phase."""
+        """Go to the first epoch of another phase."""
         self.phase, self.epoch, self.best, self.best_epoch = phase, 0, math.inf, -1
 
     def go_on(self, until: int | None) -> None:
-        """From a finished training to so many epochs, if it has not been there."""
+        """Continue a finished training up to epoch `until`, unless that was done before."""
         if until is None or until in (self.until_epoch, self.epoch):
-            return  # done before, perhaps by patience
+            return  # done before, perhaps ended by patience
         self.finished, self.leg_start, self.leg_end = False, self.epoch, until
         self.until_epoch, self.best_epoch = until, self.epoch - 1
 
@@ -61,18 +61,18 @@ def of_same_recipe(file: CheckpointFile | None, fingerprint: str) -> Found | Non
 
 
 def to_take_up(found: Found | None, until: int | None) -> Found | None:
-    """`found` if that training is unfinished or, with `until`, finished and to be gone on from."""
+    """`found` if that training is unfinished or, with `until`, finished and to be continued."""
     if found is None:
         if until is not None:
             raise InputError(
                 f"training.until_epoch is {until}, but there is no finished training of this recipe on these "
-                "samples to go on from: train once without until_epoch"
+                "samples to continue: train once without until_epoch"
             )
         return None
     at = found[1]["position"]
     if until is not None and not at["finished"] and at["until_epoch"] != until:
         raise InputError(
-            f"training.until_epoch is {until}, but the training before it stopped at epoch {at['epoch']} of "
+            f"training.until_epoch is {until}, but the training so far stopped at epoch {at['epoch']} of "
             f"{at['leg_end']}: run it again as it was to finish it first"
         )
     if until is not None and until < at["epoch"]:
@@ -82,7 +82,7 @@ def to_take_up(found: Found | None, until: int | None) -> Found | None:
 
 
 def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> str:
-    """Equal for trainings of `model`, as it starts, that take the same steps."""
+    """A hash that is equal for trainings of `model`, as it starts, that take the same steps."""
     options = recipe.model_dump(mode="json", include={"loader", "training"})
     start = options["training"].pop("initial_encoder") and tensors_sha256(of_half(model.state_dict(), "encoder"))
     for name in ("until_epoch", "checkpoint_seconds"):

@@ -1,4 +1,4 @@
-"""How the learning rate moves; functions of the share of steps done, so there is no state to save."""
+"""How the learning rate changes: functions of the share of steps done, so there is no state to save."""
 
 import math
 
@@ -6,7 +6,7 @@ from ae_pipelines.training.options import TrainOptions
 
 
 def learning_rate(options: TrainOptions, done: float) -> float:
-    """The learning rate when a share `done` of the steps is behind."""
+    """The learning rate when the share `done` of the steps is done."""
     peak = options.learning_rate
     match options.schedule:
         case "constant":

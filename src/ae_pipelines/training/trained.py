@@ -25,7 +25,7 @@ from ae_pipelines.training.recipe import Recipe
 Part = Literal["autoencoder", "encoder", "decoder"]
 
 LARGE_TILES = Tiling((256, 256), overlap=64, exact=False)
-"""Of images that a method restores at any size: only to bound the memory."""
+"""Tiles of images that a method restores at any size, only to bound the memory."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class TrainedModel:
         return weights.sealed(without_runs, self.module.state_dict()).sha256
 
     def part(self, part: Half) -> "TrainedModel":
-        """The encoder or the decoder by itself, sharing its weights with this model; of a method without this half,
-        a part that refuses by name."""
+        """The encoder or the decoder by itself, sharing its weights with this model; for a method without this half,
+        a part that refuses and says so."""
         module = keep_half(_build(self.contract), part)
         module.load_state_dict(of_half(self.module.state_dict(), part))
         contract = self.contract.model_copy(update={"part": part})
@@ -93,7 +93,7 @@ class TrainedModel:
     def decode(self, latents: np.ndarray, labels: Sequence[str | None] | None = None) -> np.ndarray:
         """Samples (batch, *shape), float32 (images in [0, 1]), of latents (batch, *latent_shape).
 
-        A conditional method may be told a label for each, None where it is unknown.
+        A conditional method may be given a label for each, None where it is unknown.
         """
         self._need("decode")
         if latents.shape[1:] != self.contract.latent_shape:
@@ -108,7 +108,7 @@ class TrainedModel:
             return self.module.decode(z, self._numbers(labels, len(z))).numpy()
 
     def reconstruct(self, samples: np.ndarray) -> np.ndarray:
-        """What the model makes of samples (batch, *shape), float32 (images in [0, 1])."""
+        """Reconstructions of samples (batch, *shape), float32 (images in [0, 1])."""
         for ability in ("encode", "decode"):
             self._need(ability)
         with torch.inference_mode():
@@ -148,13 +148,13 @@ class TrainedModel:
 
     def encoder_input(self, x: Tensor) -> Tensor:
         """Inputs of the encoder for clean samples x (batch, *shape): only corruptions that change the shape, such as
-        downscale, are done."""
+        downscale, are applied."""
         for corruption in self.reshaping:
             x = corruption(x, torch.Generator())
         return x
 
     def corrupted(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:
-        """Samples (batch, *shape) as the encoder was given them in training, float32."""
+        """Samples (batch, *shape) as the encoder got them in training, float32."""
         x = torch.from_numpy(samples).to(torch.float32) * self.contract.samples.scale
         corrupt = one_after_another(self._corruptions)
         return x.numpy() if corrupt is None else corrupt(x, torch.Generator().manual_seed(seed)).numpy()
@@ -165,7 +165,7 @@ class TrainedModel:
 
     @cached_property
     def reshaping(self) -> list[Corruption]:
-        """Those of its corruptions that change the shape, in order."""
+        """Its corruptions that change the shape, in order."""
         found: list[Corruption] = []
         spec = self.contract.samples
         if spec.shape == self.contract.task.input_shape:
@@ -184,7 +184,7 @@ class TrainedModel:
     def _numbers(self, labels: Sequence[str | None], count: int) -> Tensor:
         kind, classes = self.contract.model["kind"], self.contract.task.classes
         if not self.module.conditional:
-            raise InputError(f"this {kind} was trained without labels, so it cannot be told any: leave them out")
+            raise InputError(f"this {kind} was trained without labels, so it cannot be given any: leave them out")
         unknown = sorted({label for label in labels if label is not None and label not in classes})
         if unknown or len(labels) != count:
             raise InputError(
@@ -205,7 +205,7 @@ class TrainedModel:
     # -- on disk -----------------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write weights and contract; the old ones stand until the new weights are whole."""
+        """Write weights and contract; the old ones stay until the new weights are complete."""
         weights.write(folder, self.module.state_dict(), self.contract)
 
     @classmethod

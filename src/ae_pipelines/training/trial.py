@@ -1,4 +1,4 @@
-"""A model is built and shown one small batch of zeros, so that what does not go together is found before training."""
+"""Tries a model on one small batch of zeros, so that what does not go together is found before training."""
 
 from dataclasses import replace
 from math import prod
@@ -38,7 +38,7 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
 
 
 def refuse_too_few_labels(model: Method, kind: str, numbers: np.ndarray, loader: LoaderOptions) -> None:
-    """`InputError` unless samples of these class numbers (n,), -1 without a label, fill a batch that teaches."""
+    """`InputError` unless samples of these class numbers (n,), -1 without a label, fill a batch to learn from."""
     teaching = int(model.learns_from(torch.from_numpy(numbers)).sum())
     if teaching < loader.batch_size:
         raise InputError(
@@ -49,7 +49,7 @@ def refuse_too_few_labels(model: Method, kind: str, numbers: np.ndarray, loader:
 
 
 def _zeros(model: Method, task: Task, count: int) -> Batch:
-    """With everything in it that any method wants."""
+    """A batch of zeros with everything that any method wants."""
     x, target = torch.zeros(count, *task.input_shape), torch.zeros(count, *task.samples.shape)
     batch = Batch(x, target, torch.arange(count), torch.zeros(count, dtype=torch.int64), x, 0)
     if model.wants_layout is None:
@@ -65,7 +65,7 @@ def _try(player: Player, batch: Batch, batch_size: int) -> None:
         if "more than 1 value per channel" not in str(error):  # torch's, of batch norm
             raise
         raise InputError(
-            f"batch norm cannot learn from one value a channel, in {player.name}, with "
+            f"batch norm cannot learn from one value per channel, in {player.name}, with "
             f"batches of {batch_size}: give a larger loader.batch_size, larger images or fewer channels"
         ) from error
 

@@ -165,7 +165,7 @@ def test_one_recipe_may_stand_on_what_another_made_and_follows_it(digits, recipe
     assert list(table.index) == ["first", "second"]
     assert board_of(epochs=1)["second"] != table["second"]
     both = {"second": {"recipe": second}, "first": {"recipe": first}}
-    with pytest.raises(InputError, match="second stands on the latents of first, which does not come before it"):
+    with pytest.raises(InputError, match="second uses the latents of first, which does not come before it"):
         options(recipes=both).check()
 
 
@@ -181,7 +181,7 @@ def test_one_recipe_may_start_from_the_frozen_encoder_of_another_on_the_board(di
     assert table["first"] == table["second"], "the same latents"
 
 
-def test_names_that_would_share_a_folder_and_strange_control_seeds_are_refused(options, recipe):
+def test_names_that_would_share_a_folder_and_unknown_control_seeds_are_refused(options, recipe):
     plain = recipe.model_dump(mode="json")
     with pytest.raises(InputError, match="'a_b' and another recipe would share the folder a_b"):
         options(recipes={"a b": {"recipe": plain}, "a_b": {"recipe": plain}}).check()
@@ -235,5 +235,5 @@ def test_samples_without_labels_are_refused_before_training(options, tmp_path):
     with pytest.raises(InputError, match=r"found 0 \(2 in the train split, 0 in the test split\)"):
         options().check_samples(only_in_train)
     samples = write_store(tmp_path / "b", ArraySource(images(200), splits=splits))
-    with pytest.raises(InputError, match="the scoreboard measures with labels"):
+    with pytest.raises(InputError, match="the scoreboard needs labels"):
         options().check_samples(samples)

@@ -19,7 +19,7 @@ def by(images=IMAGES, outside="zero", **amounts):
 
 
 def drawn(images, **options):
-    """By this corruption with all other ranges zero."""
+    """The images as this corruption moves them, with all other ranges zero."""
     zero = {"shift": 0, "rotation": 0, "scaling": 0, "shear": 0}
     return Affine(**(zero | options))(images, torch.Generator().manual_seed(0))
 

@@ -21,6 +21,6 @@ def test_white_stays_white():
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (4, 8, 8), (3,)])
-def test_other_channels_than_three_are_refused(shape):
+def test_images_without_three_channels_are_refused(shape):
     with pytest.raises(InputError, match=rf"greyscale takes images of 3 channels, given \({shape[0]}, ?"):
         Greyscale().corrupted_spec(SampleSpec(shape=shape, dtype="uint8"))

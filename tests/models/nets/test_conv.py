@@ -116,7 +116,7 @@ def test_a_map_latent_moves_with_the_image():
     torch.testing.assert_close(encoder(x.roll(4, 3))[..., 2:-2, 3:-2], encoder(x)[..., 2:-2, 2:-3])
 
 
-def test_samples_that_are_no_images_are_refused():
+def test_samples_that_are_not_images_are_refused():
     net = NetChoice(kind="conv").build()
     for make in (lambda: net.encoder((7,), 3), lambda: net.decoder(3, (7,)), lambda: net.pair((7,), 3, (7,))):
         with pytest.raises(InputError, match=r"conv nets take images .*given samples of shape \(7,\); choose"):

@@ -34,7 +34,7 @@ def test_of_a_map_the_mean_over_positions_counts():
 def test_more_components_than_latents_are_refused():
     task = Task.plain(SampleSpec(shape=(1, 8, 8), dtype="uint8"))
     model = ModelChoice(kind="autoencoder", latent_size=4, penalties=[{"kind": "neighbourhood", "weight": 1}])
-    with pytest.raises(InputError, match=r"neighbourhood wants 10 latents, but model.latent_size is 4"):
+    with pytest.raises(InputError, match=r"neighbourhood needs 10 latents, but model.latent_size is 4"):
         model.build(task)
 
 

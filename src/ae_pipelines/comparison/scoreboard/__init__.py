@@ -1,1 +1,1 @@
-"""What recipes are worth: each with several seeds at several tasks, beside encoders that cost nothing."""
+"""What recipes are worth: each with several seeds on several tasks, beside encoders that cost nothing."""

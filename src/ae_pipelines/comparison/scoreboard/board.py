@@ -1,4 +1,4 @@
-"""The scoreboard itself: every recipe, seed and task once, kept on disk, so that it goes on where it was."""
+"""The scoreboard itself: every recipe, seed and task once, kept on disk, so that it is taken up where it was."""
 
 import json
 import logging
@@ -54,23 +54,23 @@ class Entry(Options):
 
     recipe: Recipe
     tasks: list[str] | None = None
-    """By name; None: all."""
+    """Its tasks, by name; None: all."""
 
 
 class ScoreboardOptions(Options):
-    """What is compared."""
+    """What is compared, on which tasks and with which seeds."""
 
     recipes: dict[str, Entry]
-    """By the name on the board. In configuration a name, or a list of names, is enough."""
+    """Entries by their name on the board. In configuration a name, or a list of names, is enough."""
     tasks: dict[str, TaskChoice] = DEFAULT_TASKS
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     controls: bool = True
     """Whether raw values, PCA with as many components and the untrained encoder stand beside each recipe."""
     control_seeds: list[Annotated[int, Field(ge=0)]] | None = None
-    """Of the controls, which vary less; None: the same."""
+    """Seeds of the controls, which vary less; None: the same."""
 
     def check(self) -> None:
-        """`InputError` if a recipe or a task does not hold together."""
+        """`InputError` if a recipe or a task is inconsistent."""
         for choice in self.tasks.values():
             choice.check()
         for entry in self.recipes.values():
@@ -83,7 +83,7 @@ class ScoreboardOptions(Options):
         self._check_seeds()
 
     def _check_order(self) -> None:
-        """`InputError` if two names make one folder, or a recipe stands on one that does not come before it."""
+        """`InputError` if two names make one folder, or a recipe uses one that does not come before it."""
         folders: list[str] = []
         for name, entry in self.recipes.items():
             if (folder := _file_name(name)) in folders:
@@ -91,17 +91,17 @@ class ScoreboardOptions(Options):
             for other in Trained(name, entry.recipe).stands_on():
                 if other not in folders:
                     raise InputError(
-                        f"scoreboard: {name} stands on the latents of {other}, which does not come before it: list "
+                        f"scoreboard: {name} uses the latents of {other}, which does not come before it: list "
                         f"{other} first; before {name} there are {first_of(folders) or 'none'}"
                     )
             folders.append(folder)
 
     def _check_seeds(self) -> None:
-        if strange := sorted({*(self.control_seeds or ())} - {*self.seeds}):
-            raise InputError(f"scoreboard.control_seeds: {strange} are not among the seeds {self.seeds}: add them")
+        if unknown := sorted({*(self.control_seeds or ())} - {*self.seeds}):
+            raise InputError(f"scoreboard.control_seeds: {unknown} are not among the seeds {self.seeds}: add them")
 
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` if the samples do not serve a task or a recipe."""
+        """`InputError` if the samples do not suit a task or a recipe."""
         built = tasks(self.tasks)
         for entry in self.recipes.values():
             own = [built[name] for name in entry.tasks or built]
@@ -116,7 +116,7 @@ class ScoreboardOptions(Options):
 
 @dataclass(frozen=True)
 class Cell:
-    """One encoder, trained with one seed, and what it is put to."""
+    """One encoder, trained with one seed, and its tasks."""
 
     encoder: ScoreboardEncoder
     seed: int
@@ -124,17 +124,17 @@ class Cell:
     folder: Path
 
     def key(self, samples: Samples, normal_labels: tuple[str, ...] = ()) -> str:
-        """Of everything that its latents depend on."""
+        """Hash of everything that its latents depend on."""
         described = self.encoder.description(self.folder.parent)
         return canonical_sha256([samples.id, described, self.seed, normal_labels, ae_pipelines.__version__])
 
 
 def scores(samples: Samples, options: ScoreboardOptions, folder: Path, run: Run = NO_RUN) -> pd.DataFrame:
-    """A row for each encoder, task and metric, with `mean` and standard deviation `sd` over seeds (none of one), how
-    many `seeds`, and mean `seconds` of training (of recipes).
+    """A row for each encoder, task and metric, with `mean` and standard deviation `sd` over seeds (none for one), the
+    number of `seeds`, and mean `seconds` of training (for recipes).
 
-    What is finished in `folder` is not done again, and a training that was killed goes on. Each encoder and seed is a
-    part of `run`.
+    What is finished in `folder` is not done again, and a killed training is taken up. Each encoder and seed is a part
+    of `run`.
     """
     rows: list[dict[str, Any]] = []
     cells = list(_cells(samples, options, folder))
@@ -142,11 +142,11 @@ def scores(samples: Samples, options: ScoreboardOptions, folder: Path, run: Run 
         for cell in cells:
             about = {"encoder": cell.encoder.name, "seed": cell.seed}
             with run.part(f"{cell.encoder.name}, seed {cell.seed}", about) as part:
-                found = list(_measured(samples, cell, options, part))
+                found = list(_rows(samples, cell, options, part))
                 part.report({f"{row['task']}/{row['metric']}": row["value"] for row in found}, 0)
             rows += found
             steps.advance(1)
-    return _summed_up(pd.DataFrame(rows))
+    return _summary(pd.DataFrame(rows))
 
 
 def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterator[Cell]:
@@ -157,9 +157,9 @@ def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterat
         for name, entry in options.recipes.items():
             own = {task: built[task] for task in entry.tasks or built}
             for encoder in [Trained(name, entry.recipe), *_controls(name, entry, own, options, seed)]:
-                wanted.setdefault(encoder.name, (encoder, {}))[1].update(_served(encoder, own))
-        for encoder, put_to in wanted.values():
-            yield Cell(encoder, seed, put_to, folder / f"seed-{seed}" / _file_name(encoder.name))
+                wanted.setdefault(encoder.name, (encoder, {}))[1].update(_suitable(encoder, own))
+        for encoder, its_tasks in wanted.values():
+            yield Cell(encoder, seed, its_tasks, folder / f"seed-{seed}" / _file_name(encoder.name))
 
 
 def _controls(
@@ -174,12 +174,12 @@ def _controls(
     return [RawValues(), *more, Untrained(f"{name}, untrained", entry.recipe)]
 
 
-def _served(encoder: ScoreboardEncoder, own: dict[str, ScoreboardTask]) -> dict[str, ScoreboardTask]:
+def _suitable(encoder: ScoreboardEncoder, own: dict[str, ScoreboardTask]) -> dict[str, ScoreboardTask]:
     """The tasks without those for which an encoder would have to learn, if this one learns nothing."""
     return {name: task for name, task in own.items() if encoder.learns or not task.teaches}
 
 
-def _measured(samples: Samples, cell: Cell, options: ScoreboardOptions, run: Run) -> Iterator[dict[str, Any]]:
+def _rows(samples: Samples, cell: Cell, options: ScoreboardOptions, run: Run) -> Iterator[dict[str, Any]]:
     encodings = _Encodings(samples, cell, run)
     for name, task in cell.tasks.items():
         key = canonical_sha256([cell.key(samples), options.tasks[name].described()])
@@ -197,16 +197,16 @@ def _measured(samples: Samples, cell: Cell, options: ScoreboardOptions, run: Run
 
 
 class _Encodings:
-    """The latents of a cell, made or found where they were made before."""
+    """The latents of a cell, made once and then found on disk."""
 
     def __init__(self, samples: Samples, cell: Cell, run: Run) -> None:
         self._samples, self._cell, self._run = samples, cell, run
         self.classes = samples.classes()
         self.used: dict[tuple[str, ...], LatentsFile] = {}
-        """Since it was last emptied, by normal labels."""
+        """Files used since it was last emptied, by normal labels."""
 
     def latents(self, normal_labels: tuple[str, ...] = ()) -> Latents:
-        """By the encoder as it has learned from samples with these labels alone; from all, if there are none."""
+        """Latents by the encoder that has learned only from samples with these labels; from all, if none are given."""
         if normal_labels not in self.used:
             self.used[normal_labels] = self._file(normal_labels)
         return self.used[normal_labels]
@@ -225,7 +225,7 @@ class _Encodings:
 
 
 def _result(task: ScoreboardTask, encodings: _Encodings, seed: int) -> dict[str, Any]:
-    """What a task gives, and what the latents that it took are."""
+    """Metrics of a task, with the size of the latents that it used and the seconds of their training."""
     encodings.used.clear()
     metrics = task(encodings, seed)
     files = encodings.used.values()
@@ -244,7 +244,7 @@ def _made_once(path: Path, key: str, make: Callable[[], dict[str, Any]]) -> dict
     return made
 
 
-def _summed_up(rows: pd.DataFrame) -> pd.DataFrame:
+def _summary(rows: pd.DataFrame) -> pd.DataFrame:
     if not len(rows):
         raise InputError("scoreboard: none of the tasks gave a number with these encoders: give other tasks")
     groups = rows.groupby(list(MEASURED_BY), sort=False)
@@ -254,12 +254,12 @@ def _summed_up(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _file_name(name: str) -> str:
-    """A name that any file system takes."""
+    """The name with only what every file system allows."""
     return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
 
 
 def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The table as rows of plain data; what is not a number there is None."""
+    """The table as rows of plain data, with None for NaN."""
     return [
         {str(name): None if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
         for row in table.to_dict(orient="records")

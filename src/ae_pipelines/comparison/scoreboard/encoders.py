@@ -28,22 +28,22 @@ class ScoreboardEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """On the board."""
+        """Its name on the board."""
         ...
 
     @property
     def control(self) -> bool:
-        """Whether it is what recipes are compared with."""
+        """Whether recipes are compared with it."""
         ...
 
     @property
     def learns(self) -> bool:
-        """Whether it depends on which samples it is shown."""
+        """Whether it depends on the samples that it gets."""
         ...
 
     def description(self, beside: Path) -> Any:
-        """Plain data on which everything it gives depends, besides samples, seed and normal labels; `beside` holds
-        what other encoders of the board made with the same seed."""
+        """Plain data that, with samples, seed and normal labels, decide on everything it gives; `beside` holds what
+        other encoders of the board made with the same seed."""
         ...
 
     def stream(
@@ -55,7 +55,7 @@ class ScoreboardEncoder(Protocol):
 
 @dataclass(frozen=True)
 class Trained:
-    """A recipe."""
+    """A recipe that is trained."""
 
     name: str
     recipe: Recipe
@@ -87,8 +87,8 @@ class Trained:
         return LatentStream(stream.ids, stream.blocks, stream.metadata | {"training_seconds": str(seconds)})
 
     def _of(self, seed: int, folder: Path) -> Recipe:
-        """The recipe with this seed; `{beside}` in its texts becomes the folder that holds what other recipes of the
-        board made with the same seed."""
+        """The recipe with this seed; `{beside}` in its texts becomes the folder of what other recipes of the board
+        made with the same seed."""
         plain = _with_text(self.recipe.model_dump(mode="json"), "{beside}", str(folder.parent))
         plain["training"]["seed"] = seed
         return Recipe.model_validate(plain)
@@ -125,7 +125,7 @@ class Untrained:
 
 @dataclass(frozen=True)
 class PrincipalComponents:
-    """PCA of the train split, with errors of its reconstruction."""
+    """PCA of the train split, with its reconstruction errors."""
 
     components: int
     control = True
@@ -179,8 +179,8 @@ def of_labels(recipe: Recipe, normal_labels: tuple[str, ...]) -> Recipe:
 
 
 def on_its_own(recipe: Recipe) -> Recipe:
-    """The recipe as it can be checked before others of the board are trained: without an encoder of theirs to start
-    from."""
+    """The recipe as it can be checked before others of the board are trained: not starting from an encoder of
+    theirs."""
     if "{beside}" not in (recipe.training.initial_encoder or ""):
         return recipe
     training = recipe.training.model_copy(update={"initial_encoder": None, "freeze_encoder": False})

@@ -1,4 +1,4 @@
-"""What latents are put to on the scoreboard; each task gives numbers by name, the first of which is shown."""
+"""What latents are measured by on the scoreboard; each task gives numbers by name, of which the first is shown."""
 
 from typing import Annotated, Any, Protocol
 
@@ -18,37 +18,37 @@ TASKS = Registry("task", __name__)
 
 
 COMPONENTS_OF_UMAP_CONTROL = 50
-"""A UMAP loses little by starting from so many principal components: that is what an encoder has to beat."""
+"""A UMAP loses little by starting from this many principal components: that is what an encoder has to beat."""
 
 
 class Encodings(Protocol):
-    """What one encoder makes of the samples."""
+    """The latents that one encoder makes of the samples."""
 
     classes: tuple[str, ...]
-    """Of the train split."""
+    """Classes of the train split."""
 
     def latents(self, normal_labels: tuple[str, ...] = ()) -> Latents:
-        """By the encoder as it has learned from samples with these labels alone; from all, if there are none."""
+        """Latents by the encoder that has learned only from samples with these labels; from all, if none are given."""
         ...
 
 
 class ScoreboardTask(Protocol):
-    """What a scoreboard measures."""
+    """One measurement of the scoreboard."""
 
     transductive: bool
     """Whether test samples, without their labels, are learned from: results on the test split are then too good for
     samples that come later."""
     teaches: bool
-    """Whether encoders are made anew for it, from some samples only."""
+    """Whether encoders are trained anew for it, on only some samples."""
     components: int | None
-    """Of one more PCA control; None: the one with as many components as latents is enough."""
+    """Components of one more PCA control; None: the one with as many components as latents is enough."""
 
     def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
-        """Numbers by name; none where the latents do not serve."""
+        """Numbers by name; none if the latents do not suit it."""
         ...
 
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` if the samples do not serve."""
+        """`InputError` if the samples do not suit it."""
         ...
 
 
@@ -69,7 +69,7 @@ class _Task:
         train, test = ({*labels[splits == split].index.get_level_values("label")} for split in ("train", "test"))
         if len(train & test) < 2:
             raise InputError(
-                f"the scoreboard measures with labels, of at least two classes that are in both splits; found "
+                f"the scoreboard needs labels of at least two classes that are in both splits; found "
                 f"{len(train & test)} ({len(train)} in the train split, {len(test)} in the test split): leave this "
                 "task out, or give labels"
             )
@@ -89,7 +89,7 @@ class Reconstruction(_Task):
 
 @TASKS.register("cluster")
 class Cluster(_Task):
-    """Groups, matched to the classes: of all samples or, fitted on the train split, of unseen ones."""
+    """Groups, matched to the classes: of all samples or, if fitted on the train split, of unseen ones."""
 
     def __init__(self, *, by: ClusterOptions = ClusterOptions()) -> None:  # noqa: B008
         self._options = by
@@ -146,7 +146,7 @@ class FewLabels(_Task):
 
 @TASKS.register("neighbours")
 class Neighbours(_Task):
-    """Share of a test sample's nearest train samples that are of its class."""
+    """Share of a test sample's nearest train samples that have its class."""
 
     def __init__(self, *, k: Annotated[int, Field(gt=0)] = 9) -> None:
         self._k = k
@@ -157,8 +157,8 @@ class Neighbours(_Task):
 
 @TASKS.register("one_class")
 class OneClass(_Task):
-    """Each class in turn is normal and all the others are odd: areas under the ROC curve on the test split, their mean
-    first. The encoder is trained once for each class."""
+    """Each class in turn is normal and all others are anomalies: areas under the ROC curve on the test split, their
+    mean first. The encoder is trained once for each class."""
 
     teaches = True
 
@@ -180,7 +180,7 @@ class OneClass(_Task):
         missing = [name for name in samples.classes() if ("test", name) not in labels.index]
         if missing:
             raise InputError(
-                f"one_class takes each class in turn for normal, but the test split has no sample of "
+                f"one_class takes each class in turn as normal, but the test split has no sample of "
                 f"{first_of(missing)}: give some, or leave this task out"
             )
 

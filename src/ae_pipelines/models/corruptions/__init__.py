@@ -20,17 +20,17 @@ CORRUPTIONS = Registry("corruption", __name__)
 
 
 class Corruption:
-    """What makes inputs of targets, on whole batches on their device, seeded by the generator alone."""
+    """Turns targets into inputs, whole batches at a time on their device, seeded by the generator alone."""
 
     random: ClassVar[bool] = True
-    """Whether the generator decides anything: then samples of a batch are corrupted each in its own way."""
+    """Whether it uses the generator, so that each sample of a batch is corrupted in its own way."""
     keeps_bounds: bool = True
     """Whether values in [0, 1] stay there."""
     nothing: ClassVar[dict[str, Any] | None] = None
-    """Options with which it gives exactly the target; None: it always does something."""
+    """Options with which it returns exactly the target; None: it always changes something."""
 
     def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
-        """What comes out for samples like these, by default the same; `InputError` if it cannot take them."""
+        """Spec of what it makes of samples like these, by default the same; `InputError` if it cannot take them."""
         return clean
 
     def __call__(self, target: "Tensor", generator: "torch.Generator") -> "Tensor":
@@ -45,7 +45,7 @@ class CorruptionChoice(Choice):
 
 
 def one_after_another(corruptions: "Sequence[Corrupt]") -> "Corrupt | None":
-    """All of them in order, as one; None for none."""
+    """All of them in order, as one corruption; None if there are none."""
     if not corruptions:
         return None
 
@@ -58,14 +58,14 @@ def one_after_another(corruptions: "Sequence[Corrupt]") -> "Corrupt | None":
 
 
 def corrupted_spec(corruptions: Iterable[Corruption], clean: SampleSpec) -> SampleSpec:
-    """What comes out of all of them, in order; `InputError` from the first that cannot take what it is given."""
+    """Spec of what all of them make, in order; `InputError` from the first that cannot take what it is given."""
     for corruption in corruptions:
         clean = corruption.corrupted_spec(clean)
     return clean
 
 
 def images_only(clean: SampleSpec, kind: str) -> SampleSpec:
-    """`clean` itself; `InputError` unless it is of images."""
+    """`clean` itself; `InputError` unless its samples are images."""
     if len(clean.shape) != 3:
         raise InputError(
             f"{kind} takes images (channels, height, width), given samples of shape {clean.shape}: "

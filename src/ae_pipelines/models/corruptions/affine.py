@@ -17,12 +17,12 @@ PADDING: dict[Outside, str] = {"zero": "zeros", "border": "border"}
 
 @CORRUPTIONS.register("affine")
 class Affine(Corruption):
-    """Shifts, turns, scales and shears each image about its middle, with bilinear interpolation.
+    """Shifts, turns, scales and shears each image about its centre, with bilinear interpolation.
 
-    Each is uniform in ± its range: `shift` in pixels, along either side; `rotation` in degrees; `scaling` as a share
-    of the image's size; `shear` in pixels to the right for each pixel down. What comes in from `outside` is 0, or
-    repeats the image's border, for images whose background is not black. As the target stays where it is, an
-    autoencoder learns to undo all this, and its latents not to depend on it.
+    Each amount is uniform in ± its range: `shift` in pixels, along both axes; `rotation` in degrees; `scaling` as a
+    share of the image's size; `shear` in pixels to the right for each pixel down. What comes in from `outside` is 0,
+    or repeats the image's border, for images whose background is not black. Since the target is not moved, an
+    autoencoder learns to undo all this, and its latents become independent of it.
     """
 
     nothing = {"shift": 0, "rotation": 0, "scaling": 0, "shear": 0}
@@ -54,10 +54,10 @@ def moved(
     images: Tensor, right: Tensor, down: Tensor, angle: Tensor, scale: Tensor, shear: Tensor, outside: Outside
 ) -> Tensor:
     """Each image (batch, channels, height, width) sheared, scaled, turned counterclockwise by `angle` (radians), all
-    about its middle, and then shifted `right` and `down` (pixels), every one of them (batch,)."""
+    about its centre, and then shifted `right` and `down` (pixels); each amount is (batch,)."""
     height, width = images.shape[2:]
-    x = (_from_the_middle(width, images.device) - right[:, None])[:, None, :]  # (batch, 1, width)
-    y = (_from_the_middle(height, images.device) - down[:, None])[:, :, None]  # (batch, height, 1)
+    x = (_from_the_centre(width, images.device) - right[:, None])[:, None, :]  # (batch, 1, width)
+    y = (_from_the_centre(height, images.device) - down[:, None])[:, :, None]  # (batch, height, 1)
     cos, sin = (turn[:, None, None] for turn in (angle.cos() / scale, angle.sin() / scale))
     slant = shear[:, None, None]
     # the inverse: where each pixel comes from, in halves of the image's sides
@@ -67,6 +67,6 @@ def moved(
     return F.grid_sample(images, grid, padding_mode=PADDING[outside], align_corners=False)
 
 
-def _from_the_middle(length: int, device: torch.device) -> Tensor:
-    """Of each pixel of a side, in pixels."""
+def _from_the_centre(length: int, device: torch.device) -> Tensor:
+    """Offset of each pixel along a side, in pixels."""
     return torch.arange(length, device=device) - (length - 1) / 2

@@ -1,4 +1,4 @@
-"""Small images, to be made large again."""
+"""Images made small, to be enlarged again."""
 
 from math import ceil
 from typing import Annotated, Literal
@@ -16,9 +16,9 @@ from ae_pipelines.samples.spec import SampleSpec
 class Downscale(Corruption):
     """Height and width become 1/`factor`, rounded up.
 
-    `area` averages `factor` × `factor` pixels (where `factor` does not divide the sides, areas are as equal as can be
-    and overlap by a pixel). `bicubic` weighs four times as many pixels a side (Keys 1981, with antialiasing), which
-    keeps edges sharper: what is meant by "bicubic degradation" where super-resolution is compared.
+    `area` averages `factor` × `factor` pixels (where `factor` does not divide the sides, areas are as equal as possible
+    and overlap by a pixel). `bicubic` weighs four times as many pixels per side (Keys 1981, with antialiasing), which
+    keeps edges sharper: the "bicubic degradation" of papers on super-resolution.
     """
 
     random = False

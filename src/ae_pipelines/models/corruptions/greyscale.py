@@ -8,7 +8,7 @@ from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption
 from ae_pipelines.samples.spec import SampleSpec
 
 LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue (ITU-R BT.601-7, section 2.5.1), as Pillow's mode L has them."""
+"""Weights of red, green and blue (ITU-R BT.601-7, section 2.5.1), as in Pillow's mode L."""
 
 
 @CORRUPTIONS.register("greyscale")

@@ -14,7 +14,7 @@ from ae_pipelines.samples.spec import SampleSpec
 class GaussianNoise(Corruption):
     """Adds normal noise of standard deviation `noise_level`, in units of the input.
 
-    `clip` holds the result to [0, 1]. Vincent et al. 2010, section 3.3.
+    `clip` clips the result to [0, 1]. Vincent et al. 2010, section 3.3.
     """
 
     nothing = {"noise_level": 0}

@@ -1,4 +1,4 @@
-"""Holes to be painted in."""
+"""Holes to be filled in."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from ae_pipelines.samples.spec import SampleSpec
 class Patches(Corruption):
     """Sets `count` squares in each image to `fill`, wholly inside it; they may overlap.
 
-    The sides are the share `size` of the image's shorter side, rounded to whole pixels, at least one.
+    Their side is the share `size` of the image's shorter side, rounded to whole pixels, at least one.
     Pathak et al. 2016, section 3.3 (random block).
     """
 

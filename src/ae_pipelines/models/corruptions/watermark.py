@@ -16,11 +16,11 @@ from ae_pipelines.samples.images import MODES
 from ae_pipelines.samples.spec import SampleSpec
 
 FONT_PIXELS, BOLD = 96, 3
-"""Of the text as it is kept: height of the font, and what is added on either side of a stroke."""
+"""How a text is drawn, in pixels: height of the font, and what is added on either side of a stroke."""
 NO_CHARACTER = "\uffff"
-"""By definition; fonts draw a box for what they do not have."""
+"""Not a character, by definition; fonts draw a box for what they lack."""
 LONGEST = 512
-"""Pixels; larger marks are kept at this size."""
+"""Longest side of a mark as it is kept, in pixels; larger ones are made smaller."""
 
 Level = Annotated[float, Field(ge=0, le=1)]
 
@@ -35,9 +35,9 @@ def _low_to_high(given: tuple[float, float]) -> tuple[float, float]:
 class Watermark(Corruption):
     """Lays one mark over each image, at a random place, angle and opacity: `(1 - a) x + a colour`.
 
-    `text`, or instead the shape in the image file `logo`: its alpha channel, or how bright it is if it is
-    opaque all over. `opacity` is drawn between two ends; `scale` is the mark's share of the image's width (of its
-    height, for a mark that would be higher than that); `rotation` is at most so many degrees either way;
+    The mark is `text`, or instead the shape in the image file `logo`: its alpha channel, or its brightness if it is
+    opaque all over. `opacity` is drawn between two bounds; `scale` is the mark's share of the image's width (of its
+    height, for a mark that would be higher than that); `rotation` is the largest angle either way, in degrees;
     `colour` is a level in [0, 1], 1 being white, or one for each channel. A mark that fits lies wholly inside.
     """
 
@@ -53,7 +53,7 @@ class Watermark(Corruption):
         rotation: Annotated[float, Field(ge=0, le=180)] = 30.0,
         colour: Level | list[Level] = 1.0,
     ) -> None:
-        mark = _written(text) if logo is None else _drawn(logo)
+        mark = _text_mask(text) if logo is None else _logo_mask(logo)
         self._mark = torch.from_numpy(np.asarray(mark, np.float32) / 255)[None, None]  # (1, 1, height, width)
         self._opacity, self._scale, self._rotation = opacity, scale, radians(rotation)
         self._colour = torch.tensor(colour if isinstance(colour, list) else [colour])
@@ -77,7 +77,7 @@ class Watermark(Corruption):
         return target.lerp(colour.expand_as(target), placed.mul_(opacity).clamp_(max=1))
 
     def _placed(self, mark: Tensor, target: Tensor, angle: Tensor, across: Tensor, down: Tensor) -> Tensor:
-        """The mark as it lies over each image (batch, 1, height, width); across and down in [-1, 1], 0 the middle."""
+        """The mark over each image (batch, 1, height, width); across and down are in [-1, 1], 0 in the middle."""
         height, width = target.shape[2:]
         mark_height, mark_width = self._size(height, width)
         cos, sin = angle.cos(), angle.sin()
@@ -101,7 +101,7 @@ class Watermark(Corruption):
     def _ready_for(self, target: Tensor) -> tuple[Tensor, Tensor]:
         """Mark and colour on the target's device, the mark's pixels as large as the target's.
 
-        Sampled from a finer one, a mark would lose strokes.
+        A mark that is sampled from a finer one would lose strokes.
         """
         height, width = target.shape[2:]
         key = (target.device, height, width)
@@ -112,21 +112,21 @@ class Watermark(Corruption):
         return self._kept[key]
 
 
-def _written(text: str) -> Image.Image:
+def _text_mask(text: str) -> Image.Image:
     """The text as a mask."""
     font = ImageFont.load_default(FONT_PIXELS)
     unknown = bytes(font.getmask(NO_CHARACTER))
     missing = [sign for sign in dict.fromkeys(text) if sign.isprintable() and bytes(font.getmask(sign)) == unknown]
     if missing:
-        raise InputError(f"watermark: Pillow's own font has no {first_of(missing)}: give a logo, or another text")
+        raise InputError(f"watermark: Pillow's built-in font has no {first_of(missing)}: give a logo, or another text")
     left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((0, 0), text, font, stroke_width=BOLD)
     canvas = Image.new("L", (ceil(right - left) + 2, ceil(bottom - top) + 2))
     ImageDraw.Draw(canvas).text((1 - left, 1 - top), text, 255, font, stroke_width=BOLD)
     return _cut_out(canvas, f"the text {text!r} has nothing to draw")
 
 
-def _drawn(path: str) -> Image.Image:
-    """What an image file shows, as a mask."""
+def _logo_mask(path: str) -> Image.Image:
+    """The shape in an image file, as a mask."""
     try:
         with Image.open(path) as image:
             if image.mode not in MODES:

@@ -14,8 +14,8 @@ Latent = Literal["vector", "map"]
 class Net(Protocol):
     """A family of encoders and decoders, each a sequence of stages: one child is one level of depth.
 
-    Made for one shape, both halves have equally many stages, n, and decoder[n - 1 - i] maps what encoder[i]
-    gives back to the shape of what it took. Every stage ends in the activation (and dropout, if any) but the
+    Made for one shape, both halves have the same number of stages, n, and decoder[n - 1 - i] maps the output of
+    encoder[i] back to the shape of its input. Every stage ends in the activation (and dropout, if any), except the
     last of each half, which ends in a plain linear layer or convolution: latents and raw values have no bounds.
     """
 
@@ -31,7 +31,7 @@ class Net(Protocol):
     def pair(
         self, input_shape: tuple[int, ...], latent_size: int, output_shape: tuple[int, ...]
     ) -> tuple[nn.Sequential, nn.Sequential]:
-        """An encoder of `input_shape`, and a decoder from its latents to `output_shape`; they may share weights."""
+        """An encoder for `input_shape`, and a decoder from its latents to `output_shape`; they may share weights."""
 
 
 class NetChoice(Choice):

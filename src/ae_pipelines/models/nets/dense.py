@@ -22,7 +22,7 @@ Width = Annotated[int, Field(gt=0)]
 class Dense:
     """Layers of the given widths with an activation between them; the decoder mirrors the encoder.
 
-    The layout of Hinton & Salakhutdinov 2006, with ReLU for the sigmoid. A hidden layer is linear, norm,
+    The layout of Hinton & Salakhutdinov 2006, with ReLU instead of sigmoid. A hidden layer is linear, norm,
     activation, dropout, in this order. Without widths each half is one linear layer. `tied` makes the weights
     of the decoder the transposed weights of the encoder, with biases of its own (Vincent et al. 2010, section 2.2).
     """
@@ -101,14 +101,14 @@ class Dense:
 class TransposedLinear(nn.Module):
     """(batch, outputs of `twin`) → (batch, inputs of `twin`), by the weights of `twin` transposed and its own biases.
 
-    It holds the very parameter of its twin: they train as one, and either alone saves all it needs.
+    It shares the parameter of its twin: they train as one, and either saves all it needs by itself.
     """
 
     def __init__(self, twin: nn.Linear, *, bias: bool) -> None:
         super().__init__()
         self.in_features, self.out_features = twin.out_features, twin.in_features
         self.weight = twin.weight
-        bound = self.in_features**-0.5  # the start of a bias in nn.Linear
+        bound = self.in_features**-0.5  # as nn.Linear initialises a bias
         start = torch.empty(self.out_features).uniform_(-bound, bound)
         self.bias = nn.Parameter(start) if bias else None
 

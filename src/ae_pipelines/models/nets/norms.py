@@ -1,6 +1,6 @@
-"""Normalisation by name; each maker takes the number of features or channels and gives the layers, none or one.
+"""Normalisation by name; each maker takes the number of features or channels and returns the layers, none or one.
 
-A layer whose output goes through batch norm needs no bias: the norm has its own, and takes away any other.
+A layer whose output goes through batch norm needs no bias: the norm has its own, and cancels any other.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""Convolutions that halve or double height and width; each maker gives the layers of one.
+"""Convolutions that halve or double height and width; each maker returns the layers of one.
 
-Halving rounds up, and doubling is told the size to reach, so that any size, odd or 1, comes back exactly.
+Halving rounds up, and doubling is given the size to reach, so that any size, even odd or 1, comes back exactly.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ Upsample = Literal["transposed", "nearest", "bilinear", "pixel_shuffle", "max_un
 
 
 def convolution(inputs: int, outputs: int, *, bias: bool = True, stride: int = 1) -> nn.Conv2d:
-    """3 × 3, and of the same height and width unless `stride` is 2."""
+    """A 3 × 3 convolution that keeps height and width unless `stride` is 2."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=bias)
 
 
 def without_learning(x: Tensor, shape: tuple[int, ...], mode: str = "bicubic") -> Tensor:
-    """Samples x (batch, ...) in another shape (without batch): images are interpolated, in [0, 1] then, where height or
-    width differ, and one channel is repeated."""
+    """Samples x (batch, ...) in another shape (without the batch axis): where height or width differ, images are
+    interpolated and clipped to [0, 1]; a single channel is repeated."""
     if x.shape[2:] != shape[1:]:
         x = F.interpolate(x, shape[1:], mode=mode, align_corners=False).clamp(0, 1)
     return x.expand(-1, *shape)
@@ -38,7 +38,7 @@ def _max_pool(inputs: int, outputs: int, bias: bool) -> list[nn.Module]:
 
 
 def _average_pool(inputs: int, outputs: int, bias: bool) -> list[nn.Module]:
-    """At an odd edge the average is of the values that are there."""
+    """At an odd edge the average is over the values that are there."""
     return [convolution(inputs, outputs, bias=bias), nn.AvgPool2d(2, ceil_mode=True)]
 
 

@@ -11,11 +11,11 @@ from ae_pipelines.models.nets.resampling import convolution
 class UNet(nn.Module):
     """(batch, inputs, height, width) → raw values (batch, outputs, enlarge · height, enlarge · width).
 
-    A U-Net (Ronneberger et al. 2015) of residual blocks: `halvings` levels, the first at half the resolution of what
-    comes out, each with half the resolution and twice the channels of the one before, and `blocks` blocks on the way
-    down and up again. Departures: skip connections are added, not appended; the full resolution is reached by sub-pixel
-    convolution alone (Shi et al. 2016) and left by its inverse (Zhang et al. 2018, FFDNet), which on a CPU takes a
-    quarter of the time of convolutions there.
+    A U-Net (Ronneberger et al. 2015) of residual blocks: `halvings` levels, the first at half the output's
+    resolution, each with half the resolution and twice the channels of the one before, and `blocks` blocks on the way
+    down and again on the way up. Departures: skip connections are added, not appended; the full resolution is reached
+    by sub-pixel convolution alone (Shi et al. 2016) and left by its inverse (Zhang et al. 2018, FFDNet), which on a CPU
+    takes a quarter of the time of convolutions there.
     """
 
     def __init__(self, inputs: int, outputs: int, *, enlarge: int, width: int, blocks: int, halvings: int) -> None:
@@ -39,7 +39,7 @@ class UNet(nn.Module):
         return x[..., : self._enlarge * height, : self._enlarge * width]
 
     def _level(self, x: Tensor, level: int) -> Tensor:
-        """What this level and those below it make of x, in x's shape."""
+        """Output of this level and those below it for x, in x's shape."""
         x = self.down[level](x)
         if level == len(self.shrink):
             return x
@@ -47,10 +47,10 @@ class UNet(nn.Module):
         return self.up[level](x + F.pixel_shuffle(self.grow[level](below), 2))
 
     def _padded(self, x: Tensor) -> Tensor:
-        """With rows and columns below and on the right, so that every level halves without a rest."""
+        """x with more rows below and columns on the right, so that every level halves without remainder."""
         height, width = x.shape[2:]
         more = (0, -width % self._multiple, 0, -height % self._multiple)
-        # What is reflected must lie inside; of tiny images the edge is repeated instead.
+        # What is reflected must lie inside; tiny images have their edge repeated instead.
         mode = "reflect" if more[1] < width and more[3] < height else "replicate"
         return F.pad(x, more, mode=mode) if any(more) else x
 

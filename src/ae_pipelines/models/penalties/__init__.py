@@ -1,4 +1,4 @@
-"""What an encoder pays for, besides reconstruction errors."""
+"""Penalties: loss terms of an encoder beside reconstruction."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,7 @@ PENALTIES = Registry("penalty", __name__)
 """Makers of a `Penalty`; each takes a `weight`."""
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""What a penalty is multiplied with; mind that mse, bce and l1 are averaged over features."""
+"""Factor of a penalty; note that mse, bce and l1 are averaged over features."""
 
 
 class PenaltyChoice(Choice):
@@ -33,11 +33,11 @@ class Penalty:
 
     @property
     def layout(self) -> LayoutOptions | None:
-        """What batches must have as their `layout`; None: nothing."""
+        """Options of the layout that batches must have; None: they need none."""
         return None
 
     def __call__(self, encoder: "nn.Module", batch: "Batch", z: "Tensor") -> "Tensor":
-        """Weighted scalar of a batch, whose input x (batch, *shape) requires grad, and z = encoder(x).
+        """Weighted scalar for a batch whose input x (batch, *shape) requires grad, with z = encoder(x).
 
         z is (batch, d), or a map (batch, d, h, w).
         """

@@ -27,7 +27,7 @@ class Contractive(Penalty):
     v ~ N(0, I) from torch's global generator, one backward pass each. With batch normalisation in training,
     a sample's x moves the z of others too, and that counts.
     Where z has no path to an x that requires grad, as in validation, x is encoded again.
-    The paper sums its reconstruction error over features: divide its weight by their number.
+    The paper sums its reconstruction error over features: divide its weight by the number of features.
     """
 
     weight: Weight
@@ -51,7 +51,7 @@ class Contractive(Penalty):
 
 
 def _layers(encoder: nn.Module) -> Iterator[nn.Module]:
-    """What a nest of `nn.Sequential` applies one after another, without the layers that do nothing in evaluation."""
+    """The layers of nested `nn.Sequential`, in order, without those that do nothing in evaluation."""
     if isinstance(encoder, nn.Sequential):
         for part in encoder:
             yield from _layers(part)
@@ -62,7 +62,7 @@ def _layers(encoder: nn.Module) -> Iterator[nn.Module]:
 def _of_one_layer(before: nn.Sequential, linear: nn.Linear, activation: nn.Module, x: Tensor, learning: bool) -> Tensor:
     """Σⱼ s'(aⱼ)² ‖Wⱼ‖² with a = `before`(x), averaged over the batch."""
     a = before(x if x.requires_grad else x.detach().requires_grad_()).float()
-    s = activation(a.clone())  # an activation in place must leave a alone
+    s = activation(a.clone())  # an in-place activation must not change a
     (slope,) = torch.autograd.grad(s.sum(), a, create_graph=learning)  # (batch, ..., d)
     return (slope.square() * linear.weight.square().sum(1)).sum() / len(x)
 

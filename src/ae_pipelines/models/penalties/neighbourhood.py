@@ -17,7 +17,7 @@ from ae_pipelines.models.penalties import PENALTIES, Penalty, Weight
 @dataclass(frozen=True, kw_only=True)
 class Neighbourhood(Penalty):
     """(z - u)², averaged over the first `components` latents and over the batch: u is where a UMAP of the train
-    samples puts the sample (of maps, the mean over positions counts).
+    samples puts the sample (for maps, z is the mean over positions).
 
     So the encoder learns to place samples that UMAP has never seen. Sainburg, McInnes & Gentner 2021 train an
     encoder on UMAP's own loss; departure: the distance to a finished layout, which needs far fewer steps.
@@ -25,14 +25,14 @@ class Neighbourhood(Penalty):
 
     weight: Weight
     components: Annotated[int, Field(gt=0)] = 10
-    """Of the layout; the other latents are free for what reconstruction needs."""
+    """Dimensions of the layout; the other latents are free for what reconstruction needs."""
     neighbours: Annotated[int, Field(gt=1)] = 20
-    """That UMAP keeps near each sample."""
+    """How many neighbours UMAP keeps near each sample."""
     principal_components: Annotated[int, Field(gt=0)] = 50
-    """Of the samples, among which neighbours are sought."""
+    """How many components of the samples are used to find neighbours."""
     latents: Path | None = None
-    """Neighbours are sought among the vectors of this latents file instead, which another encoder made of the same
-    samples."""
+    """A latents file that another encoder made of the same samples; its vectors are used to find neighbours
+    instead."""
 
     @property
     def layout(self) -> LayoutOptions:

@@ -13,7 +13,7 @@ from ae_pipelines.models.penalties import PENALTIES, Penalty, Weight
 @PENALTIES.register("sparse_l1")
 @dataclass(frozen=True, kw_only=True)
 class SparseL1(Penalty):
-    """|z|, averaged over latents and over the batch, so that it compares with an error averaged over features.
+    """|z|, averaged over latents and over the batch, so that it is comparable to an error averaged over features.
 
     The Laplace prior of sparse coding (Olshausen & Field 1996), on an encoder's output.
     """
