@@ -11,6 +11,7 @@ from making import PROJECT
 
 from ae_pipelines import pipelines as stages
 from ae_pipelines.pipeline_registry import register_pipelines
+from ae_pipelines.project.hooks import RUN
 
 STAGES = [room.name for room in pkgutil.iter_modules(stages.__path__)]
 PIPELINES = register_pipelines()
@@ -32,7 +33,8 @@ def layer(catalog, name):
 
 
 def datasets(names):
-    return [name for name in names if not name.startswith("params:")]
+    """Without options, and the run that each node may be told of."""
+    return [name for name in names if not name.startswith("params:") and name != RUN]
 
 
 @pytest.mark.parametrize("stage", STAGES)
