@@ -61,7 +61,9 @@ def examples():
     for section in PAGE.split("\n## ")[1:]:
         blocks = re.findall(r"^```(\w+)\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
         opening = r"# (\S+?)(?:, in (\w+))?\n(.*)"
-        snippets = [Snippet(*re.fullmatch(opening, text, re.DOTALL).groups()) for kind, text in blocks if kind != "console"]
+        snippets = [
+            Snippet(*re.fullmatch(opening, text, re.DOTALL).groups()) for kind, text in blocks if kind != "console"
+        ]
         (command,) = (text for kind, text in blocks if kind == "console")
         words = shlex.split(command)
         assert words[:4] == ["$", "python", "-m", "pytest"]
@@ -92,8 +94,18 @@ def tried(tmp_path_factory):
     files = sorted({file for example in EXAMPLES for file in example.battery})
     picked = " or ".join(example.picked for example in EXAMPLES)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *files, "-k", picked, "-p", "no:cacheprovider"]
-        + [f"--basetemp={folder / 'temporary'}", f"--junitxml={folder / 'done.xml'}"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *files,
+            "-k",
+            picked,
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={folder / 'temporary'}",
+            f"--junitxml={folder / 'done.xml'}",
+        ],
         cwd=folder / "project",
         env=others | {"PYTHONPATH": str(folder / "project/src"), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

@@ -176,13 +176,13 @@ def test_with_every_mirror_down_the_error_says_what_to_put_where(mirror, down, f
     message = str(raised.value)
     assert "/a.gz: 404 Not Found; " in message
     assert f"{down.url}a.gz: no connection" in message
-    assert f"download it to {folder / 'a.gz'}, or give --params=raw_dir=<the folder that holds letters/>" in message
+    assert f"download it to {folder / 'a.gz'}, or give another folder" in message
     assert visible(folder) == []
 
 
 def test_nothing_is_fetched_below_a_folder_that_is_not_there(mirror, tmp_path):
     server = mirror()
-    with pytest.raises(InputError, match=r"no folder .*mistyped: create it, or give --params=raw_dir="):
+    with pytest.raises(InputError, match=r"no folder .*mistyped: create it, or give another folder"):
         public(server).fetch("a.gz", tmp_path / "mistyped" / "letters")
     assert server.asked == []
     assert not (tmp_path / "mistyped").exists()
@@ -202,7 +202,7 @@ def test_two_runs_do_not_fetch_into_one_folder_at_once(mirror, folder):
 
 def test_a_folder_that_cannot_be_written_is_named(mirror, folder):
     folder.write_text("a file")
-    with pytest.raises(InputError, match=r"cannot write .*letters/a.gz .*or give --params=raw_dir="):
+    with pytest.raises(InputError, match=r"cannot write .*letters/a.gz .*or give another folder"):
         public(mirror()).fetch("a.gz", folder)
 
 

@@ -45,11 +45,12 @@ class PublicSet:
         import filelock
 
         path = folder / file
-        raw_dir = f"--params=raw_dir=<the folder that holds {folder.name}/>"
+        another = {"raw_dir": f"<the folder that holds {folder.name}/>"}
         if not (folder.parent.is_dir() or folder.parent.match(DEFAULT)):
             raise InputError(
                 f"no {file} in {folder}, and it is not fetched because there is no folder {folder.parent}: "
-                f"create it, or give {raw_dir}"
+                "create it, or give another folder",
+                options=another,
             )
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -58,11 +59,14 @@ class PublicSet:
         except filelock.Timeout as error:
             raise InputError(f"another run is fetching {self.name} into {folder}: wait for it") from error
         except OSError as error:
-            raise InputError(f"cannot write {path} ({error}): free some space, or give {raw_dir}") from error
+            raise InputError(
+                f"cannot write {path} ({error}): free some space, or give another folder", options=another
+            ) from error
         if not path.is_file():
             raise InputError(
                 f"no {file} in {folder}, and it could not be fetched ({'; '.join(failures)}): "
-                f"download it to {path}, or give {raw_dir}"
+                f"download it to {path}, or give another folder",
+                options=another,
             )
         return path
 

@@ -329,7 +329,7 @@ def test_all_samples_constant_is_refused_before_anything_is_stored(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"layout": None}, "layout: not given; say what the axes are .*--params=source.layout=NF, or NHW"),
+        ({"layout": None}, "layout: not given; say what the axes are .*layout=NF, or NHW"),
         ({}, "layout: not given"),
         ({"layout": "NWH"}, "layout: given 'NWH', but input should be 'NF', 'NHW', 'NHWC' or 'NCHW'"),
         ({"layout": "NF", "standardize": True}, "standardize: no such option; known: .* Did you mean 'standardise'"),

@@ -118,7 +118,7 @@ def test_a_missing_extracted_file_is_named(tmp_path):
 
 
 def test_a_missing_folder_says_what_to_put_where(tmp_path):
-    with pytest.raises(InputError, match=r"no cifar-10-binary.tar.gz .* in .*cifar10: .*--params=raw_dir="):
+    with pytest.raises(InputError, match=r"no cifar-10-binary.tar.gz .* in .*cifar10: .*another folder"):
         Cifar10(path=tmp_path / "cifar10").spec()
 
 

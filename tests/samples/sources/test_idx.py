@@ -81,7 +81,7 @@ def test_a_folder_becomes_samples_with_the_sources_own_split(tmp_path):
 
 
 def test_a_missing_folder_says_which_files_to_put_where(tmp_path):
-    with pytest.raises(InputError, match=r"no train-images-idx3-ubyte.gz .* in .*nowhere/mnist: .*--params=raw_dir="):
+    with pytest.raises(InputError, match=r"no train-images-idx3-ubyte.gz .* in .*nowhere/mnist: .*another folder"):
         IdxFolder(path=tmp_path / "nowhere" / "mnist", name="mnist").spec()
 
 

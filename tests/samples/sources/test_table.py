@@ -322,7 +322,7 @@ def test_every_file_of_a_folder_must_have_the_columns(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere.csv", "no file .*nowhere.csv: give --params=source.path="),
+        ("nowhere.csv", "no file .*nowhere.csv: give a .csv"),
         ("x.xlsx", "x.xlsx is neither .csv nor .parquet"),
         ("empty", "the folder .*empty has no .parquet files"),
     ],

@@ -36,7 +36,7 @@ def _require_layout(given: Any) -> Any:
     if given is None:
         raise ValueError(
             "not given; say what the axes are (N samples, F features, H height, W width, C channels): "
-            "--params=source.layout=NF, or NHW, NHWC, NCHW"
+            "layout=NF, or NHW, NHWC, NCHW"
         )
     return given
 

@@ -88,8 +88,8 @@ class Cifar10:
         if self.fetch:
             return self.fetch.fetch(ARCHIVE, self.path)
         raise InputError(
-            f"no {ARCHIVE} (or {FILES[0]} and the others) in {self.path}: put it there, or give "
-            f"--params=raw_dir=<the folder that holds {self.path.name}/>"
+            f"no {ARCHIVE} (or {FILES[0]} and the others) in {self.path}: put it there, or give another folder",
+            options={"raw_dir": f"<the folder that holds {self.path.name}/>"},
         )
 
 

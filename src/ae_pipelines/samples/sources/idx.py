@@ -165,6 +165,6 @@ class IdxFolder:
         if self.fetch:
             return self.fetch.fetch(f"{file}.gz", self.path)
         raise InputError(
-            f"no {file}.gz (or {file}) in {self.path}: put the IDX files of {self.name} there, or give "
-            f"--params=raw_dir=<the folder that holds {self.path.name}/>"
+            f"no {file}.gz (or {file}) in {self.path}: put the IDX files of {self.name} there, or give another folder",
+            options={"raw_dir": f"<the folder that holds {self.path.name}/>"},
         )

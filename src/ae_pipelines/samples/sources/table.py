@@ -179,7 +179,9 @@ def _files(path: Path) -> list[Path]:
             raise NothingThere(f"the folder {path} has no .parquet files")
         return found
     if not path.is_file():
-        raise InputError(f"no file {path}: give --params=source.path=<a .csv, a .parquet, or a folder of them>")
+        raise InputError(
+            f"no file {path}: give a .csv, a .parquet, or a folder of .parquet files", options={"source.path": "..."}
+        )
     if path.suffix.lower() not in READERS:
         raise InputError(f"{path} is neither .csv nor .parquet: convert it, or rename it if it is")
     return [path]
