@@ -61,9 +61,8 @@ def examples():
     for section in PAGE.split("\n## ")[1:]:
         blocks = re.findall(r"^```(\w+)\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
         opening = r"# (\S+?)(?:, in (\w+))?\n(.*)"
-        snippets = [
-            Snippet(*re.fullmatch(opening, text, re.DOTALL).groups()) for kind, text in blocks if kind != "console"
-        ]
+        opened = [re.fullmatch(opening, text, re.DOTALL) for kind, text in blocks if kind != "console"]
+        snippets = [Snippet(*match.groups()) for match in opened]
         (command,) = (text for kind, text in blocks if kind == "console")
         words = shlex.split(command)
         assert words[:4] == ["$", "python", "-m", "pytest"]
@@ -93,19 +92,9 @@ def tried(tmp_path_factory):
     others = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     files = sorted({file for example in EXAMPLES for file in example.battery})
     picked = " or ".join(example.picked for example in EXAMPLES)
+    written = [f"--basetemp={folder / 'temporary'}", f"--junitxml={folder / 'done.xml'}"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *files,
-            "-k",
-            picked,
-            "-p",
-            "no:cacheprovider",
-            f"--basetemp={folder / 'temporary'}",
-            f"--junitxml={folder / 'done.xml'}",
-        ],
+        [sys.executable, "-m", "pytest", *files, "-k", picked, "-p", "no:cacheprovider", *written],
         cwd=folder / "project",
         env=others | {"PYTHONPATH": str(folder / "project/src"), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -139,7 +128,8 @@ def test_a_part_is_one_file_or_an_entry_and_at_most_one_entry_more(example):
 
 def test_files_that_the_page_names_are_there():
     added = {snippet.path for example in EXAMPLES for snippet in example.snippets}
-    rooms = [PROJECT, PROJECT / "src/ae_pipelines", *(PROJECT / "src/ae_pipelines/scoring/onnx",)]
+    package = PROJECT / "src/ae_pipelines"
+    rooms = [PROJECT, package, package / "scoring/onnx"]
     named = set(re.findall(r"`((?:\w+/)*\w+\.(?:py|yml)|(?:\w+/)+)`", PAGE))
     assert len(named) > 20
     of_stages = {"nodes.py", "pipeline.py", "tests/models/corruptions/test_fade.py"}
