@@ -39,6 +39,7 @@ def test_an_idx_file_is_read_as_it_was_written(tmp_path, zipped):
         (idx(IMAGES)[:-1], "short payload, 31 of 32 images"),
         (idx(IMAGES) + b"x", "has data after its 32 declared images"),
         (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**31, 2**10, 2**12), "more than the .* allowed"),
+        (struct.pack(">BBBB3I", 0, 0, 8, 3, 1, 2**16, 2**12), "declares samples of 268,435,456 bytes, more than the"),
         (gzip.compress(idx(IMAGES))[:-20], "cannot be read .*: fetch it again"),
         (gzip.compress(idx(IMAGES))[:-8] + b"\0" * 8, "cannot be read .*: fetch it again"),
         (gzip.compress(idx(IMAGES) + bytes(50_000_000)), "has data after its 32 declared images"),
