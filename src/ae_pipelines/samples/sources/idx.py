@@ -16,8 +16,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples.npy import LARGEST_SAMPLE
 from ae_pipelines.samples.fetch import Fetch
+from ae_pipelines.samples.npy import LARGEST_SAMPLE
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block
 from ae_pipelines.samples.sources import SOURCES, GivenPath
@@ -97,7 +97,8 @@ class IdxFile:
             raise InputError(f"IDX: {self.path} declares {prod(shape):,} bytes, more than the {LARGEST:,} allowed")
         if prod(shape[1:]) > LARGEST_SAMPLE:
             raise InputError(
-                f"IDX: {self.path} declares samples of {prod(shape[1:]):,} bytes, more than the {LARGEST_SAMPLE:,} allowed"
+                f"IDX: {self.path} declares samples of {prod(shape[1:]):,} bytes, more than the {LARGEST_SAMPLE:,} "
+                "allowed"
             )
         return shape
 
