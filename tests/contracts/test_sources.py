@@ -1,8 +1,8 @@
 """What every registered source must do, on a small example of it.
 
-The tests of a source bring the example: `example(folder, first, last)` in `tests/samples/sources/test_<its file>.py`
+A source, or its tests in `tests/samples/sources/test_<its file>.py`, bring the example: `example(folder, first, last)`
 writes these samples of some row of them that is always the same into the folder, best with one that cannot be used
-among the first, and gives the source. A source without options is its own example.
+among the first, and gives the source. A source that can be made without options is its own example.
 """
 
 import importlib
@@ -61,19 +61,21 @@ def encoded(source):
     return source
 
 
-def has_options(kind):
-    return bool(SOURCES.options(kind).model_fields)
+def needs_options(kind):
+    """Some that must be given."""
+    return any(option.is_required() for option in SOURCES.options(kind).model_fields.values())
 
 
 def example(kind, folder, which=FEW):
     maker = SOURCES.maker(kind)
-    if not has_options(kind):
+    if not needs_options(kind):
         return maker()
     tests = f"test_{maker.__module__.rpartition('.')[2]}"
-    found = importlib.util.find_spec(tests) and getattr(importlib.import_module(tests), "example", None)
+    owner = importlib.import_module(tests) if importlib.util.find_spec(tests) else maker
+    found = getattr(owner, "example", None)
     if not found:
         pytest.fail(
-            f"source {kind!r} has no example: give tests/samples/sources/{tests}.py a function "
+            f"source {kind!r} has no example: give its class, or tests/samples/sources/{tests}.py, a function "
             "example(folder, first, last) that writes these samples into the folder and gives the source"
         )
     return found(folder, *which)
@@ -153,7 +155,7 @@ def test_a_source_that_knows_a_scale_keeps_its_own(source):
 
 
 def test_a_source_that_is_gone_is_refused_with_its_path(kind, raw):
-    if not has_options(kind):
+    if not needs_options(kind):
         pytest.skip("is always there")
     source = example(kind, raw)
     shutil.rmtree(raw)
@@ -180,7 +182,7 @@ def test_the_same_content_is_in_the_same_split_when_others_come_and_go(kind, sou
     if {split for _, _, split, *_ in rows(source)[0]} == {None}:
         assert before == {sha: split_by_content(sha) for sha in before}
     assert set(before.values()) == {"train", "test"}
-    if not has_options(kind):
+    if not needs_options(kind):
         pytest.skip("is always the same")
     (tmp_path / "grown").mkdir()
     after = split_of(write_store(tmp_path / "more", example(kind, tmp_path / "grown", MORE), ANY))
