@@ -136,12 +136,13 @@ def test_what_needs_values_in_0_to_1_refuses_others(kind, options):
 
 
 @pytest.mark.gpu
-def test_a_corruption_works_where_its_batch_is(kind):
-    corrupt, generator = build(kind), torch.Generator("cuda").manual_seed(0)
-    target = samples_for(corrupt).cuda()
-    out = corrupt(target, generator)
-    assert out.is_cuda
-    assert out.shape[1:] == corrupt.corrupted_spec(spec(tuple(target.shape[1:]))).shape
+def test_corruptions_work_where_their_batch_is():
+    for kind in CORRUPTIONS.kinds():
+        corrupt, generator = build(kind), torch.Generator("cuda").manual_seed(0)
+        target = samples_for(corrupt).cuda()
+        out = corrupt(target, generator)
+        assert out.is_cuda, kind
+        assert out.shape[1:] == corrupt.corrupted_spec(spec(tuple(target.shape[1:]))).shape, kind
 
 
 def test_corruptions_are_applied_in_order():

@@ -37,6 +37,21 @@ BLOCKS = {"BLOCK_ROWS": 7, "ROWS_PER_BLOCK": 7, "FILES_PER_BLOCK": 7, "BLOCK_BYT
 """Constants of modules that say how large blocks are, and what makes them small."""
 
 
+def needs_options(kind):
+    """Some that must be given."""
+    return any(option.is_required() for option in SOURCES.options(kind).model_fields.values())
+
+
+def makers_with(attribute):
+    """The kinds whose samples have yet to be decoded, say."""
+    return [kind for kind in SOURCES.kinds() if hasattr(SOURCES.maker(kind), attribute)]
+
+
+ON_DISK = [kind for kind in SOURCES.kinds() if needs_options(kind)]
+ENCODED = makers_with("decode")
+SCALED = makers_with("like")
+
+
 @pytest.fixture(params=SOURCES.kinds())
 def kind(request):
     return request.param
@@ -54,16 +69,11 @@ def source(kind, raw):
     return example(kind, raw)
 
 
-@pytest.fixture
-def encoded(source):
-    if not isinstance(source, EncodedSource):
-        pytest.skip("gives samples that need no decoding")
+@pytest.fixture(params=ENCODED)
+def encoded(request, raw):
+    source = example(request.param, raw)
+    assert isinstance(source, EncodedSource)
     return source
-
-
-def needs_options(kind):
-    """Some that must be given."""
-    return any(option.is_required() for option in SOURCES.options(kind).model_fields.values())
 
 
 def example(kind, folder, which=FEW):
@@ -146,17 +156,16 @@ def test_labels_are_text_and_splits_have_a_name(source):
     assert {split for _, _, split, *_ in found} <= {"train", "test"} or {row[2] for row in found} == {None}
 
 
+@pytest.mark.parametrize("kind", SCALED)
 def test_a_source_that_knows_a_scale_keeps_its_own(source):
-    if not isinstance(source, ScaledSource):
-        pytest.skip("has no scale")
+    assert isinstance(source, ScaledSource)
     again = source.like(source.spec())
     assert again.spec() == source.spec()
     assert rows(again) == rows(source)
 
 
+@pytest.mark.parametrize("kind", ON_DISK)
 def test_a_source_that_is_gone_is_refused_with_its_path(kind, raw):
-    if not needs_options(kind):
-        pytest.skip("is always there")
     source = example(kind, raw)
     shutil.rmtree(raw)
     with pytest.raises(InputError, match=re.escape(str(raw))):
@@ -176,14 +185,16 @@ def test_what_cannot_be_used_is_listed_with_id_reason_and_content(source, tmp_pa
     assert not set(rejects["sample_id"]) & set(store.index["sample_id"])
 
 
-def test_the_same_content_is_in_the_same_split_when_others_come_and_go(kind, source, raw, tmp_path):
-    store = write_store(tmp_path / "few", source, ANY)
-    before = split_of(store)
+def test_a_split_follows_from_content_where_the_source_has_none(source, tmp_path):
+    before = split_of(write_store(tmp_path / "few", source, ANY))
     if {split for _, _, split, *_ in rows(source)[0]} == {None}:
         assert before == {sha: split_by_content(sha) for sha in before}
     assert set(before.values()) == {"train", "test"}
-    if not needs_options(kind):
-        pytest.skip("is always the same")
+
+
+@pytest.mark.parametrize("kind", ON_DISK)
+def test_the_same_content_is_in_the_same_split_when_others_come_and_go(kind, source, tmp_path):
+    before = split_of(write_store(tmp_path / "few", source, ANY))
     (tmp_path / "grown").mkdir()
     after = split_of(write_store(tmp_path / "more", example(kind, tmp_path / "grown", MORE), ANY))
     still_there = before.keys() & after.keys()
@@ -193,14 +204,10 @@ def test_the_same_content_is_in_the_same_split_when_others_come_and_go(kind, sou
 
 def test_blocks_of_another_size_hold_the_same_samples(kind, source, raw, tmp_path, monkeypatch):
     large = write_store(tmp_path / "large", source, ANY)
-    before = sum(1 for _ in source.blocks())
     for name, module in list(sys.modules.items()):
         for constant in BLOCKS.keys() & vars(module).keys() if name.startswith("ae_pipelines.samples.") else ():
             monkeypatch.setattr(module, constant, BLOCKS[constant])
-    source = example(kind, raw)
-    if sum(1 for _ in source.blocks()) == before:
-        pytest.skip("gives blocks of one size")
-    small = write_store(tmp_path / "small", source, ANY)
+    small = write_store(tmp_path / "small", example(kind, raw), ANY)
     columns = ["sample_id", "split", "label", "sha256"]
     assert small.index[columns].equals(large.index[columns])
     np.testing.assert_allclose(small.read(), large.read(), rtol=1e-5, atol=1e-6)  # a mean is summed block by block
