@@ -79,7 +79,7 @@ def test_bad_parameters_are_refused_before_training(refused, params, message):
         ({"name": "dense", "model": {"latent_size": 64}}, r"64 latents for samples of 64 values: autoencoder would"),
         ({"name": "sparse", "model": {"latent_activation": "none"}}, r"sparse_kl needs latents between 0 and 1"),
         ({"name": "siamese", "model": {"pairs": "views", "unseen_classes": 0}}, r"two corrupted views .* is empty"),
-        ({"name": "stacked", "loader": {"corruptions": [{"kind": "downscale"}]}}, r"make \(1, 4, 4\) of \(1, 8, 8\)"),
+        ({"name": "stacked", "loader": {"corruptions": [{"kind": "downscale"}]}}, r"turn \(1, 8, 8\) into \(1, 4, 4\)"),
         ({"name": "gan", "model": {"net": {"kind": "conv", "latent": "map"}}}, r"gan needs latent vectors"),
     ],
 )

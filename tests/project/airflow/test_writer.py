@@ -110,7 +110,7 @@ def test_a_stage_named_like_a_pipeline_is_still_run_alone(dag, pipelines):
 
 
 def test_params_reach_the_command_as_they_are_typed_there(dag):
-    from ae_pipelines.cli import split_params
+    from ae_pipelines.cli.command import split_params
 
     given = {"source": "image_folder", "source.size": [32, 32], "source.path": "it's", "source.labels_file": None}
     (words,) = [word for word in command(dag(params=given), "fit") if word.startswith("--params=")]
@@ -231,7 +231,7 @@ def test_the_template_is_part_of_the_package():
     import tomllib
 
     declared = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    template = next((PROJECT / "src/ae_pipelines/airflow").glob("*.jinja"))
+    template = next((PROJECT / "src/ae_pipelines/project/airflow").glob("*.jinja"))
     assert template.name in declared["ae_pipelines.project.airflow"]
 
 

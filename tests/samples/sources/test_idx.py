@@ -44,7 +44,19 @@ def test_an_idx_file_is_read_as_it_was_written(tmp_path, zipped):
         (gzip.compress(idx(IMAGES))[:-8] + b"\0" * 8, "cannot be read .*: fetch it again"),
         (gzip.compress(idx(IMAGES) + bytes(50_000_000)), "has data after its 32 declared images"),
     ],
-    ids=["empty", "png", "floats", "cut-header", "short", "trailing", "huge", "cut-gzip", "bad-crc", "bomb"],
+    ids=[
+        "empty",
+        "png",
+        "floats",
+        "cut-header",
+        "short",
+        "trailing",
+        "huge",
+        "huge-samples",
+        "cut-gzip",
+        "bad-crc",
+        "bomb",
+    ],
 )
 def test_a_bad_idx_file_is_refused_with_its_fault(tmp_path, content, message):
     (tmp_path / "a").write_bytes(content)
