@@ -14,13 +14,13 @@ from functools import cached_property
 from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, format_of, header_size
+from ae_pipelines.samples.images import ImageOptions, Size, common_size, format_of, header_size
 from ae_pipelines.samples.source import EncodedBlock, Reject
-from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
-from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.sources import SOURCES, printable_stem
+from ae_pipelines.samples.sources.image_source import ImageSource
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,9 @@ EXTENSIONS = {
 
 
 @SOURCES.register("image_folder")
-class ImageFolder(ImageOptions):
+class ImageFolder(ImageSource):
     """The images in a folder, sorted by path; no split of their own. Ids are paths below the folder."""
 
-    path: GivenPath
     labels: Literal["none", "folder", "file"] = "none"
     """folder: the first sub-folder is the label, files directly in the root have none; file: a table."""
     labels_file: str = "labels.csv"
@@ -58,16 +57,6 @@ class ImageFolder(ImageOptions):
     @property
     def name(self) -> str:
         return printable_stem(self._folder) or "image_folder"
-
-    @property
-    def decode(self) -> ImageDecoder:
-        return ImageDecoder.of(self, self._size)
-
-    def spec(self) -> SampleSpec:
-        return SampleSpec(shape=self.decode.shape, dtype="uint8", preprocessing=self.decode.preprocessing)
-
-    def decoding(self) -> dict[str, Any]:
-        return self.decode.acceptance
 
     def count(self) -> int:
         return self._file_count

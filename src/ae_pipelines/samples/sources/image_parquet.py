@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, encoded_leaf, header_size
+from ae_pipelines.samples.images import Size, common_size, encoded_leaf, header_size
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
-from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
-from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.sources import SOURCES, printable_stem
+from ae_pipelines.samples.sources.image_source import ImageSource
 
 ROWS_PER_BLOCK = 256
 BLOCK_BYTES = 16 * 2**20
@@ -28,10 +28,9 @@ NO_BYTES = hashlib.sha256().hexdigest()
 
 
 @SOURCES.register("image_parquet")
-class ImageParquet(ImageOptions):
+class ImageParquet(ImageSource):
     """The images in a parquet file, or in all parquet files of a folder, sorted by name."""
 
-    path: GivenPath
     image_column: str = "image"
     """Column of bytes, or of structs with a field `bytes`."""
     label_column: str | None = "label"
@@ -46,16 +45,6 @@ class ImageParquet(ImageOptions):
     @property
     def name(self) -> str:
         return printable_stem(self.path) or "image_parquet"
-
-    @property
-    def decode(self) -> ImageDecoder:
-        return ImageDecoder.of(self, self._size)
-
-    def spec(self) -> SampleSpec:
-        return SampleSpec(shape=self.decode.shape, dtype="uint8", preprocessing=self.decode.preprocessing)
-
-    def decoding(self) -> dict[str, Any]:
-        return self.decode.acceptance
 
     def count(self) -> int:
         return sum(file.count for file in self._files)
