@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from paired import mnist_like, ratios, write_table
 
-from ae_pipelines.latents.file import write_latents
+from ae_pipelines.latents.stream import write_latents
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.source import Block
 from ae_pipelines.samples.spec import SampleSpec

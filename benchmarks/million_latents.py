@@ -20,7 +20,9 @@ from ae_pipelines.downstream import classification, clustering
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.downstream.nearest import Index
-from ae_pipelines.latents.file import SCHEMA, LatentBlock, LatentsFile, LatentStream, write_latents
+from ae_pipelines.latents.file import LatentsFile
+from ae_pipelines.latents.parquet import SCHEMA
+from ae_pipelines.latents.stream import LatentBlock, LatentStream, write_latents
 
 GROUPS, SIZE, QUERIES = 10, 32, 1000
 MOST_BYTES = 1.5e9

@@ -16,7 +16,8 @@ import pytest
 import stores
 from filelock import FileLock
 
-from ae_pipelines.latents.file import Latents, read_latents, write_latents
+from ae_pipelines.latents.file import Latents, read_latents
+from ae_pipelines.latents.stream import write_latents
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.store import Samples

@@ -8,7 +8,7 @@ from making import PROJECT
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_notebook_runs_and_defines_nothing(path, digits, trained, tmp_path, monkeypatch):
-    from ae_pipelines.latents.file import write_latents
+    from ae_pipelines.latents.stream import write_latents
     from ae_pipelines.training import embedding
 
     data = tmp_path / "data"

@@ -17,7 +17,8 @@ from ae_pipelines.downstream.classifiers.knn import NearestNeighbours
 from ae_pipelines.downstream.classifiers.label_spreading import LabelSpreading
 from ae_pipelines.downstream.classifiers.references import References
 from ae_pipelines.downstream.graph import affinity
-from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentsInMemory, LatentStream, write_latents
+from ae_pipelines.latents.file import LatentsFile, LatentsInMemory
+from ae_pipelines.latents.stream import LatentBlock, LatentStream, write_latents
 
 POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)
 SPLITS = np.array(["train", "train", "test"] * 100)

@@ -9,7 +9,8 @@ from sklearn.datasets import make_blobs
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clustering import ClusterOptions
-from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentsInMemory, LatentStream, write_latents
+from ae_pipelines.latents.file import LatentsFile, LatentsInMemory
+from ae_pipelines.latents.stream import LatentBlock, LatentStream, write_latents
 from ae_pipelines.samples.ingest import write_store
 
 POINTS, GROUPS = make_blobs(300, 4, centers=3, cluster_std=0.2, random_state=0)

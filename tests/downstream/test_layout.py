@@ -8,8 +8,8 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import layout as layouts
 from ae_pipelines.downstream.layout import LayoutOptions
 from ae_pipelines.downstream.nearest import Index, vote
-from ae_pipelines.latents.file import write_latents
 from ae_pipelines.latents.pca import pca_stream
+from ae_pipelines.latents.stream import write_latents
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.training import loaders, loop
 from ae_pipelines.training.checkpoints import CheckpointFile

@@ -25,7 +25,7 @@ from ae_pipelines.io.latents import LatentsDataset
 from ae_pipelines.io.sample_store import SampleStoreDataset
 from ae_pipelines.io.skops_model import SkopsDataset
 from ae_pipelines.io.trained_model import TrainedModelDataset
-from ae_pipelines.latents.file import LatentBlock, LatentStream
+from ae_pipelines.latents.stream import LatentBlock, LatentStream
 from ae_pipelines.samples.ingest import Ingest, IngestOptions
 from ae_pipelines.training.loop import train
 

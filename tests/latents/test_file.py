@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentStream, read_latents, write_latents
+from ae_pipelines.latents.file import LatentsFile, read_latents
+from ae_pipelines.latents.stream import LatentBlock, LatentStream, write_latents
 
 ROWS = 1000
 VECTORS = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
@@ -31,7 +32,7 @@ def stream(vectors=VECTORS, block=64, blurred=True):
 
 @pytest.fixture(params=[100, 10_000], ids=["many row groups", "one row group"])
 def path(request, tmp_path, monkeypatch):
-    monkeypatch.setattr("ae_pipelines.latents.file.ROWS_PER_GROUP", request.param)
+    monkeypatch.setattr("ae_pipelines.latents.stream.ROWS_PER_GROUP", request.param)
     write_latents(tmp_path / "latents.parquet", stream())
     return tmp_path / "latents.parquet"
 

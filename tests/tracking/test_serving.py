@@ -33,7 +33,8 @@ from sklearn.datasets import load_wine
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification, clustering, detection
 from ae_pipelines.downstream.on_latents import learned_sha256
-from ae_pipelines.latents.file import read_latents, write_latents
+from ae_pipelines.latents.file import read_latents
+from ae_pipelines.latents.stream import write_latents
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources.table import Table
 from ae_pipelines.samples.standardise import Standardisation

@@ -11,7 +11,8 @@ import pyarrow as pa
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.detection import normal_rows
 from ae_pipelines.downstream.on_latents import EncodedBy
-from ae_pipelines.latents.file import Latents, column_of, vectors_of
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.parquet import column_of, vectors_of
 
 REFERENCE_ROWS = 10_000
 HELD_OUT_ROWS = 1_000

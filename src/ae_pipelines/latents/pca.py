@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from ae_pipelines.base.content import canonical_sha256
-from ae_pipelines.latents.file import LatentBlock, LatentStream
+from ae_pipelines.latents.stream import LatentBlock, LatentStream
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.samples.store import Samples
 

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from ae_pipelines.base import atomic, progress
 from ae_pipelines.base.run import NO_RUN, Run
-from ae_pipelines.latents.file import LatentBlock, column_of, parquet_options, regrouped
+from ae_pipelines.latents.parquet import column_of, parquet_options
+from ae_pipelines.latents.stream import LatentBlock, regrouped
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import ABOUT, Scores, run_id
 from ae_pipelines.scoring.version import RegisteredModel

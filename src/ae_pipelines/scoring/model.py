@@ -24,7 +24,8 @@ from ae_pipelines.downstream.detection import AnomalyModel
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.latents import provenance
-from ae_pipelines.latents.file import LatentBlock, Latents
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.stream import LatentBlock
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.onnx.saved import OnnxModels
 from ae_pipelines.scoring.scoring_contract import ScoringContract, value_range

@@ -9,7 +9,8 @@ from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.downstream import drift
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions
-from ae_pipelines.latents.file import LatentsInMemory, vectors_of
+from ae_pipelines.latents.file import LatentsInMemory
+from ae_pipelines.latents.parquet import vectors_of
 from ae_pipelines.scoring.scores import Scores
 from ae_pipelines.scoring.version import RegisteredModel
 

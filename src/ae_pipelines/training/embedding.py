@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.latents.file import LatentBlock, LatentStream
+from ae_pipelines.latents.stream import LatentBlock, LatentStream
 from ae_pipelines.models.method import pooled
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.devices import in_parallel

@@ -29,7 +29,8 @@ from ae_pipelines.comparison.scoreboard.encoders import (
     on_its_own,
 )
 from ae_pipelines.comparison.scoreboard.tasks import ScoreboardTask, TaskChoice, tasks
-from ae_pipelines.latents.file import Latents, LatentsFile, LatentStream
+from ae_pipelines.latents.file import Latents, LatentsFile
+from ae_pipelines.latents.stream import LatentStream
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 

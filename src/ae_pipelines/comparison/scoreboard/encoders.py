@@ -13,8 +13,9 @@ import numpy as np
 
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.run import Run
-from ae_pipelines.latents.file import LatentBlock, LatentsFile, LatentStream
+from ae_pipelines.latents.file import LatentsFile
 from ae_pipelines.latents.pca import pca_stream
+from ae_pipelines.latents.stream import LatentBlock, LatentStream
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe

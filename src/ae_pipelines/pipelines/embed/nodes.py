@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ae_pipelines.latents.file import Latents, LatentStream
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.stream import LatentStream
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import EmbedOptions
 
