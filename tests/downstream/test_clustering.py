@@ -35,9 +35,17 @@ def test_well_separated_groups_are_found_exactly():
     assert metrics["inertia"] == pytest.approx(np.square(clusters["distance"]).sum(), rel=1e-3)
 
 
-def test_without_labels_the_number_must_be_given_and_accuracy_is_not_claimed():
-    with pytest.raises(InputError, match=r"0 different labels.*Give clusters, their number"):
-        grouped(latents(labels=None))
+@pytest.mark.parametrize("labels", [None, np.zeros(300, int)])
+def test_without_labels_of_two_classes_the_number_is_chosen(labels):
+    assert grouped(latents(labels=labels))[1]["clusters"] == 3
+
+
+def test_no_more_groups_are_tried_without_labels_than_there_are_different_latents():
+    few = latents(np.repeat(POINTS[:5], 20, axis=0), labels=None)
+    assert clustering.fit_groups(few, ClusterOptions()).tried.numbers == [2, 3, 4, 5]
+
+
+def test_without_labels_accuracy_is_not_claimed():
     assert set(grouped(latents(labels=None), clusters=3)[1]) == {"clusters", "inertia", "silhouette"}
 
 

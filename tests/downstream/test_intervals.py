@@ -11,7 +11,12 @@ from ae_pipelines.downstream import intervals
 
 
 @pytest.mark.parametrize(
-    ("right", "rows", "low", "high"),  # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I
+    (
+        "right",
+        "rows",
+        "low",
+        "high",
+    ),  # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_bounds_of_a_proportion_are_wilsons(right, rows, low, high):
@@ -34,7 +39,9 @@ def test_the_variance_of_an_area_is_that_of_hanley_and_mcneil():
     assert sqrt(intervals._auroc_variance(0.893, 58, 51)) == pytest.approx(0.032, abs=1e-3)
 
 
-@pytest.mark.parametrize(("area", "negative", "positive"), [(0.5, 10, 10), (0.9, 300, 7), (0.02, 5, 9), (0.999, 4, 400)])
+@pytest.mark.parametrize(
+    ("area", "negative", "positive"), [(0.5, 10, 10), (0.9, 300, 7), (0.02, 5, 9), (0.999, 4, 400)]
+)
 def test_bounds_of_an_area_are_where_it_is_as_far_off_as_the_bound_allows(area, negative, positive):
     for bound in intervals.auroc(area, negative, positive):
         allowed = 1.96 * sqrt(intervals._auroc_variance(bound, negative, positive))

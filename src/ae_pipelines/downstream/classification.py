@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.errors import TooFewLabels, first_of
 from ae_pipelines.base.registry import Choice, Registry
 from ae_pipelines.downstream import calibration
 from ae_pipelines.downstream.calibration import Calibration, CalibrationKind
@@ -57,13 +57,13 @@ class ClassifyOptions(Choice):
         return bool(self.build().transductive) and self.fit_on == "all"
 
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` unless there are labels to fit a classifier and to evaluate it."""
+        """`TooFewLabels` unless there are labels to fit a classifier and to evaluate it."""
         labels = samples.label_counts()
         _refuse_single(labels.groupby(level="label").sum())
         splits = labels.index.get_level_values("split")
         _refuse_few_classes(labels[splits == "train"].droplevel("split"))
         if not (splits == "test").any():
-            raise InputError(NO_TEST)
+            raise TooFewLabels(NO_TEST)
         of_split = labels.droplevel("label").index, labels.droplevel("split").index
         _refuse_disjoint(*(of_split[1][of_split[0] == split].to_numpy(str) for split in ("train", "test")))
 
@@ -129,8 +129,8 @@ def numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_classifier(latents: Latents, options: ClassifyOptions) -> Classifier:
-    """A classifier fitted on the labelled rows of the train split, and calibrated; `InputError` if there are too few
-    labels to fit or to evaluate it."""
+    """A classifier fitted on the labelled rows of the train split, and calibrated; `TooFewLabels` if there are too few
+    to fit or to evaluate it."""
     _refuse_disjoint(np.unique(latents.labels[training_rows(latents)]), np.unique(latents.labels[test_rows(latents)]))
     rows = at_most_learned(np.flatnonzero(training_rows(latents)), options)
     names, classes = numbered(latents.labels[rows])
@@ -213,7 +213,7 @@ def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
 
 
 def training_rows(latents: Latents) -> np.ndarray:
-    """The labelled rows of the train split, a bool per row; `InputError` if a classifier cannot be fitted on them."""
+    """The labelled rows of the train split, a bool per row; `TooFewLabels` if a classifier cannot be fitted on them."""
     _refuse_single(pd.Series(latents.labels[latents.labelled]).value_counts())
     rows = latents.labelled & latents.in_split("train")
     _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts())
@@ -221,10 +221,10 @@ def training_rows(latents: Latents) -> np.ndarray:
 
 
 def test_rows(latents: Latents) -> np.ndarray:
-    """The labelled rows of the test split, a bool per row; `InputError` if there are none."""
+    """The labelled rows of the test split, a bool per row; `TooFewLabels` if there are none."""
     rows = latents.labelled & latents.in_split("test")
     if not rows.any():
-        raise InputError(NO_TEST)
+        raise TooFewLabels(NO_TEST)
     return rows
 
 
@@ -272,9 +272,9 @@ def _at_most(count: int, rows: np.ndarray, draw: np.random.Generator) -> np.ndar
 
 
 def _refuse_disjoint(train: np.ndarray, test: np.ndarray) -> None:
-    """`InputError` if no class is in both splits."""
+    """`TooFewLabels` if no class is in both splits."""
     if not np.isin(test, train).any():
-        raise InputError(
+        raise TooFewLabels(
             f"none of the classes in the test split ({first_of(list(map(str, test)))}) is in the train split "
             f"({first_of(list(map(str, train)))}), so the classifier cannot be judged: give labels of the same classes"
         )
@@ -283,7 +283,7 @@ def _refuse_disjoint(train: np.ndarray, test: np.ndarray) -> None:
 def _refuse_single(counts: pd.Series) -> None:
     single = [str(name) for name, count in counts.items() if count == 1]
     if single:
-        raise InputError(
+        raise TooFewLabels(
             f"{len(single)} classes have one sample each, first: {first_of(single)}; a classifier needs at "
             "least two: give more samples, or none of these labels"
         )
@@ -291,9 +291,7 @@ def _refuse_single(counts: pd.Series) -> None:
 
 def _refuse_few_classes(counts: pd.Series) -> None:
     if len(counts) < 2:
-        raise InputError(
+        raise TooFewLabels(
             f"a classifier needs labelled train samples of at least two classes; found {int(counts.sum())} labelled "
-            f"of {len(counts)} ({', '.join(map(str, counts.index)) or 'none'}). Give labels, or run "
-            "ingest, fit, embed and cluster alone",
-            stages=("ingest", "fit", "embed", "cluster"),
+            f"of {len(counts)} ({', '.join(map(str, counts.index)) or 'none'}): give labels"
         )

@@ -26,6 +26,8 @@ SILHOUETTE_ROWS = 10_000
 ROWS_AT_ONCE = 65_536
 SHOWN_GROUPS = 20
 SHOWN_SAMPLES = 12
+WITHOUT_LABELS = range(2, 16)
+"""Numbers of groups that are tried where neither an option nor labels say how many there are."""
 BETTER = {"silhouette": 1, "bic": -1}
 """Whether a higher (1) or a lower (-1) value of a criterion is better."""
 
@@ -50,7 +52,8 @@ class ClusterOptions(Choice):
     registry = CLUSTERERS
     kind: str = "kmeans"
     clusters: int | Range | None = None
-    """Number of groups; {from: 2, to: 20} chooses among these; None takes the number of different labels."""
+    """Number of groups; {from: 2, to: 20} chooses among these; None takes the number of different labels, or chooses
+    among 2 to 15 where there are fewer than two."""
     choose_by: Literal["silhouette", "bic"] | None = None
     """Criterion for the number of groups, without labels; None: bic where the kind has one, else silhouette."""
     fit_on: Literal["all", "train"] = "all"
@@ -81,8 +84,10 @@ class ClusterOptions(Choice):
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if there are fewer samples, or fewer distinct ones, than groups."""
-        most = max(self.numbers(len(samples.label_counts().groupby(level="label").sum())), default=1)
-        _refuse_too_few(len(samples) if self.fit_on == "all" else len(samples.positions("train")), most)
+        rows = len(samples) if self.fit_on == "all" else len(samples.positions("train"))
+        possible = min(rows - 1, samples.distinct(at_least=WITHOUT_LABELS.stop))
+        most = max(self.numbers(len(samples.label_counts().groupby(level="label").sum()), possible), default=1)
+        _refuse_too_few(rows, most)
         distinct = samples.distinct(at_least=most)
         if distinct < most:
             raise InputError(
@@ -90,20 +95,16 @@ class ClusterOptions(Choice):
                 "give fewer groups, or more samples"
             )
 
-    def numbers(self, labels: int) -> list[int]:
-        """Numbers of groups to choose among; none where the kind finds the number."""
+    def numbers(self, labels: int, possible: int) -> list[int]:
+        """Numbers of groups to choose among; none where the kind finds the number. Where neither options nor labels
+        name one, `WITHOUT_LABELS`, as far as so many groups are possible."""
         if self._maker.finds_number:
             return []
         if isinstance(self.clusters, Range):
             return list(range(self.clusters.first, self.clusters.last + 1))
-        clusters = self.clusters or labels
-        if clusters < 2:
-            raise InputError(
-                f"cannot tell how many groups to look for: the samples have {clusters} different labels. "
-                "Give clusters, their number",
-                options={"cluster.clusters": "<number>"},
-            )
-        return [clusters]
+        if self.clusters is None and labels < 2:
+            return [number for number in WITHOUT_LABELS if number <= max(possible, 2)]
+        return [self.clusters or labels]
 
     @property
     def _maker(self) -> Any:
@@ -144,8 +145,11 @@ class Groups:
 def fit_groups(latents: Latents, options: ClusterOptions) -> Groups:
     """Groups of all latents, or of the train split."""
     clusterer: Clusterer = options.build()
-    numbers = options.numbers(len(np.unique(latents.labels[latents.labelled])))
     vectors = _vectors_to_fit(latents, options, clusterer.most_rows)
+    possible = min(len(vectors) - 1, len(np.unique(vectors[: 100 * WITHOUT_LABELS.stop], axis=0)))
+    numbers = options.numbers(len(np.unique(latents.labels[latents.labelled])), possible)
+    if len(numbers) > 1:
+        log.info("choosing among %d to %d groups by %s", numbers[0], numbers[-1], options.criterion)
     _refuse_too_few(len(vectors), max(numbers, default=1))
     _refuse_too_alike(vectors, max(numbers, default=1))
     groupings = clusterer.groupings(vectors, numbers, options.seed)

@@ -1,4 +1,5 @@
-"""kedro-datasets' own classes, made atomic: same options, same previews, and a kill leaves the old file.
+"""kedro-datasets' own classes, made atomic: same options, same previews, and a kill leaves the old file. What is saved may
+be `Skipped`.
 
 Kedro's datasets write into the final file, so a killed run leaves a torn one that looks complete.
 """
@@ -11,6 +12,7 @@ from kedro_datasets.matplotlib import MatplotlibDataset as _MatplotlibDataset
 from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 
 from ae_pipelines.base import atomic
+from ae_pipelines.io.skippable import Skippable
 
 
 class Atomic:
@@ -28,13 +30,13 @@ class Atomic:
                 self._filepath = final
 
 
-class JSONDataset(Atomic, _JSONDataset):
+class JSONDataset(Skippable, Atomic, _JSONDataset):
     """`kedro_datasets.json.JSONDataset`, atomic."""
 
 
-class MatplotlibDataset(Atomic, _MatplotlibDataset):
+class MatplotlibDataset(Skippable, Atomic, _MatplotlibDataset):
     """`kedro_datasets.matplotlib.MatplotlibDataset`, atomic."""
 
 
-class ParquetDataset(Atomic, _ParquetDataset):
+class ParquetDataset(Skippable, Atomic, _ParquetDataset):
     """`kedro_datasets.pandas.ParquetDataset`, atomic."""

@@ -17,8 +17,8 @@ from ae_pipelines.scoring.version import RegisteredModel
 
 def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> dict[str, float]:
     """`rows` scored by `run`, how many and what share of them are `anomalies`, the mean `probability` of the
-    predicted class and `reconstruction_error`, `rows_per_second`; where rows have labels also `labelled`, how many have
-    one that the classifier does not know, and the `accuracy` over the others."""
+    predicted class and `reconstruction_error`, `rows_per_second`; where rows have labels also `labelled` and, where
+    there is a classifier, how many have one that it does not know, and the `accuracy` over the others."""
     version = {"model_version": float(model.version.number)}
     if not (batches := scores.current(model.version, run)):
         return {"rows": 0.0, **version}
@@ -58,8 +58,8 @@ def note_judged(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> No
 
 def _against_labels(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, float]:
     labelled = table[table["label"].notna()]
-    if not len(labelled):
-        return {}
+    if not len(labelled) or not classes:
+        return {"labelled": float(len(labelled))} if len(labelled) else {}
     known = labelled[labelled["label"].isin(classes)]
     counted = {"labelled": float(len(labelled)), "of_unseen_classes": float(len(labelled) - len(known))}
     return counted | ({"accuracy": float((known["label"] == known["predicted"]).mean())} if len(known) else {})

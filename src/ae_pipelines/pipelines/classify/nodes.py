@@ -1,9 +1,11 @@
-"""Latents and the known labels become a classifier."""
+"""Latents and the known labels become a classifier; with too few labels all results are `Skipped`."""
 
 from typing import Any
 
 import pandas as pd
 
+from ae_pipelines.base.errors import TooFewLabels
+from ae_pipelines.base.skipped import Skipped, unless_skipped
 from ae_pipelines.downstream import classification, few_labels, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.latents.file import Latents
@@ -11,20 +13,26 @@ from ae_pipelines.latents.file import Latents
 
 def fit(latents: Latents, options: ClassifyOptions) -> Any:
     """The classifier on the latents."""
-    return classification.fit_classifier(latents, options)
+    try:
+        return classification.fit_classifier(latents, options)
+    except TooFewLabels as error:
+        return Skipped(str(error), latents.encoder)
 
 
+@unless_skipped
 def predict(classifier: Any, latents: Latents) -> pd.DataFrame:
     """Each sample's class and its probability."""
     return classification.predict(classifier, latents)
 
 
-def draw_few(latents: Latents, pca_latents: Latents, options: ClassifyOptions) -> dict[str, Any]:
+@unless_skipped
+def draw_few(classifier: Any, latents: Latents, pca_latents: Latents, options: ClassifyOptions) -> dict[str, Any]:
     """Errors by number of labels, beside those of PCA latents."""
     curves = {"latents": few_labels.curve(latents, options), "pca": few_labels.curve(pca_latents, options)}
     return curves | {"kind": options.kind, "encoder": latents.encoder, "seed": options.seed}
 
 
+@unless_skipped
 def measure(
     latents: Latents,
     classifier: Any,
@@ -41,16 +49,19 @@ def measure(
     return metrics | {f"pca_{name}": control[name] for name in control if name not in classification.ABOUT}
 
 
+@unless_skipped
 def tabulate(latents: Latents, predictions: pd.DataFrame) -> pd.DataFrame:
     """Precision, recall, f1 and support of each class."""
     return classification.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
 
 
+@unless_skipped
 def list_to_label(classifier: Any, latents: Latents, options: ClassifyOptions) -> pd.DataFrame:
     """Unlabelled samples whose labels would teach most."""
     return labelling.to_label(classifier, latents, options)
 
 
+@unless_skipped
 def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[str, float]) -> Any:
     """Which classes are confused."""
     from ae_pipelines.plots import classes
@@ -59,6 +70,7 @@ def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[st
     return classes.confusion_matrix(counts, metrics["accuracy"])
 
 
+@unless_skipped
 def draw_reliability(latents: Latents, classifier: Any, pca_latents: Latents, pca_classifier: Any) -> Any:
     """How often the classifiers are right, by confidence."""
     from ae_pipelines.plots import classes
@@ -67,6 +79,7 @@ def draw_reliability(latents: Latents, classifier: Any, pca_latents: Latents, pc
     return classes.reliability(ours, classification.reliability(pca_latents, pca_classifier))
 
 
+@unless_skipped
 def draw_few_labels(few_labels_curves: dict[str, Any]) -> Any:
     """Errors by number of labels."""
     from ae_pipelines.plots import classes
