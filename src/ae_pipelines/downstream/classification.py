@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ae_pipelines.base.errors import TooFewLabels, first_of
 from ae_pipelines.base.registry import Choice, Registry
-from ae_pipelines.downstream import calibration
+from ae_pipelines.downstream import calibration, intervals
 from ae_pipelines.downstream.calibration import Calibration, CalibrationKind
 from ae_pipelines.downstream.classifiers import CLASSIFIERS, Fitted, Places, Prepared
 from ae_pipelines.downstream.on_latents import EncodedBy
@@ -27,7 +27,7 @@ CALIBRATION_ROWS = 20_000
 JUDGED_ROWS = 10_000
 """Most test rows in the k-nearest-neighbour accuracy."""
 ROWS_AT_ONCE = 65_536
-ABOUT = ("train_rows", "test_rows", "test_rows_of_unseen_classes", "transductive", "calibrated")
+ABOUT = ("train_rows", "test_rows", "test_rows_of_unseen_classes", "majority", "transductive", "calibrated")
 """Metrics that say what was judged; the same for all latents of the same samples."""
 NO_TEST = "no labelled samples in the test split, so the classifier cannot be judged: give some"
 
@@ -162,8 +162,10 @@ def predict(classifier: Classifier, latents: Latents) -> pd.DataFrame:
 
 
 def classification_metrics(latents: Latents, classifier: Classifier, options: ClassifyOptions) -> dict[str, float]:
-    """Over the labelled rows of the test split: `accuracy`, `knn_accuracy` of the nearest train latents, `log_loss` in
-    nats and `expected_calibration_error`; `transductive` and `calibrated` are 1 or 0."""
+    """Over the labelled rows of the test split: `accuracy`, `knn_accuracy` of the nearest train latents, each with the
+    bounds of its 95 % interval, `<name>_low` and `<name>_high`, the `majority`, which is the share of the commonest
+    class among them, `log_loss` in nats and `expected_calibration_error`; how many `classes_never_recognised` there
+    are, if any; `transductive` and `calibrated` are 1 or 0."""
     train, test = training_rows(latents), test_rows(latents)
     known = judged_rows(latents, test, classifier)
     probabilities, classes = _probabilities(latents, classifier, known)
@@ -176,9 +178,14 @@ def classification_metrics(latents: Latents, classifier: Classifier, options: Cl
         "expected_calibration_error": calibration.expected_calibration_error(table),
         "train_rows": float(train.sum()),
         "test_rows": float(known.sum()),
+        "majority": float(np.bincount(classes).max() / len(classes)),
         "transductive": float(classifier.transductive),
         "calibrated": float(classifier.calibrated),
     }
+    for name, rows in (("accuracy", len(right)), ("knn_accuracy", min(len(right), JUDGED_ROWS))):
+        metrics |= intervals.bounds(name, intervals.proportion(metrics[name], rows))
+    if missed := len(np.unique(classes)) - len(np.unique(classes[right])):
+        metrics["classes_never_recognised"] = float(missed)
     if unseen := int(test.sum() - known.sum()):
         names = first_of(list(np.unique(latents.labels[test & ~known])))
         log.warning("%d test samples are of classes without a train sample: %s", unseen, names)
@@ -202,6 +209,29 @@ def per_class_table(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), scores, strict=True)))
     table.insert(0, "label", classes)
     return table
+
+
+def never_found(table: pd.DataFrame, classifier: Classifier) -> list[str]:
+    """The classes of a `per_class_table` of which no test row is recognised, though the classifier knows them."""
+    known = table["label"].isin(classifier.classes)
+    return list(table["label"][known & (table["recall"] == 0)])
+
+
+def cautions(metrics: dict[str, float], table: pd.DataFrame, classifier: Classifier) -> list[str]:
+    """Warnings about what an accuracy hides: few rows, no more skill than naming the commonest class, whole classes
+    that are never found."""
+    found = [] if (few := intervals.few("accuracy", metrics, int(metrics["test_rows"]))) is None else [few]
+    if metrics["accuracy_low"] <= metrics["majority"]:
+        found.append(
+            f"accuracy {metrics['accuracy']:.3f} is no better, as far as can be told, than always naming the commonest "
+            f"class, {metrics['majority']:.3f}"
+        )
+    if names := never_found(table, classifier):
+        found.append(
+            f"of {len(names)} of {len(classifier.classes)} classes no test sample is recognised (recall 0): "
+            f"{first_of(names)}"
+        )
+    return found
 
 
 def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:

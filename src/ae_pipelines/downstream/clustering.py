@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.registry import Choice
+from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Assigner, Clusterer, Grouping
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
@@ -28,6 +29,8 @@ SHOWN_GROUPS = 20
 SHOWN_SAMPLES = 12
 WITHOUT_LABELS = range(2, 16)
 """Numbers of groups that are tried where neither an option nor labels say how many there are."""
+ABOUT = ("labelled_rows", "majority")
+"""Metrics that say what was judged; the same for all latents of the same samples."""
 BETTER = {"silhouette": 1, "bic": -1}
 """Whether a higher (1) or a lower (-1) value of a criterion is better."""
 
@@ -170,7 +173,9 @@ def assign(model: Groups, latents: Latents) -> pd.DataFrame:
 def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed: int = 0) -> dict[str, float]:
     """Number of `clusters`, `silhouette` (without noise, none for fewer than two groups) and what the kind measures;
     where there are labels also `accuracy` (each cluster given its best class, one to one; noise counts as wrong),
-    `nmi` and `ari` (noise is one more group) over the labelled rows, and for groups that were fitted on the train
+    `nmi` and `ari` (noise is one more group) over the labelled rows, each with the bounds of its 95 % interval,
+    `<name>_low` and `<name>_high`, how many `labelled_rows` these are, the share of the commonest class among them,
+    `majority`, and for groups that were fitted on the train
     split `unseen_accuracy`: that of test rows, with classes matched on train rows."""
     metrics = {"clusters": float(len(model.centres)), **model.measures}
     if np.isfinite(value := silhouette(latents.vectors, clusters, seed)):
@@ -180,7 +185,8 @@ def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed:
     train, test = (latents.labelled & latents.in_split(split) for split in ("train", "test"))
     if model.fit_on == "train" and train.any() and test.any():
         classes = _classes_of_clusters(latents.labels[train], clusters[train])
-        metrics["unseen_accuracy"] = _accuracy(latents.labels[test], clusters[test], classes)
+        metrics["unseen_accuracy"] = unseen = _accuracy(latents.labels[test], clusters[test], classes)
+        metrics |= intervals.bounds("unseen_accuracy", intervals.proportion(unseen, int(test.sum())))
     return metrics
 
 
@@ -206,16 +212,21 @@ def matched_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def cluster_sizes(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:
-    """One row per group, noise (-1) first: `size`, `share` of all rows, `mean_distance` to the centre, the commonest
-    `label` among the labelled rows and its share of them, `purity`."""
+    """One row per group, noise (-1) first: `size`, `share` of all rows, `mean_distance` to the centre, how many rows
+    are `labelled`, the commonest `label` among these and its share of them, `purity`, with the bounds of its 95 %
+    interval, `purity_low` and `purity_high`."""
     groups = clusters.groupby("cluster")
     table = pd.DataFrame({"size": groups.size(), "mean_distance": groups["distance"].mean()})
     table.insert(1, "share", table["size"] / len(clusters))
     found = clusters["cluster"].to_numpy()[latents.labelled]
     counts = pd.crosstab(found, latents.labels[latents.labelled]).reindex(table.index, fill_value=0)
-    known = counts.sum(axis=1) > 0
+    table["labelled"] = counts.sum(axis=1)
+    known = table["labelled"] > 0
     table["label"] = pd.Series(counts[known].idxmax(axis=1) if known.any() else None, table.index, dtype="str")
-    table["purity"] = counts.max(axis=1) / counts.sum(axis=1).where(known)
+    table["purity"] = counts.max(axis=1) / table["labelled"].where(known)
+    ends = [intervals.proportion(*row) for row in table.loc[known, ["purity", "labelled"]].itertuples(index=False)]
+    for place, bound in enumerate(intervals.BOUNDS):
+        table[f"purity_{bound}"] = pd.Series([end[place] for end in ends], table.index[known], dtype=float)
     return table.reset_index()
 
 
@@ -290,11 +301,16 @@ def _distances(vectors: np.ndarray, centres: np.ndarray, clusters: np.ndarray) -
 def _agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    return {
+    counts = pd.crosstab(labels, clusters).to_numpy()
+    metrics = {
         "accuracy": matched_accuracy(labels, clusters),
         "nmi": float(normalized_mutual_info_score(labels, clusters)),
         "ari": float(adjusted_rand_score(labels, clusters)),
+        "labelled_rows": float(len(labels)),
+        "majority": float(counts.sum(axis=1).max() / len(labels)),
     }
+    found = {"accuracy": intervals.proportion(metrics["accuracy"], len(labels)), **intervals.agreement(counts)}
+    return metrics | {key: end for name, ends in found.items() for key, end in intervals.bounds(name, ends).items()}
 
 
 def _classes_of_clusters(labels: np.ndarray, clusters: np.ndarray) -> dict[int, str]:

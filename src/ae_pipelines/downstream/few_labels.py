@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ae_pipelines.base.errors import InputError, TooFewLabels
-from ae_pipelines.downstream import classification
+from ae_pipelines.downstream import classification, intervals
 from ae_pipelines.downstream.classification import ClassifyOptions, Pool
 from ae_pipelines.latents.file import Latents
 
@@ -70,6 +70,15 @@ def curve(
 def errors(points: list[dict[str, Any]]) -> dict[str, float]:
     """The mean errors (%) of a `curve` by name, without that of all labels."""
     return {f"error_with_{point['labels']}_labels": point["error_mean"] for point in points[:-1]}
+
+
+def bounds(points: list[dict[str, Any]], rows: int) -> dict[str, float]:
+    """The bounds of these mean errors (%) by name, as far as they follow from the number of rows that were judged."""
+    means = {name: error / 100 for name, error in errors(points).items()}
+    found = {name: intervals.proportion(mean, rows) for name, mean in means.items()}
+    return {
+        key: 100 * value for name, interval in found.items() for key, value in intervals.bounds(name, interval).items()
+    }
 
 
 def _draws(classes: np.ndarray, counts: list[int], draws: int, seed: int) -> list[list[np.ndarray]]:

@@ -38,8 +38,8 @@ def proportion(share: float, rows: float) -> Interval:
 def auroc(area: float, negative: int, positive: int) -> Interval:
     """Of an area under the ROC curve over so many rows of either kind: Newcombe 2006 (part 2), method 5.
 
-    Both ends θ solve |area - θ| = Z √V(θ) with the variance of Hanley & McNeil 1982. Unlike resampling, it does not call
-    it certain where a few rows happen to be told apart without fault.
+    Both ends θ solve |area - θ| = Z √V(θ) with the variance of Hanley & McNeil 1982. Unlike resampling, it does not
+    call it certain where a few rows happen to be told apart without fault.
     """
     from scipy.optimize import brentq
 
@@ -52,15 +52,15 @@ def auroc(area: float, negative: int, positive: int) -> Interval:
 
 
 def _auroc_variance(theta: float, negative: int, positive: int) -> float:
-    """With N* = (negative + positive)/2 - 1 for both numbers of rows less one: θ(1-θ)(1 + N*(1-θ)/(2-θ) + N*θ/(1+θ))/mn."""
+    """θ(1-θ)(1 + N(1-θ)/(2-θ) + Nθ/(1+θ))/mn, with N = (m + n)/2 - 1 in place of both m - 1 and n - 1."""
     mean = (negative + positive) / 2 - 1
     spread = 1 + mean * (1 - theta) / (2 - theta) + mean * theta / (1 + theta)
     return max(0.0, theta * (1 - theta)) * spread / (negative * positive)
 
 
 def agreement(counts: np.ndarray, seed: int = 0) -> dict[str, Interval]:
-    """Of `nmi` and `ari` between two groupings with these `counts` (n, m) of rows in both, by the bootstrap (Efron 1979,
-    percentiles).
+    """Of `nmi` and `ari` between two groupings with these `counts` (n, m) of rows in both, by the bootstrap (Efron
+    1979, percentiles).
 
     Rows that are drawn again are counts that are drawn again, so the work does not grow with their number. A measure
     that is the same in all draws, as where both groupings agree in every row, has no interval.
@@ -114,7 +114,7 @@ def few(name: str, metrics: Mapping[str, float], rows: int) -> str | None:
 
 
 def _percentiles(values: list[float]) -> Interval | None:
-    if np.ptp(values) == 0:
+    if np.ptp(values) < 1e-9:  # the same, but for rounding
         return None
     low, high = np.quantile(values, (0.025, 0.975))
     return float(low), float(high)

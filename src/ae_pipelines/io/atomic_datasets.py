@@ -1,5 +1,4 @@
-"""kedro-datasets' own classes, made atomic: same options, same previews, and a kill leaves the old file. What is saved may
-be `Skipped`.
+"""kedro-datasets' own classes, made atomic: same options, same previews, and a kill leaves the old file.
 
 Kedro's datasets write into the final file, so a killed run leaves a torn one that looks complete.
 """

@@ -17,7 +17,8 @@ from ae_pipelines.tracking.store import store_uri
 Better = Literal["higher", "lower"]
 Row = tuple[str, str, Better] | tuple[str, str, Better, str] | tuple[str, str, Better, str, str]
 """What a metric is in words, how its number is formatted, whether higher or lower is better, and, by name, the metrics
-that say on how many rows it rests and what is reached without any skill. Its bounds are `<name>_low` and `<name>_high`."""
+that say on how many rows it rests and what is reached without any skill. Its bounds are `<name>_low` and
+`<name>_high`."""
 
 
 MARK = " *"
@@ -101,12 +102,15 @@ class Summary:
 
     def _plain(self) -> list[str]:
         """Metrics for which the catalog names neither rows nor a table."""
-        lines = [
-            _line(f"{name.removesuffix('_metrics')} {key}", value)
-            for name, shown in self._metrics.items()
-            if shown.rows is None and shown.table is None
-            for key, value in self._measured(name).items()
-        ]
+        lines = []
+        for name in (name for name, shown in self._metrics.items() if shown.rows is None and shown.table is None):
+            metrics = self._measured(name)
+            stage = name.removesuffix("_metrics")
+            lines += [
+                _line(f"{stage} {key}", value) + _bounds_of(metrics, key)
+                for key, value in metrics.items()
+                if not _is_bound(metrics, key)
+            ]
         return ["", *lines] if lines else []
 
     def _sentences(self) -> list[str]:
@@ -181,7 +185,11 @@ def _scored(metrics: dict[str, Any]) -> list[str]:
     text = f"{metrics['accepted']:,} samples, {int(metrics['rows']):,} of them scored now"
     if metrics["rows"]:
         text += f" ({int(metrics['rows_per_second']):,} rows/s), {int(metrics['anomalies']):,} anomalies"
-    return ["", f"{text}, by version {int(metrics['model_version'])}"]
+    text += f", by version {int(metrics['model_version'])}"
+    if "accuracy" in metrics:
+        known = metrics["labelled"] - metrics["of_unseen_classes"]
+        text += f"; accuracy {metrics['accuracy']:.3f}{_bounds_of(metrics, 'accuracy')} on {int(known):,} labelled ones"
+    return ["", text]
 
 
 def _of_the_method(metrics: dict[str, Any]) -> list[str]:
@@ -191,24 +199,31 @@ def _of_the_method(metrics: dict[str, Any]) -> list[str]:
 
 def _compared_line(metrics: dict[str, float], key: str, row: Row) -> str:
     what, form, better, *about = row
-    rows = metrics.get(about[0]) if about else None
-    name = f"{what}{MARK}" if rows is not None and rows < intervals.FEW else what
-    certain = "".join(f"; {part}" for part in _certainty(metrics, key, form, rows, *about[1:]))
+    few = bool(about) and metrics.get(about[0], intervals.FEW) < intervals.FEW
+    name = f"{what}{MARK}" if few else what
+    certain = "".join(f"; {part}" for part in _certainty(metrics, key, form, *about))
     return f"{name:38}{metrics[key]:>12{form}}{_control(metrics, key, form)}   ({better} is better{certain})"
 
 
-def _certainty(
-    metrics: dict[str, float], key: str, form: str, rows: float | None, baseline: str | None = None
-) -> Iterator[str]:
+def _certainty(metrics: dict[str, float], key: str, form: str, counted: str = "", baseline: str = "") -> Iterator[str]:
     """On how many rows a metric rests, within which bounds it lies, and what it has to be better than."""
     low, high = (metrics.get(f"{key}_{bound}") for bound in intervals.BOUNDS)
     bounds = "" if low is None or high is None else f"{low:{form}} to {high:{form}}"
-    if rows is not None:
-        yield f"{int(rows):,} row{'s' * (rows != 1)}" + (f": {bounds}" if bounds else "")
+    if (rows := metrics.get(counted)) is not None:
+        yield f"{int(rows):,} {counted.replace('_', ' ')}" + (f": {bounds}" if bounds else "")
     elif bounds:
         yield bounds
     if baseline in metrics:
         yield f"{baseline} {metrics[baseline]:{form}}"
+
+
+def _is_bound(metrics: dict[str, float], key: str) -> bool:
+    return any(key.removesuffix(f"_{bound}") in metrics.keys() - {key} for bound in intervals.BOUNDS)
+
+
+def _bounds_of(metrics: dict[str, float], key: str) -> str:
+    low, high = (metrics.get(f"{key}_{bound}") for bound in intervals.BOUNDS)
+    return "" if low is None or high is None else f"   ({low:.5g} to {high:.5g})"
 
 
 def _control(metrics: dict[str, float], key: str, form: str) -> str:

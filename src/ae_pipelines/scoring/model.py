@@ -172,8 +172,8 @@ class ScoringModel:
         return Distribution.of_table(pq.read_table(self.folder / REFERENCE))
 
     def scored(self, block: LatentBlock, ids: pd.Series) -> pd.DataFrame:
-        """A row a latent: `sample_id`, `cluster`, `distance`, `predicted` and `probability` (where there is a classifier),
-        `reconstruction_error` (where the method has a decoder), `anomaly_score`, `anomaly`."""
+        """A row a latent: `sample_id`, `cluster`, `distance`, `predicted` and `probability` (where there is a
+        classifier), `reconstruction_error` (where the method has a decoder), `anomaly_score`, `anomaly`."""
         latents = block.latents(ids, self.autoencoder.contract.sha256)
         table = clustering.assign(self.groups, latents)
         anomalies = detection.find_anomalies(self.detector, latents)

@@ -1,5 +1,6 @@
 """Latents and the known labels become a classifier; with too few labels all results are `Skipped`."""
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,8 @@ from ae_pipelines.base.skipped import Skipped, unless_skipped
 from ae_pipelines.downstream import classification, few_labels, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.latents.file import Latents
+
+log = logging.getLogger(__name__)
 
 
 def fit(latents: Latents, options: ClassifyOptions) -> Any:
@@ -44,15 +47,18 @@ def measure(
     """How good classes and probabilities are on the test split, beside a classifier on PCA latents."""
     metrics = classification.classification_metrics(latents, classifier, options)
     control = classification.classification_metrics(pca_latents, pca_classifier, options)
-    metrics |= few_labels.errors(few_labels_curves["latents"])
-    control |= few_labels.errors(few_labels_curves["pca"])
+    for found, points in ((metrics, few_labels_curves["latents"]), (control, few_labels_curves["pca"])):
+        found |= few_labels.errors(points) | few_labels.bounds(points, int(metrics["test_rows"]))
     return metrics | {f"pca_{name}": control[name] for name in control if name not in classification.ABOUT}
 
 
 @unless_skipped
-def tabulate(latents: Latents, predictions: pd.DataFrame) -> pd.DataFrame:
+def tabulate(latents: Latents, predictions: pd.DataFrame, classifier: Any, metrics: dict[str, float]) -> pd.DataFrame:
     """Precision, recall, f1 and support of each class."""
-    return classification.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
+    table = classification.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
+    for caution in classification.cautions(metrics, table, classifier):
+        log.warning("classify: %s", caution)
+    return table
 
 
 @unless_skipped

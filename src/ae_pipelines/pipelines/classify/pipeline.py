@@ -23,7 +23,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 "classify_metrics",
                 name="measure_classifier",
             ),
-            Node(nodes.tabulate, ["latents", "predictions"], "per_class", name="tabulate_classes"),
+            Node(
+                nodes.tabulate,
+                ["latents", "predictions", "classifier", "classify_metrics"],
+                "per_class",
+                name="tabulate_classes",
+            ),
             Node(
                 nodes.list_to_label, ["classifier", "latents", "params:classify"], "to_label", name="list_what_to_label"
             ),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines.downstream import detection
+from ae_pipelines.downstream import detection, intervals
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
@@ -44,6 +44,8 @@ def measure(
     for caution in anomaly_model.cautions:
         log.warning("detect: %s", caution)
     metrics = detection.detection_metrics(latents, anomaly_model, anomalies)
+    if "auroc" in metrics and (caution := intervals.few("auroc", metrics, detection.fewer_rows(metrics))):
+        log.warning("detect: %s", caution)
     control = detection.detection_metrics(pca_latents, pca_anomaly_model, pca_anomalies)
     beside = {f"pca_{name}": control[name] for name in detection.COMPARED if name in control}
     return metrics | detection.auroc_of_each(latents, options) | beside
