@@ -29,6 +29,7 @@ def test_a_skipped_result_takes_the_place_of_an_earlier_one_and_the_other_way_ro
     dataset.save(NOTHING)
     assert not path.exists()
     assert kind(filepath=str(path)).load() == NOTHING
+    assert dataset.exists(), "it need not be made again"
     dataset.save(result)
     assert dataset.skipped() is None
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
@@ -42,5 +43,6 @@ def test_a_file_counts_before_the_note_that_a_kill_left_beside_it(tmp_path):
 
 
 def test_what_is_neither_there_nor_skipped_is_still_an_error(tmp_path):
+    assert not JSONDataset(filepath=str(tmp_path / "a.json")).exists()
     with pytest.raises(DatasetError):
         JSONDataset(filepath=str(tmp_path / "a.json")).load()

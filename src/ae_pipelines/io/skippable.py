@@ -36,6 +36,9 @@ class Skippable:
             super().save(data)  # type: ignore[misc]
             self._note.unlink(missing_ok=True)
 
+    def _exists(self) -> bool:
+        return self.skipped() is not None or super()._exists()  # type: ignore[misc]
+
     @property
     def _note(self) -> Path:
         return Path(f"{self._filepath}.skipped")
