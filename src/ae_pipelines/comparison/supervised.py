@@ -157,7 +157,8 @@ def _point(labels: int, classifiers: list[Supervised], judged: np.ndarray) -> di
     errors = [100 * classifier.error(judged) for classifier in classifiers]
     log.info("supervised by %s labels: %.2f %% of the test samples wrong", f"{labels:,}", np.mean(errors))
     deviation = float(np.std(errors, ddof=1)) if len(errors) > 1 else 0.0
-    return {"labels": labels, "error_mean": float(np.mean(errors)), "error_sd": deviation, "draws": len(errors)}
+    error = {"error_mean": float(np.mean(errors)), "error_sd": deviation}
+    return {"labels": labels, **error, "draws": len(errors), "test_rows": len(judged)}
 
 
 def _spaces(latents: Latents, trained: dict[int, Supervised], judged: np.ndarray, seed: int) -> pd.DataFrame:

@@ -47,6 +47,8 @@ def _objection(
     name: str, better: Better, new: ScoringContract, champion: ScoringContract, options: PromoteOptions
 ) -> str | None:
     asked_for = "metrics" in options.model_fields_set  # a method may lack some of the default ones
+    if name in champion.metrics and name.startswith("classify/") and "classifier" not in new.kinds:
+        return f"{name}: the new version has no classifier, the champion has one; give labels, or other promote.metrics"
     if name not in new.metrics and (asked_for or name in champion.metrics):
         return f"{name}: the new version was not measured; {suggestion(name, sorted(new.metrics))}"
     if name not in new.metrics or name not in champion.metrics:

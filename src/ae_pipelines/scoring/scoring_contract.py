@@ -42,9 +42,10 @@ class ScoringContract(Options):
     """The id of the store of these samples."""
     latent_size: int
     classes: tuple[str, ...]
+    """Those of the classifier; none where there were too few labels for one."""
     clusters: int
     kinds: dict[str, str]
-    """Kinds of the models: method, clusterer, classifier, detector."""
+    """Kinds of the models: method, clusterer, classifier (where there is one), detector."""
     metrics: dict[str, float]
     """Their metrics, by `<stage>/<name>`."""
     recipe: str

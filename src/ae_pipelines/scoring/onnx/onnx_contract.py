@@ -56,7 +56,7 @@ class OnnxContract(Options):
     latent_shape: tuple[int, ...]
     """(d,), or (d, height, width) where the latent is a feature map."""
     classes: tuple[str, ...]
-    """The name of each class number."""
+    """The name of each class number; none without a classifier."""
     groups: int
     """How many clusters there are; -1 is noise."""
     anomaly_threshold: float
