@@ -24,6 +24,7 @@ from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.samples.decoding import DUPLICATE, Decoding, Digests
+from ae_pipelines.samples.ranges import UsedValues
 from ae_pipelines.samples.shards import ShardWriter, known_name, shard_name
 from ae_pipelines.samples.source import Block, EncodedSource, Reject, Source
 from ae_pipelines.samples.spec import SampleSpec
@@ -151,6 +152,7 @@ class _Store:
         self._content: defaultdict[str, hashlib._Hash] = defaultdict(hashlib.sha256)
         self._id_hashes: list[np.ndarray] = []
         self._reasons: Counter[str] = Counter()
+        self._used = UsedValues(spec)
         self.accepted = self.rejected = 0
         self._complete = False
 
@@ -180,6 +182,7 @@ class _Store:
             "sha256": sha256,
         }
         self._hash(columns)
+        self._used.add(values, columns["split"])
         self._index.add(columns | {"shard": shards, "row": rows})
         self._id_hashes.append(pd.util.hash_array(np.array(block.ids, object)))
         self._reject(block.rejects)
@@ -207,6 +210,7 @@ class _Store:
         if max_rejected_share is not None:
             self._refuse_rejected(max_rejected_share)
             self._refuse_repeated_ids()
+        self._spec = self._used.settled()
         store_id = self._id()
         manifest = Manifest(
             id=store_id,

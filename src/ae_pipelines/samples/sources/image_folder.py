@@ -9,12 +9,13 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.samples.images import ImageOptions, Size, common_size, format_of, header_size
@@ -86,6 +87,12 @@ class ImageFolder(ImageSource):
             return self.size
         usable = (file for file in self._files() if not file.fault)
         return common_size(((file.id, file.header_size(self)) for file in usable), self)
+
+    def _headers(self) -> Iterator[BinaryIO]:
+        for file in self._files():
+            if not file.fault:
+                with suppress(OSError), file.path.open("rb") as opened:  # reported when the whole file is read
+                    yield opened
 
     @cached_property
     def _file_count(self) -> int:

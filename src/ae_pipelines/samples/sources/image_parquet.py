@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,6 +80,10 @@ class ImageParquet(ImageSource):
         rows = (row for file in files for block in file.blocks() for row in block)
         sizes = ((row.id, header_size(BytesIO(row.image or b""), self)) for row in rows)
         return common_size(sizes, self)
+
+    def _headers(self) -> Iterator[BinaryIO]:
+        rows = (row for file in self._files for block in file.blocks() for row in block)
+        return (BytesIO(row.image) for row in rows if row.image is not None)
 
 
 class _Row(NamedTuple):
