@@ -94,6 +94,7 @@ def header_size(file: BinaryIO, options: ImageOptions) -> Size | None:
     In a PNG, only EXIF data before the pixels count.
     """
     try:
+        file.seek(0)
         with _opened(file, options) as image:
             return (image.width, image.height) if _sideways(image) else (image.height, image.width)
     except MemoryError:
@@ -105,20 +106,20 @@ def header_size(file: BinaryIO, options: ImageOptions) -> Size | None:
 def sixteen_bits(file: BinaryIO, options: ImageOptions) -> Literal["grey", "colours"] | None:
     """Whether an image has 16 bits for its grey, or in each of several channels, of which Pillow reads the upper 8; by
     its header, and None also if it cannot be used."""
-    start = file.read(26)
-    kind = format_of(start[:12])
-    if kind == "PNG":  # ISO 15948, 11.2.2: bit depth and colour type follow width and height
-        return None if start[24:25] != b"\x10" else "grey" if start[25:26] == b"\0" else "colours"
-    if kind != "TIFF":
-        return None
-    file.seek(0)
     try:
+        start = file.read(26)
+        kind = format_of(start[:12])
+        if kind == "PNG":  # ISO 15948, 11.2.2: bit depth and colour type follow width and height
+            return None if start[24:25] != b"\x10" else "grey" if start[25:26] == b"\0" else "colours"
+        if kind != "TIFF":
+            return None
+        file.seek(0)
         with _opened(file, options) as image:
             if image.mode.startswith(GREY_16):
                 return "grey"
             bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
             return "colours" if image.mode in MODES and 16 in bits else None
-    except Unusable:
+    except (Unusable, OSError):
         return None
 
 

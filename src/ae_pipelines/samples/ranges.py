@@ -21,6 +21,9 @@ LEAST_USED = 0.05
 FAR = 2
 """So many times the range above its lower end are values that may matter, though hardly any pixel has them."""
 
+COUNTED_AT_ONCE = 2**18
+"""Values that are counted together: in the processor's cache, this takes half the time."""
+
 
 def _rising(given: tuple[float, float]) -> tuple[float, float]:
     if not 0 <= given[0] < given[1]:
@@ -61,7 +64,9 @@ class UsedValues:
             return
         train = np.asarray(splits) == "train"
         for counts, chosen in zip(self._counts, (train, ~train), strict=True):
-            counts += np.bincount(values[chosen].ravel(), minlength=len(counts))
+            flat = values[chosen].ravel()
+            for start in range(0, len(flat), COUNTED_AT_ONCE):
+                counts += np.bincount(flat[start : start + COUNTED_AT_ONCE], minlength=len(counts))
 
     def settled(self) -> SampleSpec:
         """The spec, with its range in numbers; warns where it does not suit the values. `InputError` if there is no
@@ -131,10 +136,11 @@ def _warn_if_outside(spec: SampleSpec, counts: np.ndarray) -> None:
     values = np.arange(len(counts))
     below, above = int(counts[values < low].sum()), int(counts[values > high].sum())
     share = (below + above) / counts.sum()
-    if share:
-        log.log(
-            logging.WARNING if share > ODD_CUT else logging.INFO,
-            "%.2g %% of the pixels lie outside the range of %g to %g and are cut to it (%s below, %s above): if that "
-            "is not meant, give a source.range that holds them, or train on such images",
+    if share > ODD_CUT:
+        log.warning(
+            "%.1f %% of the pixels lie outside the range of %g to %g and are cut to it (%s below, %s above): give a "
+            "source.range that holds them, or train on such images",
             *(100 * share, low, high, f"{below:,}", f"{above:,}"),
         )
+    elif share:
+        log.info("%.2g %% of the pixels lie outside the range of %g to %g and are cut to it", 100 * share, low, high)

@@ -4,11 +4,12 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal, NamedTuple, Self
 
 from pydantic import PrivateAttr
 
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, sixteen_bits
+from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, header_size, sixteen_bits
+from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.ranges import Range, ranged
 from ae_pipelines.samples.sources import GivenPath
 from ae_pipelines.samples.spec import RANGE, SampleSpec
@@ -16,13 +17,23 @@ from ae_pipelines.samples.spec import RANGE, SampleSpec
 log = logging.getLogger(__name__)
 
 
+class Looked(NamedTuple):
+    """What the headers of a source's images say."""
+
+    size: Size
+    """Height and width of all samples, pixels."""
+    sixteen_bits: Counter[str | None]
+    """How many images have 16 bits, as `images.sixteen_bits` says."""
+
+
 class ImageSource(ImageOptions):
-    """An `EncodedSource`, but for its images: a subclass finds them, and the size that samples have.
+    """An `EncodedSource`, but for its images: a subclass finds them.
 
     Samples are uint8, or uint16 where at least one image is 16-bit grey.
     """
 
     path: GivenPath
+    unlabelled: Unlabelled = None
     range: Range | None = None
     """Stored values that a model gets as 0 and 1. full: 0 to 255, or to 65535 of 16-bit grey; data: from the 0.1 % to
     the 99.9 % quantile of the train split's pixels; [low, high]; None: data for 16-bit grey, else full."""
@@ -40,9 +51,10 @@ class ImageSource(ImageOptions):
 
     @property
     def decode(self) -> ImageDecoder:
-        return ImageDecoder.of(self, self._size, self._deep)
+        return ImageDecoder.of(self, self._looked.size, self._deep)
 
     def spec(self) -> SampleSpec:
+        """What every sample looks like; a range of `data` is open until all are there."""
         decode = self.decode
         dtype: Literal["uint8", "uint16"] = "uint16" if decode.deep else "uint8"
         return ranged(SampleSpec(shape=decode.shape, dtype=dtype, preprocessing=decode.preprocessing), self.range)
@@ -50,19 +62,32 @@ class ImageSource(ImageOptions):
     def decoding(self) -> dict[str, Any]:
         return self.decode.acceptance
 
-    @cached_property
-    def _size(self) -> Size:
-        """Height and width of all samples, in pixels; `InputError` if the images differ in size and are not resized."""
+    def _headers(self, needed: bool) -> Iterator[tuple[str, BinaryIO | None]]:
+        """Ids of the images, and what they are read from; None for one that can have 16-bit grey by no means, unless
+        all headers are `needed`. Raises where the source as a whole is at fault."""
         raise NotImplementedError
 
-    def _headers(self) -> Iterator[BinaryIO]:
-        """The files, or their content, of which the beginning is read."""
-        raise NotImplementedError
+    @cached_property
+    def _looked(self) -> Looked:
+        """What the headers say; `InputError` if the images differ in size and are not resized."""
+        bits: Counter[str | None] = Counter()
+        known = self.size if self.resize else None
+
+        def sizes() -> Iterator[tuple[str, Size | None]]:
+            for name, file in self._headers(needed=known is None):
+                bits[sixteen_bits(file, self) if file else None] += 1
+                yield name, header_size(file, self) if file and known is None else known
+
+        if known is None:
+            return Looked(common_size(sizes(), self), bits)
+        for _ in sizes():
+            pass
+        return Looked(known, bits)
 
     @cached_property
     def _deep(self) -> bool:
         """Whether samples are uint16; told, if they are, or if images have more bits than are read."""
-        bits = Counter(sixteen_bits(file, self) for file in self._headers())
+        bits = self._looked.sixteen_bits
         deep, count = bits["grey"], bits.total()
         if bits["colours"]:
             log.warning(
