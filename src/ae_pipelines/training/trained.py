@@ -83,7 +83,7 @@ class TrainedModel:
         return TrainedModel(module.eval(), weights.sealed(contract, module.state_dict()))
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
-        """Latents (batch, latent_size), float32, of samples (batch, *shape) as they are stored (uint8 images).
+        """Latents (batch, latent_size), float32, of samples (batch, *shape) as they are stored.
 
         Raises `InputError` for samples that break the contract, saying what differs.
         """
