@@ -93,9 +93,12 @@ BALANCED = {"cat": 50, "dog": 50}
 @pytest.mark.parametrize(
     ("counts", "warning"),
     [
-        ({**BALANCED, "unsorted": 60}, r'60 samples are labelled .unsorted..*source.unlabelled=\["unsorted"\] makes'),
+        (
+            {**BALANCED, "unsorted": 60},
+            r"label .unsorted. \(60\) of a class, or without.*source.unlabelled=\[.unsorted.\] says",
+        ),
         ({**BALANCED, "None": 20, "?": 30}, r'source.unlabelled=\["None","\?"\]'),
-        ({"-1": 50, "0": 40, "1": 40}, r'50 samples are labelled .-1.: a class, or no label\?.*\["-1"\]'),
+        ({"-1": 50, "0": 40, "1": 40}, r"label .-1. \(50\) of a class, or without.*\[.-1.\]"),
         ({"-1": 50, "0": 40, "nan": 40}, r'source.unlabelled=\["nan","-1"\]'),
         ({"cat": 90, "dog": 10}, "90% of the labelled samples are 'cat'"),
         ({"cat": 90}, "all 90 labelled samples are 'cat': there is nothing to classify"),

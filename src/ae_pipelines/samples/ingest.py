@@ -20,7 +20,7 @@ from pydantic import Field
 
 from ae_pipelines.base import atomic, progress
 from ae_pipelines.base.content import canonical_sha256
-from ae_pipelines.base.errors import InputError, NothingThere, first_of
+from ae_pipelines.base.errors import InputError, NothingThere, Unusable, first_of
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.samples.conflicts import COLUMNS, Conflicts, Verdict, judge
@@ -28,7 +28,7 @@ from ae_pipelines.samples.decoding import DUPLICATE, Decoding, Digests
 from ae_pipelines.samples.labels import LabelReader, PartlyLabelled, tell_classes
 from ae_pipelines.samples.ranges import UsedValues
 from ae_pipelines.samples.shards import ShardWriter, known_name, shard_name
-from ae_pipelines.samples.source import Block, EncodedSource, Reject, Source
+from ae_pipelines.samples.source import Block, EncodedSource, MaskedSource, Reject, Source
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.store import BATCH_ROWS, Manifest, Samples
@@ -42,6 +42,7 @@ INDEX = pa.schema(
     + [("shard", pa.int32()), ("row", pa.int32())]
 )
 REJECTS = pa.schema([(name, pa.string()) for name in ("sample_id", "sha256", "reason")])
+MASKS = pa.schema([("sample_id", pa.string()), ("mask", pa.binary())])
 CONFLICTS = pa.schema([(name, pa.string()) for name in COLUMNS])
 HASHED_REJECTS = ("rejected source", "rejected sha256", "rejected reason")
 """Names of these columns in the id of a store, which must not change when a column is renamed."""
@@ -101,6 +102,7 @@ def write_store(
         with _Store(folder, spec, source.name, labels, decoding.key if decoding else None) as store, closing(blocks):  # type: ignore[type-var]
             for block in _with_progress(blocks, count):  # type: ignore[arg-type]
                 store.add(block)
+            store.add_masks(_decoded_masks(source))
             report = {"seconds": round(time.monotonic() - started, 1), "decoded": store.accepted, "reused": 0}
             if decoding:
                 report |= {"decoded": decoding.decoded, "reused": decoding.reused}
@@ -108,6 +110,18 @@ def write_store(
             samples = store.finish(options.max_rejected_share, report)
         labels.tell()
         return samples
+
+
+def _decoded_masks(source: Source | EncodedSource) -> Iterator[tuple[str, np.ndarray]]:
+    """Id of a sample, and a bool for each of its pixels: whether something is wrong there."""
+    if not isinstance(source, MaskedSource):
+        return
+    for sample, path in source.masks():
+        try:
+            values = source.decode(path.read_bytes())  # (channels, height, width)
+        except Unusable as fault:
+            raise InputError(f"the mask {path} cannot be used ({fault}): mend it, or move it away") from fault
+        yield sample, values.max(axis=0) > np.iinfo(values.dtype).max // 2
 
 
 def _unlabelled(source: Source | EncodedSource) -> tuple[str, ...] | None:
@@ -162,6 +176,7 @@ class _Store:
     def __init__(self, folder: Path, spec: SampleSpec, source: str, labels: LabelReader, key: str | None) -> None:
         self._folder, self._spec, self._source, self._key = folder, spec, source, key
         self._label_reader, self._conflicts = labels, Conflicts()
+        self._masks: _Table | None = None
         self._open = ExitStack()
         self._content: defaultdict[str, hashlib._Hash] = defaultdict(hashlib.sha256)
         self._id_hashes: list[np.ndarray] = []
@@ -207,6 +222,13 @@ class _Store:
         self._reject(block.rejects)
         self.accepted += len(values)
 
+    def add_masks(self, masks: Iterable[tuple[str, np.ndarray]]) -> None:
+        """Add what is wrong with some samples: an id, and a bool for each pixel."""
+        for sample, mask in masks:
+            self._masks = self._masks or self._open.enter_context(_table(self._folder / "masks.parquet", MASKS))
+            self._masks.add({"sample_id": [sample], "mask": [np.packbits(mask).tobytes()]})
+            self._hash({"masked sample": [sample], "mask": [hashlib.sha256(mask.tobytes()).hexdigest()]})
+
     def _reject(self, rejects: Iterable[Reject]) -> None:
         found = [astuple(reject) for reject in rejects]
         if found:
@@ -245,7 +267,11 @@ class _Store:
             index=f"index-{store_id}.parquet",
             rejects=f"rejects-{store_id}.parquet",
             conflicts=f"conflicts-{store_id}.parquet" if conflicting else None,
+            masks=f"masks-{store_id}.parquet" if self._masks else None,
         )
+        if self._masks and manifest.masks:
+            self._masks.close()
+            atomic.publish(self._masks.path, self._folder / manifest.masks)
         if manifest.conflicts:
             atomic.publish(self._conflicts_table.path, self._folder / manifest.conflicts)
         atomic.publish(self._index.path, self._folder / manifest.index)
@@ -389,14 +415,14 @@ def _clear(folder: Path, unfinished: str | None, keep: str = "") -> None:
     shards, named = set[str](), {"manifest.json", "last_ingest.json", keep}
     with suppress(InputError):
         manifest = Manifest.of(folder / "manifest.json")
-        named |= {manifest.index, manifest.rejects, manifest.conflicts or ""}
+        named |= {manifest.index, manifest.rejects, manifest.conflicts or "", manifest.masks or ""}
         shards = {shard.file for shard in manifest.shards}
     for path in folder.glob(".*.tmp.*"):  # left by killed writers: no other is at work now
         path.unlink()
     for path in (path for path in folder.glob("*-*") if path.is_file()):
         kind, _, rest = path.stem.partition("-")
         key, _, sha256 = rest.rpartition("-")
-        if kind not in ("shard", "known", "index", "rejects", "conflicts") or path.name in named | shards:
+        if kind not in ("shard", "known", "index", "rejects", "conflicts", "masks") or path.name in named | shards:
             continue
         if kind == "known" and (key == unfinished or shard_name(sha256) in shards):
             continue

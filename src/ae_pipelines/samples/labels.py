@@ -175,11 +175,11 @@ def _unsure(counts: Mapping[str, int]) -> str | None:
         found["-1"] = counts["-1"]
     if not found:
         return None
-    many = ", ".join(f"{count:,} samples are labelled {name!r}" for name, count in list(found.items())[:FIRST])
+    many = first_of([f"{name!r} ({count:,})" for name, count in found.items()])
     names = ",".join(f'"{name}"' for name in found)
     return (
-        f"{many}: a class, or no label? It is taken as a class; source.unlabelled=[{names}] makes it no label, "
-        "source.unlabelled=[] says that all labels are classes"
+        f"are samples with the label {many} of a class, or without a label? They are taken as a class; "
+        f"source.unlabelled=[{names}] says that they have no label, source.unlabelled=[] that all labels are classes"
     )
 
 

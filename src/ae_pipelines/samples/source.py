@@ -115,6 +115,15 @@ class EncodedSource(Protocol):
 
 
 @runtime_checkable
+class MaskedSource(EncodedSource, Protocol):
+    """A source of encoded images that knows where in some of them something is wrong."""
+
+    def masks(self) -> Iterator[tuple[str, Path]]:
+        """Id of a sample, and an image in which what is wrong is light and the rest dark."""
+        ...
+
+
+@runtime_checkable
 class ScaledSource(Protocol):
     """A source that computes the scale of its samples itself, unless one is given."""
 

@@ -65,6 +65,8 @@ class Manifest(Options):
     rejects: FileName
     conflicts: FileName | None = None
     """Table of content with more than one label; None: there is none."""
+    masks: FileName | None = None
+    """Table of what is wrong with some images; None: nothing is known."""
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -130,6 +132,15 @@ class Samples:
         if self.manifest.conflicts is None:
             return pd.DataFrame(columns=["sample_id", "sha256", "label"], dtype=str)
         return self._table(self.manifest.conflicts)
+
+    def masks(self) -> dict[str, np.ndarray]:
+        """By id of a sample, (height, width) bools: where something is wrong with it, as far as the source knows."""
+        if self.manifest.masks is None:
+            return {}
+        shape = self.spec.shape[-2:]
+        table = self._table(self.manifest.masks)
+        bits = (np.unpackbits(np.frombuffer(mask, np.uint8), count=shape[0] * shape[1]) for mask in table["mask"])
+        return {name: mask.astype(bool).reshape(shape) for name, mask in zip(table["sample_id"], bits, strict=True)}
 
     def counts(self) -> dict[str, float]:
         """Read, accepted, rejected, duplicates, conflicting; labelled; by split; what the last ingest decoded and

@@ -1,6 +1,7 @@
 """What the folders of an image folder mean: classes, or splits with classes below them, or those with masks beside."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -65,6 +66,14 @@ class Understood:
         if first not in self.splits:
             return None
         return Place(below[0] if len(below) > 1 else None, self.splits[first])
+
+    def masked(self, file: str) -> str | None:
+        """Path, without its extension, of the sample that a file is the mask of; None: it is no mask."""
+        first, _, below = file.partition("/")
+        test = next((name for name in self.splits if _kind(name) == "test"), None)
+        if self.layout != "mvtec" or _kind(first) != "masks" or test is None:
+            return None
+        return f"{test}/{re.sub(r'(_mask)?[.][^./]*$', '', below)}"
 
     def tell(self) -> None:
         """Log what was understood, where it is more than one class a folder."""

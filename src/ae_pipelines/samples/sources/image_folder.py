@@ -94,6 +94,15 @@ class ImageFolder(ImageSource):
         if misnamed:
             log.warning("%d files are images of another format than their names say; read by content", misnamed)
 
+    def masks(self) -> Iterator[tuple[str, Path]]:
+        """Of the samples that ground_truth/ has one for, with the same name or that name and _mask."""
+        if self._layout.layout != "mvtec":
+            return
+        samples = {os.path.splitext(file.id)[0]: file.id for file in self._files()}  # noqa: PTH122
+        for file in _files_below(self._folder, "", self.labels_file):
+            if (sample := self._layout.masked(file.id)) in samples and not file.fault:
+                yield samples[sample], file.path
+
     @cached_property
     def _layout(self) -> Understood:
         if self.labels != "folder" and self.layout_of_folders is None:
