@@ -233,7 +233,9 @@ def test_new_images_get_the_depth_and_the_range_of_the_training(make, tmp_path, 
 
 def test_a_model_of_8_bits_gets_16_as_before(tmp_path, caplog):
     trained_on = folder(tmp_path / "x", [encoded(GREY)]).spec()
-    source = folder(tmp_path / "deep", [encoded(RAMP)]).like(trained_on)
+    own = folder(tmp_path / "deep", [encoded(RAMP)])
+    assert own.spec().dtype == "uint16"
+    source = own.like(trained_on)
     assert source.spec() == trained_on
     assert "1 of 1 images are 16-bit grey, but the model was trained on 8 bits" in caplog.text
     expected = np.rint(RAMP * (255 / 65_535))
@@ -243,6 +245,16 @@ def test_a_model_of_8_bits_gets_16_as_before(tmp_path, caplog):
 def test_a_new_image_is_decoded_like_deep_samples(tmp_path):
     store = write_store(tmp_path / "store", folder(tmp_path / "x", map(encoded, shots(20))))
     np.testing.assert_array_equal(new_image.decoded(encoded(RAMP), store.spec, "it", "numbers"), RAMP[None])
+
+
+def test_another_range_decodes_nothing_again(tmp_path):
+    folder(tmp_path / "x", map(encoded, shots(20)))
+    ranges = ("data", "full", [0, 4095])
+    sources = [SourceChoice(kind="image_folder", path=tmp_path / "x", range=given).build() for given in ranges]
+    stores = [write_store(tmp_path / "store", source) for source in sources]
+    assert [store.spec.range[1] == high for store, high in zip(stores[1:], (65_535, 4095), strict=True)] == [True] * 2
+    assert len({store.id for store in stores}) == 3
+    assert stores[-1].counts()["reused"] == 20
 
 
 # -- arrays ------------------------------------------------------------------------------------------------------
