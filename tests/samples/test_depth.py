@@ -13,8 +13,8 @@ from PIL import Image
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import new_image
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions, at_own_size, sixteen_bits
-from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.images import ImageDecoder, ImageOptions, at_own_size, bits_of
+from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.sources import SourceChoice
 from ae_pipelines.samples.spec import SampleSpec
 
@@ -111,24 +111,24 @@ def test_exif_orientation_is_applied_to_16_bits_too():
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (encoded(RAMP), "grey"),
-        (encoded(RAMP, compression="tiff_lzw"), "grey"),
-        (encoded(Image.frombytes("I;16B", (24, 20), RAMP.astype(">u2").tobytes())), "grey"),
-        (encoded(RAMP, "PNG"), "grey"),
-        (png_of_16_bits(RGB_16, 2), "colours"),
-        (png_of_16_bits(RGB_16[..., :2], 4), "colours"),
-        (tiff_of_16_bits(RGB_16), "colours"),
-        (encoded(GREY), None),
-        (encoded(GREY, "PNG"), None),
-        (encoded(np.stack([GREY] * 3, -1)), None),
-        (encoded(np.stack([GREY] * 3, -1), "JPEG"), None),
+        (encoded(RAMP), "16 of grey"),
+        (encoded(RAMP, compression="tiff_lzw"), "16 of grey"),
+        (encoded(Image.frombytes("I;16B", (24, 20), RAMP.astype(">u2").tobytes())), "16 of grey"),
+        (encoded(RAMP, "PNG"), "16 of grey"),
+        (png_of_16_bits(RGB_16, 2), "16 of colours"),
+        (png_of_16_bits(RGB_16[..., :2], 4), "16 of colours"),
+        (tiff_of_16_bits(RGB_16), "16 of colours"),
+        (encoded(GREY), "8"),
+        (encoded(GREY, "PNG"), "8"),
+        (encoded(np.stack([GREY] * 3, -1)), "8"),
+        (encoded(np.stack([GREY] * 3, -1), "JPEG"), "8"),
         (encoded(RAMP.astype(np.float32)), None),
         (encoded(RAMP)[:60], None),
         (b"", None),
     ],
 )
-def test_the_header_says_whether_there_are_16_bits(content, expected):
-    assert sixteen_bits(BytesIO(content), ImageOptions()) == expected
+def test_the_header_says_how_many_bits_there_are(content, expected):
+    assert bits_of(BytesIO(content), ImageOptions()) == expected
 
 
 @pytest.mark.parametrize("content", [png_of_16_bits(RGB_16, 2), tiff_of_16_bits(RGB_16)], ids=["png", "tiff"])
@@ -165,7 +165,8 @@ SOURCES = {"image_folder": folder, "image_parquet": parquet}
 def test_12_bit_images_are_stored_as_they_are_and_scaled_by_their_own_range(make, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     images = shots(60)
-    store = write_store(tmp_path / "store", make(tmp_path / "x", map(encoded, images)))
+    contents = [*map(encoded, images), b"no image"]
+    store = write_store(tmp_path / "store", make(tmp_path / "x", contents), IngestOptions(max_rejected_share=0.1))
     assert store.spec.dtype == "uint16"
     np.testing.assert_array_equal(store.read(), images[:, None])
     low, high = store.spec.range

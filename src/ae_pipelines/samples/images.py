@@ -45,6 +45,9 @@ BITS_PER_SAMPLE = 258
 EIGHT_TO_SIXTEEN = 257
 """Factor that makes the white of 8 bits that of 16."""
 
+Bits = Literal["8", "16 of grey", "16 of colours"]
+"""Bits a channel, 8 also for fewer. Of 16 in each of several channels Pillow reads the upper 8."""
+
 LARGEST_MEGAPIXELS = 100
 """Limit for an image that is read at its own size."""
 
@@ -103,22 +106,23 @@ def header_size(file: BinaryIO, options: ImageOptions) -> Size | None:
         return None
 
 
-def sixteen_bits(file: BinaryIO, options: ImageOptions) -> Literal["grey", "colours"] | None:
-    """Whether an image has 16 bits for its grey, or in each of several channels, of which Pillow reads the upper 8; by
-    its header, and None also if it cannot be used."""
+def bits_of(file: BinaryIO, options: ImageOptions) -> Bits | None:
+    """How many bits an image's header declares; None if it cannot be used."""
     try:
         start = file.read(26)
         kind = format_of(start[:12])
         if kind == "PNG":  # ISO 15948, 11.2.2: bit depth and colour type follow width and height
-            return None if start[24:25] != b"\x10" else "grey" if start[25:26] == b"\0" else "colours"
+            return "8" if start[24:25] != b"\x10" else "16 of grey" if start[25:26] == b"\0" else "16 of colours"
         if kind != "TIFF":
-            return None
+            return "8" if kind else None
         file.seek(0)
         with _opened(file, options) as image:
             if image.mode.startswith(GREY_16):
-                return "grey"
+                return "16 of grey"
+            if image.mode not in MODES:
+                return None
             bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
-            return "colours" if image.mode in MODES and 16 in bits else None
+            return "16 of colours" if 16 in bits else "8"
     except (Unusable, OSError):
         return None
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, Self
 
 from pydantic import PrivateAttr
 
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size, common_size, header_size, sixteen_bits
+from ae_pipelines.samples.images import Bits, ImageDecoder, ImageOptions, Size, bits_of, common_size, header_size
 from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.ranges import Range, ranged
 from ae_pipelines.samples.sources import GivenPath
@@ -22,8 +22,8 @@ class Looked(NamedTuple):
 
     size: Size
     """Height and width of all samples, pixels."""
-    sixteen_bits: Counter[str | None]
-    """How many images have 16 bits, as `images.sixteen_bits` says."""
+    bits: Counter[Bits | None]
+    """How many images have how many bits; None: cannot be used."""
 
 
 class ImageSource(ImageOptions):
@@ -70,12 +70,12 @@ class ImageSource(ImageOptions):
     @cached_property
     def _looked(self) -> Looked:
         """What the headers say; `InputError` if the images differ in size and are not resized."""
-        bits: Counter[str | None] = Counter()
+        bits: Counter[Bits | None] = Counter()
         known = self.size if self.resize else None
 
         def sizes() -> Iterator[tuple[str, Size | None]]:
             for name, file in self._headers(needed=known is None):
-                bits[sixteen_bits(file, self) if file else None] += 1
+                bits[bits_of(file, self) if file else "8"] += 1
                 yield name, header_size(file, self) if file and known is None else known
 
         if known is None:
@@ -87,13 +87,13 @@ class ImageSource(ImageOptions):
     @cached_property
     def _deep(self) -> bool:
         """Whether samples are uint16; told, if they are, or if images have more bits than are read."""
-        bits = self._looked.sixteen_bits
-        deep, count = bits["grey"], bits.total()
-        if bits["colours"]:
+        bits = self._looked.bits
+        deep, count = bits["16 of grey"], bits.total() - bits[None]
+        if bits["16 of colours"]:
             log.warning(
                 "%d of %d images have 16 bits in each of several channels, of which the upper 8 are read: only 16-bit "
                 "grey keeps its depth",
-                *(bits["colours"], count),
+                *(bits["16 of colours"], count),
             )
         if self._trained is not None and (self._trained.dtype == "uint16") != bool(deep):
             return self._as_trained(deep, count)
