@@ -162,6 +162,10 @@ class TestObjections:
         (said,) = objections(champion.model_copy(update={"samples": spec}), champion, PromoteOptions())
         assert "cannot be compared" in said
 
+    def test_the_range_of_the_data_may_differ(self, champion):
+        new, old = (champion.model_copy(update={"samples": champion.samples.with_range(0, high)}) for high in (9, 99))
+        assert objections(new, old, PromoteOptions()) == []
+
     def test_one_that_was_not_measured_is_no_better(self, champion):
         new = champion.model_copy(update={"metrics": {"classify/accuracy": 1.0}})
         (said,) = objections(new, champion, PromoteOptions())

@@ -236,9 +236,8 @@ def nearest_samples(samples: Samples, clusters: pd.DataFrame) -> dict[int, np.nd
     rows = _nearest_rows(clusters["cluster"].to_numpy(), clusters["distance"].to_numpy())
     ids = clusters["sample_id"]
     places = _places(samples, ids.iloc[np.concatenate([*rows.values(), np.array([], int)])])
-    scale = np.float32(samples.spec.scale)
     found = {group: places.reindex(ids.iloc[these]).dropna().to_numpy(int) for group, these in rows.items()}
-    return {group: samples.take(these) * scale for group, these in found.items()}
+    return {group: samples.spec.as_input(samples.take(these)) for group, these in found.items()}
 
 
 def _nearest_rows(clusters: np.ndarray, distances: np.ndarray) -> dict[int, np.ndarray]:

@@ -120,13 +120,13 @@ class Line:
 
 def lines(found: pd.DataFrame, latents: Latents, samples: Samples) -> list[Line]:
     """A line for each query."""
-    ids, scale = pd.Index(latents.column("sample_id")), np.float32(samples.spec.scale)
+    ids = pd.Index(latents.column("sample_id"))
     results = []
     for name, part in found.groupby("query", sort=False):
         rows = ids.get_indexer([str(name), *part["sample_id"]])
         pictures = np.concatenate([_stored_query(str(name), rows[0], samples)[None], samples.take(rows[1:])])
         labels = ["" if row < 0 else str(latents.labels[row]) for row in rows]
-        results.append(Line(pictures * scale, labels, part["distance"].tolist()))
+        results.append(Line(samples.spec.as_input(pictures), labels, part["distance"].tolist()))
     return results
 
 

@@ -79,7 +79,7 @@ class ScoringContract(Options):
         odd value does not count as another scale. Rows of numbers may all happen to be small, images are not."""
         known = max(map(abs, self.value_range))
         beyond = largest > SCALED * known
-        small = self.samples.dtype == "uint8" and known >= SCALED and 0 < largest.max() <= 1
+        small = self.samples.bounded and known >= SCALED and 0 < largest.max() <= 1
         if small or beyond.mean() > ODD_SHARE:
             raise InputError(
                 f"the values of {len(largest) if small else int(beyond.sum())} of {len(largest)} samples reach "

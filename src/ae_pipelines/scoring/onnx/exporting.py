@@ -19,6 +19,7 @@ from ae_pipelines.downstream.clustering import Groups
 from ae_pipelines.downstream.detection import AnomalyModel
 from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.latents.file import Latents
+from ae_pipelines.models.inputs import inputs
 from ae_pipelines.models.method import pooled
 from ae_pipelines.samples.standardise import stored_of
 from ae_pipelines.samples.store import Samples
@@ -73,7 +74,7 @@ class Trial:
     @cached_property
     def z(self) -> Tensor:
         """Latents, or feature maps."""
-        x = torch.from_numpy(self.stored).to(torch.float32) * self.trained.contract.samples.scale
+        x = inputs(self.stored, self.trained.contract.samples)
         with torch.inference_mode():
             return self.trained.module.encode(self.trained.encoder_input(x))
 
