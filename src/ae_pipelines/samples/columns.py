@@ -18,6 +18,8 @@ from ae_pipelines.samples.features import Columns
 
 ColumnType = Literal["number", "boolean", "date", "category"]
 
+LEARNED = ("treatments", "left_out")
+"""Names in the preprocessing of samples of what was learned of their columns."""
 SAMPLED_CELLS = 2**25
 """Most values that are held in memory to learn from."""
 SAMPLED_ROWS = 200_000
@@ -28,6 +30,7 @@ COVERED = 0.5
 """Share of the rows with text that must have one of the frequent levels; otherwise it is free text, or ids."""
 COUNTED_LEVELS = 50_000
 """Different levels of a column that are counted at once; beyond, the rarest are forgotten."""
+FREE_TEXT = "free text or ids: most rows have values that are rare"
 LISTED_LEVELS = 1000
 """Rare levels of a category that are named, so that new ones can be told from them."""
 QUANTILES = 101
@@ -91,7 +94,7 @@ class Look:
             return "constant"
         frequent = sorted((count for count in counts if count >= treating.fewest(self._rows)), reverse=True)
         if sum(frequent[: treating.max_categories]) < COVERED * known:
-            return "free text or ids: most rows have values that are rare"
+            return FREE_TEXT
         return None
 
     def _widen(self, name: str, finite: np.ndarray) -> None:
@@ -254,7 +257,7 @@ def _refuse_width(preprocessing: Mapping[str, Any], rows: int) -> None:
     if sum(widths.values()) > MOST_FEATURES:
         widest = sorted(widths, key=lambda name: -widths[name])
         raise InputError(
-            f"{len(widths)} columns would become {sum(widths.values()):,} features, most of {first_of(widest, 5)}; at "
+            f"{len(widths)} columns would become {sum(widths.values()):,} features, most of {first_of(list(map(str, widest)), 5)}; at "
             f"most {MOST_FEATURES:,} can be learned from: name fewer columns, or merge more levels",
             options={"source.columns": "[...]", "source.max_categories": "10"},
         )
@@ -297,6 +300,11 @@ def _in_words(one: Mapping[str, Any]) -> str:
     if one["indicator"]:
         said.append(f"missing: {one['fill']:g}, and an indicator" if "mean" in one else "whether it is missing")
     return "; ".join(said)
+
+
+def in_words(surprises: Mapping[str, tuple[int, str]]) -> str:
+    """What `features.surprises` found."""
+    return first_of([f"{what} in column {name!r} ({count} rows)" for name, (count, what) in surprises.items()])
 
 
 def columns_of(preprocessing: Mapping[str, Any]) -> list[str]:

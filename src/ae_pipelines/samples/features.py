@@ -15,6 +15,7 @@ category         text, "" where missing
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -24,28 +25,11 @@ Treatment = Mapping[str, Any]
 Columns = Mapping[str, np.ndarray]
 """Arrays by the name of the column."""
 
-MISSING_TEXTS = frozenset(
-    [
-        "#N/A",
-        "#NA",
-        "-1.#IND",
-        "-1.#QNAN",
-        "-NaN",
-        "-nan",
-        "1.#IND",
-        "1.#QNAN",
-        "N/A",
-        "NA",
-        "NULL",
-        "NaN",
-        "n/a",
-        "nan",
-        "null",
-        "<NA>",
-        "None",
-    ]
-) | {"", "#N/A N/A"}
-"""Cells of a CSV file that say that there is nothing."""
+MISSING_TEXTS = {
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL"),
+    *("NaN", "n/a", "nan", "null"),
+}
+"""Cells of a CSV file that say that there is nothing, beside those in `preprocessing["missing"]`."""
 CYCLES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
     "month": (lambda days: np.floor(days).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12, 12),
     "weekday": (lambda days: (np.floor(days) + 3) % 7, 7),
@@ -138,24 +122,24 @@ def as_arrays(columns: Mapping[str, Sequence[Any]], preprocessing: Mapping[str, 
         name, kind = str(one["column"]), str(one["type"])
         if name not in columns:
             raise ValueError(f"no column {name!r}: give {', '.join(map(repr, preprocessing['columns']))}")
-        found[name] = _array(name, kind, columns[name])
+        found[name] = _array(name, kind, columns[name], {*MISSING_TEXTS, *preprocessing.get("missing", ())})
     return found
 
 
-def _array(name: str, kind: str, values: Sequence[Any]) -> np.ndarray:
+def _array(name: str, kind: str, values: Sequence[Any], missing: set[str]) -> np.ndarray:
     held, read = [], READ[kind]
     for row, value in enumerate(values):
         try:
-            held.append(EMPTY[kind] if _is_missing(value) else read(value))
+            held.append(EMPTY[kind] if _is_missing(value, missing) else read(value))
         except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(f"row {row} of column {name!r} holds {value!r}, expected {EXPECTED[kind]}") from error
     return np.array(held, object if kind == "category" else np.float64)
 
 
-def _is_missing(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.strip() in MISSING_TEXTS
-    return value is None or value != value or str(value) in ("NaT", "<NA>")
+def _is_missing(value: Any, texts: set[str]) -> bool:
+    if value is None or str(value) in ("nan", "NaT", "<NA>"):
+        return True
+    return _text(value) in texts
 
 
 def _text(value: Any) -> str:
@@ -176,13 +160,14 @@ def _number(value: Any) -> float:
 
 
 def _days(value: Any) -> float:
-    """Time zones are taken off: what the clock on the wall says."""
-    if isinstance(value, bool | int | float):
+    """In UTC, where a time zone is said."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.strip().replace("/", "-"))
+    if not isinstance(value, date | np.datetime64):
         raise ValueError
-    if hasattr(value, "replace") and not isinstance(value, str) and getattr(value, "tzinfo", None):
-        value = value.replace(tzinfo=None)
-    text = value.strip().removesuffix("Z").replace("/", "-") if isinstance(value, str) else value
-    return float(np.datetime64(text, "us").astype(np.int64)) / 86_400e6
+    if isinstance(value, datetime) and value.tzinfo:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return float(np.datetime64(value, "us").astype(np.int64)) / 86_400e6
 
 
 READ: dict[str, Callable[[Any], Any]] = {"number": _number, "boolean": _truth, "date": _days, "category": _text}

@@ -49,6 +49,15 @@ def measure(
     return metrics | detection.auroc_of_each(latents, options) | beside
 
 
+def list_oddest(anomalies: pd.DataFrame, samples: Samples, autoencoder: Any) -> pd.DataFrame:
+    """The oddest samples and, of a table, the columns that are reconstructed worst."""
+    from ae_pipelines.training import examples
+
+    rows = detection.oddest(anomalies["score"].to_numpy(), detection.LISTED)
+    residual = examples.rebuilt(autoencoder, samples.take(rows)).get("residual")
+    return detection.listed(anomalies.iloc[rows], residual, samples.spec)
+
+
 def draw_oddest(
     latents: Latents, anomaly_model: Any, anomalies: pd.DataFrame, samples: Samples, autoencoder: Any
 ) -> Any:

@@ -24,6 +24,13 @@ def list_rejects(samples: Samples) -> pd.DataFrame:
     return samples.rejects
 
 
+def list_columns(samples: Samples) -> pd.DataFrame:
+    """What became of each column of a table; no rows where samples have none."""
+    from ae_pipelines.samples import columns
+
+    return columns.described(samples.spec.preprocessing)
+
+
 def draw_rejects(samples: Samples) -> Any:
     """What was left out, by reason."""
     from ae_pipelines.plots import rejects
