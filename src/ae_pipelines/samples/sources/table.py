@@ -5,11 +5,11 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
-from ae_pipelines.samples.tables import READERS, CsvFile, Reader
+from ae_pipelines.samples.tables import CsvFile, Kind, Reader, readers_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ class Rows:
     faults: Sequence[str | None]
     """Why a row cannot be used; None: it can."""
     ids: Sequence[str]
-    labels: Sequence[str | None] | None
+    labels: Sequence[Any] | None
+    """As the file holds them."""
     splits: Sequence[str]
     sha256: Sequence[str]
 
@@ -66,6 +67,10 @@ class Table:
     """Column of sample ids; None: the file's name and the row's number."""
     split: str | None = None
     """Column that says train or test; None: it follows from the row's values."""
+    header: bool | None = None
+    """Whether a CSV file has a line of names; without one, columns are column_0, column_1 ...; None: by looking."""
+    missing: list[str] = field(default_factory=list)
+    """What stands for a missing value, beside empty cells, NA and null: such as -999 or ?."""
     standardise: bool = True
     """Scale each column to mean 0 and variance 1 over the train rows."""
 
@@ -110,7 +115,7 @@ class Table:
     @cached_property
     def _readers(self) -> list[Reader]:
         """Readers of the files that have rows."""
-        found = [READERS[path.suffix.lower()](path) for path in _files(self.path)]
+        found = readers_of(self.path, header=self.header, missing=self.missing)
         empty = [reader for reader in found if _is_empty(reader)]
         if len(empty) == len(found):
             raise NothingThere(f"{self.path} has no rows")
@@ -131,6 +136,11 @@ class Table:
         """Columns that are read as text."""
         return list(dict.fromkeys(name for name in (self.label, self.id, self.split) if name is not None))
 
+    @property
+    def _kinds(self) -> dict[str, Kind]:
+        """What each column is read as."""
+        return {**dict.fromkeys(self._columns, "number"), **dict.fromkeys(self._text_columns, "raw")}
+
     @cached_property
     def _standardisation(self) -> Standardisation:
         if self.given is not None and len(self.given.mean) == len(self._columns):
@@ -146,7 +156,7 @@ class Table:
         for reader in self._readers:
             first = 0
             with _faults_of(reader.path):
-                for batch in reader.batches(self._columns, self._text_columns):
+                for batch in reader.batches(self._kinds):
                     yield self._read(batch, reader, first)
                     first += len(batch)
 
@@ -154,7 +164,7 @@ class Table:
         values, faults = _values(batch.select(self._columns))
         sha256 = [hashlib.sha256(row.data).hexdigest() for row in values]
         if self.id is None:
-            stem, width = printable_stem(reader.path), len(str(reader.rows))
+            stem, width = reader.stem, len(str(reader.rows))
             ids = [f"{stem}/{row:0{width}d}" for row in range(first, first + len(batch))]
         else:
             ids = _ids(batch, self.id, reader.path, first)
@@ -162,7 +172,9 @@ class Table:
             values=values,
             faults=faults,
             ids=ids,
-            labels=None if self.label is None else _texts(batch, self.label),
+            labels=None
+            if self.label is None
+            else [value if value != "" else None for value in _column(batch, self.label)],
             splits=(
                 [split_by_content(sha) for sha in sha256]
                 if self.split is None
@@ -170,21 +182,6 @@ class Table:
             ),
             sha256=sha256,
         )
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = sorted(path.glob("[!.]*.parquet"))
-        if not found:
-            raise NothingThere(f"the folder {path} has no .parquet files")
-        return found
-    if not path.is_file():
-        raise InputError(
-            f"no file {path}: give a .csv, a .parquet, or a folder of .parquet files", options={"source.path": "..."}
-        )
-    if path.suffix.lower() not in READERS:
-        raise InputError(f"{path} is neither .csv nor .parquet: convert it, or rename it if it is")
-    return [path]
 
 
 def _is_empty(reader: Reader) -> bool:
@@ -234,9 +231,14 @@ def _values(batch: pa.RecordBatch) -> tuple[np.ndarray, list[str | None]]:
     return values, faults
 
 
+def _column(batch: pa.RecordBatch, name: str) -> list[Any]:
+    found: list[Any] = batch.column(name).to_pylist()
+    return found
+
+
 def _texts(batch: pa.RecordBatch, name: str) -> list[str | None]:
     """A column as text; None where it is null or empty."""
-    return [text or None for text in batch.column(name).to_pylist()]
+    return [text or None for text in batch.column(name).cast(pa.string()).to_pylist()]
 
 
 def _ids(batch: pa.RecordBatch, name: str, path: Path, first: int) -> list[str]:
