@@ -1,4 +1,4 @@
-"""A table of numbers, categories, truth values and dates with missing cells, from the file to new rows that are scored."""
+"""A table of numbers, categories, truth values and dates with missing cells, from the file to scores of new rows."""
 
 import csv
 import json

@@ -123,7 +123,7 @@ class TrainRows:
         """Take the chosen ones of some rows."""
         rows = np.flatnonzero(chosen)
         self.seen += len(rows)
-        self._keys.append(np.array([int(sha256[row][:16], 16) for row in rows], np.uint64))
+        self._keys.append(np.array([int(sha256[row][:16], 16) for row in rows.tolist()], np.uint64))
         self._parts.append({name: values[rows] for name, values in columns.items()})
         if sum(map(len, self._keys)) > 2 * self.most:
             self._prune()
@@ -255,10 +255,10 @@ def _refuse_width(preprocessing: Mapping[str, Any], rows: int) -> None:
             "from them, give others"
         )
     if sum(widths.values()) > MOST_FEATURES:
-        widest = sorted(widths, key=lambda name: -widths[name])
+        widest = first_of(sorted(map(str, widths), key=lambda name: -widths[name]), 5)
         raise InputError(
-            f"{len(widths)} columns would become {sum(widths.values()):,} features, most of {first_of(list(map(str, widest)), 5)}; at "
-            f"most {MOST_FEATURES:,} can be learned from: name fewer columns, or merge more levels",
+            f"{len(widths)} columns would become {sum(widths.values()):,} features, most of them from {widest}; at most "
+            f"{MOST_FEATURES:,} can be learned from: name fewer columns, or merge more levels",
             options={"source.columns": "[...]", "source.max_categories": "10"},
         )
 

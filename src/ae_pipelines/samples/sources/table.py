@@ -19,7 +19,8 @@ from pydantic import Field
 from ae_pipelines.base.errors import InputError, NothingThere, first_of, suggestion
 from ae_pipelines.samples import columns as treatments
 from ae_pipelines.samples import features
-from ae_pipelines.samples.columns import ColumnType, Look, Treating, TrainRows
+from ae_pipelines.samples.column_roles import NumberFacts, not_values, stand_ins
+from ae_pipelines.samples.columns import ColumnType, Look, TrainRows, Treating
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block, Reject
 from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
@@ -33,7 +34,8 @@ log = logging.getLogger(__name__)
 KINDS: dict[ColumnType, Kind] = {"number": "number", "boolean": "boolean", "date": "date", "category": "text"}
 """What a column is read as."""
 READ_AS: dict[ColumnType, set[str]] = {
-    **dict.fromkeys(("number", "boolean"), {"number", "boolean", "empty"}),
+    "number": {"number", "boolean", "empty"},
+    "boolean": {"number", "boolean", "empty"},
     "date": {"date", "empty"},
     "category": {"number", "boolean", "date", "text", "empty"},
 }
@@ -176,14 +178,10 @@ class Table:
         """These rows, with the columns of samples like `spec` and what was learned of them, unless other ones were
         given."""
         columns, missing = spec.preprocessing.get("columns"), spec.preprocessing.get("missing", [])
-        return replace(
-            self, given=spec.preprocessing, columns=self.columns or columns, missing=self.missing or missing
-        )
+        return replace(self, given=spec.preprocessing, columns=self.columns or columns, missing=self.missing or missing)
 
     def spec(self) -> SampleSpec:
-        return SampleSpec(
-            shape=(self._treated.width,), dtype="float32", preprocessing=self._treated.preprocessing
-        )
+        return SampleSpec(shape=(self._treated.width,), dtype="float32", preprocessing=self._treated.preprocessing)
 
     def count(self) -> int | None:
         """Number of rows, rejects included; None for CSV, where counting takes as long as reading."""
@@ -242,7 +240,25 @@ class Table:
         types = {name: self._type(name) for name in self.columns or self._names}
         if self.columns:
             self._refuse_unusable(types)
-        return {name: kind for name, kind in types.items() if kind in KINDS}  # type: ignore[misc]
+        self._tell(self._set_aside)
+        return {name: kind for name, kind in types.items() if name not in self._set_aside}  # type: ignore[misc]
+
+    @cached_property
+    def _set_aside(self) -> dict[str, str]:
+        """Why columns that nobody asked for are no values, by their types and names."""
+        if self.columns:
+            return {}
+        types = {name: self._type(name) for name in self._names}
+        unusable = {name: _types_of(name, self._readers) for name, kind in types.items() if kind not in KINDS}
+        facts = {name: found for name in types if types[name] == "number" and (found := self._facts(name))}
+        return unusable | not_values(facts)
+
+    def _facts(self, name: str) -> list[NumberFacts]:
+        found = []
+        for reader in self._readers:
+            with _faults_of(reader.path):
+                found += [reader.facts[name]] if name in reader.facts else []
+        return found
 
     @property
     def _names(self) -> list[str]:
@@ -299,6 +315,7 @@ class Table:
         types = self._candidates
         if not types:
             raise self._nothing_usable()
+        self._tell_stand_ins(types)
         found = self._numbers(types) if self._may_be_plain(types.values()) else None
         return found or self._mixed(types)
 
@@ -342,7 +359,10 @@ class Table:
         if not used:
             raise self._nothing_usable()
         learned = treatments.learn(self._train_rows(used), used, self._treating)
-        return self._reported(Mixed(learned | {"left_out": useless} | ({"missing": self.missing} if self.missing else {})))
+        learned["left_out"] = self._set_aside | useless
+        if self.missing:
+            learned["missing"] = [str(text) for text in self.missing]
+        return self._reported(Mixed(learned))
 
     def _train_rows(self, used: Mapping[str, ColumnType]) -> features.Columns:
         train = TrainRows(len(used))
@@ -375,6 +395,18 @@ class Table:
             )
             log.warning("left out of the values: %s", said)
 
+    def _tell_stand_ins(self, types: Mapping[str, ColumnType]) -> None:
+        """Ask about numbers that seem to say that there is none."""
+        found: dict[float, list[str]] = {}
+        for name in (name for name in types if types[name] == "number" and self._facts(name)):
+            for number in stand_ins(self._facts(name)):
+                found.setdefault(number, []).append(name)
+        for number, names in found.items():
+            log.warning(
+                "%g lies far from all other values of %s: if it stands for a missing value, give source.missing=[%g]",
+                *(number, _first(names), number),
+            )
+
     def _reported(self, mixed: Mixed) -> Mixed:
         table = treatments.described(mixed.preprocessing)
         log.info("what becomes of each column:\n%s", "\n".join(treatments.in_lines(table)))
@@ -383,7 +415,8 @@ class Table:
     def _nothing_usable(self) -> InputError:
         return InputError(
             f"{self.path} has no column of values, only {_first(self._readers[0].names)}: give one with columns of "
-            "numbers, categories or dates"
+            "numbers, categories or dates, or name those that are values all the same",
+            options={"source.columns": "[...]"},
         )
 
     # -- rows ------------------------------------------------------------------------------------------------
@@ -408,7 +441,7 @@ class Table:
         return Rows(
             columns=columns,
             ids=ids,
-            labels=None if self.label is None else _texts(batch, self.label),
+            labels=None if self.label is None else _labels(batch, self.label),
             splits=(
                 [split_by_content(sha) for sha in sha256]
                 if self.split is None
@@ -445,6 +478,11 @@ def _refuse_other_types(reader: Reader, types: Mapping[str, ColumnType]) -> None
                 f"{features.EXPECTED[kind]}. Mend it, or say what stands for missing values",
                 options={"source.missing": "[...]"},
             )
+
+
+def _types_of(name: str, readers: Sequence[Reader]) -> str:
+    """The types of a column that holds neither numbers, dates nor text."""
+    return " or ".join(dict.fromkeys(reader.unusable.get(name, "empty") for reader in readers))
 
 
 def _array(column: pa.Array, kind: ColumnType) -> np.ndarray:
@@ -489,6 +527,11 @@ def _faults(bad: Mapping[str, np.ndarray], columns: features.Columns) -> list[st
 
 def _none(faults: Sequence[str | None]) -> np.ndarray:
     return np.array([fault is None for fault in faults], bool)
+
+
+def _labels(batch: pa.RecordBatch, name: str) -> list[Any]:
+    """A column as the file holds it; None where it is null or empty."""
+    return [None if value == "" else value for value in batch.column(name).to_pylist()]
 
 
 def _texts(batch: pa.RecordBatch, name: str) -> list[str | None]:
