@@ -169,9 +169,7 @@ def test_a_column_that_is_constant_over_the_train_rows_has_no_features():
 
 def test_too_many_features_are_refused_with_the_widest_columns(monkeypatch):
     monkeypatch.setattr(columns, "MOST_FEATURES", 20)
-    with pytest.raises(
-        InputError, match="would become .* features, most of them from town, .*name fewer columns, or merge more"
-    ):
+    with pytest.raises(InputError, match="features, most of them from town, .*name fewer columns, or merge more"):
         learn(people(), TYPES, Treating())
 
 

@@ -257,8 +257,8 @@ def _refuse_width(preprocessing: Mapping[str, Any], rows: int) -> None:
     if sum(widths.values()) > MOST_FEATURES:
         widest = first_of(sorted(map(str, widths), key=lambda name: -widths[name]), 5)
         raise InputError(
-            f"{len(widths)} columns would become {sum(widths.values()):,} features, most of them from {widest}; at most "
-            f"{MOST_FEATURES:,} can be learned from: name fewer columns, or merge more levels",
+            f"{len(widths)} columns would become {sum(widths.values()):,} features, most of them from {widest}; at "
+            f"most {MOST_FEATURES:,} can be learned from: name fewer columns, or merge more levels",
             options={"source.columns": "[...]", "source.max_categories": "10"},
         )
 

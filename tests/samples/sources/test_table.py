@@ -175,7 +175,7 @@ def test_what_is_learned_of_columns_is_learned_from_the_train_rows_alone(tmp_pat
 
 @pytest.mark.parametrize("scaling", ["standardise", "quantile"])
 def test_new_rows_are_treated_as_those_of_the_training_by_the_names_of_their_columns(tmp_path, caplog, scaling):
-    frame = dated(note="x")
+    frame = dated().assign(note="x")
     spec = written(tmp_path, frame, label="part", scaling=scaling).spec()
     new = frame.drop(columns="note")[:7].assign(kind=["zebra", "zebra", "lion", None, "a", "b", "c"], more=1)
     again = written(tmp_path, new[new.columns[::-1]], "new.csv").like(spec)
