@@ -38,6 +38,14 @@ def pca_stream(
     return LatentStream(samples.identities(learned_from), _blocks(samples, components, learned_from, seed), metadata)
 
 
+def residuals(samples: Samples, rows: np.ndarray, components: int, learned_from: LearnedFrom = ALL) -> np.ndarray:
+    """What a reconstruction by PCA gets wrong about the samples at these positions, (len(rows), *shape)."""
+    mean, directions = _fit(samples, components, learned_from, seed=0)
+    values = samples.take(rows)
+    x = _inputs(values, samples.spec.scale)
+    return ((x - mean) @ directions @ directions.T + mean - x).reshape(values.shape)
+
+
 def _blocks(samples: Samples, components: int, learned_from: LearnedFrom, seed: int) -> Iterator[LatentBlock]:
     mean, directions = _fit(samples, components, learned_from, seed)
     for values in samples.blocks(ROWS_PER_PASS):

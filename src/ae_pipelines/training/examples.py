@@ -27,6 +27,13 @@ def examples(trained: TrainedModel, samples: Samples) -> Rows:
     return rows | (_new_samples(trained, count) if trained.module.generates else {})
 
 
+def residuals(trained: TrainedModel, values: np.ndarray) -> np.ndarray | None:
+    """What reconstructions of stored samples (n, *shape) get wrong, of the same shape; None if there are none."""
+    if not (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
+        return None
+    return trained.reconstruct(values) - values * np.float32(trained.contract.samples.scale)
+
+
 def rebuilt(trained: TrainedModel, values: np.ndarray) -> Rows:
     """Samples (n, *shape) as they are stored, with the model's reconstructions and the absolute differences; only the
     samples if it cannot reconstruct."""

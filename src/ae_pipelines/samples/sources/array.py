@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from ae_pipelines.base.errors import InputError, NothingThere, suggestion
+from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.npy import Npy, members
 from ae_pipelines.samples.source import Block, Reject
 from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
@@ -56,7 +57,9 @@ class ArrayFile:
     key: str | None = None
     """Member of an `.npz`; None: the only one besides the labels."""
     labels: str | None = None
-    """Integers or text, one per sample: a member of the `.npz`, or a `.npy` path relative to the array's folder."""
+    """Numbers or text, one per sample, NaN or "" for none: a member of the `.npz`, or a `.npy` path relative to the
+    array's folder."""
+    unlabelled: Unlabelled = None
     standardise: bool = True
     """Scale each feature, or channel of images, to mean 0 and variance 1 over the train rows; uint8 is kept as is."""
 
@@ -160,9 +163,9 @@ class ArrayFile:
             sha256 = [hashlib.sha256(row.data).hexdigest() for row in flat.view(np.uint8)]
             yield self._arrange(rows), sha256, np.isfinite(flat).all(axis=1)
 
-    def _label_parts(self) -> Iterator[list[str] | None]:
+    def _label_parts(self) -> Iterator[list[Any] | None]:
         _, labels = self._files
-        return (_texts(labels, part) for part in labels.rows(self._block_rows)) if labels else repeat(None)
+        return (_as_held(labels, part) for part in labels.rows(self._block_rows)) if labels else repeat(None)
 
 
 def _known_member(path: Path, name: str, known: Sequence[str]) -> str:
@@ -196,16 +199,19 @@ def _refuse_other_labels(labels: Npy, values: Npy) -> None:
         raise InputError(f"{values} has samples, but its labels {labels} are empty: give one per sample") from error
     if len(shape) != 1 or shape[0] != values.header.shape[0]:
         raise InputError(f"{values} has {values.header.shape[0]} samples, but its labels {labels} the shape {shape}")
-    if dtype.kind not in "iuU":
-        raise InputError(f"the labels {labels} are {dtype}, expected integers or text: save labels.astype(str)")
+    if dtype.kind not in "iuUfbS":
+        raise InputError(f"the labels {labels} are {dtype}, expected numbers or text: save labels.astype(str)")
 
 
-def _texts(labels: Npy, part: np.ndarray) -> list[str]:
+def _as_held(labels: Npy, part: np.ndarray) -> list[Any]:
+    if part.dtype.kind == "f" and part.dtype.itemsize != 8:
+        return list(part)  # as numbers of Python they would have more digits: 0.1 would be 0.10000000149011612
     try:
         if part.dtype.kind == "U" and part.view(f"{part.dtype.byteorder}u4").max() > sys.maxunicode:
             raise ValueError("no character has such a number")  # Python would make a broken string of it
-        texts = [str(label) for label in part.tolist()]
-        "".join(texts).encode()
+        found: list[Any] = part.tolist()
+        if part.dtype.kind == "U":
+            "".join(found).encode()
+        return found
     except ValueError as error:
         raise InputError(f"the labels {labels} are not valid text ({error}): save them again") from error
-    return texts

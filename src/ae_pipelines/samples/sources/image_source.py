@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any
 
 from ae_pipelines.samples.images import ImageDecoder, ImageOptions, Size
+from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.sources import GivenPath
 from ae_pipelines.samples.spec import SampleSpec
 
@@ -12,6 +13,7 @@ class ImageSource(ImageOptions):
     """An `EncodedSource`, but for its images: a subclass finds them, and the size that samples have."""
 
     path: GivenPath
+    unlabelled: Unlabelled = None
 
     @property
     def decode(self) -> ImageDecoder:

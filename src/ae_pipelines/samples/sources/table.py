@@ -21,6 +21,7 @@ from ae_pipelines.samples import columns as treatments
 from ae_pipelines.samples import features
 from ae_pipelines.samples.column_roles import NumberFacts, not_values, stand_ins
 from ae_pipelines.samples.columns import ColumnType, Look, TrainRows, Treating
+from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block, Reject
 from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
@@ -41,6 +42,8 @@ READ_AS: dict[ColumnType, set[str]] = {
 }
 """What a column may be in a file, by what it was in the training."""
 NUMERIC = {"number", "boolean"}
+MOST_COLUMNS = 50_000
+"""A file with more is refused unless some are named."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,7 @@ class Table:
     """The columns of a sample, in this order; None: all that can be used and have no other use."""
     label: str | None = None
     """Column of labels; a row without one is unlabelled."""
+    unlabelled: Unlabelled = None
     id: str | None = None
     """Column of sample ids; None: the file's name and the row's number."""
     split: str | None = None
@@ -219,6 +223,8 @@ class Table:
     def _readers(self) -> list[Reader]:
         """Readers of the files that have rows."""
         found = readers_of(self.path, header=self.header, missing=self.missing)
+        for reader in found:
+            _refuse_width(reader, self.columns)
         empty = [reader for reader in found if _is_empty(reader)]
         if len(empty) == len(found):
             raise NothingThere(f"{self.path} has no rows")
@@ -441,7 +447,7 @@ class Table:
         return Rows(
             columns=columns,
             ids=ids,
-            labels=None if self.label is None else _labels(batch, self.label),
+            labels=None if self.label is None else batch.column(self.label).to_pylist(),
             splits=(
                 [split_by_content(sha) for sha in sha256]
                 if self.split is None
@@ -456,6 +462,18 @@ def _is_empty(reader: Reader) -> bool:
         if _repeated(reader.names):
             return False  # it cannot be read, which `_refuse_misfit` reports
         return not reader.rows
+
+
+def _refuse_width(reader: Reader, columns: Sequence[str] | None) -> None:
+    """Before anything is read of a file that would take minutes to look at."""
+    with _faults_of(reader.path):
+        count = len(reader.names)
+    if columns is None and count > MOST_COLUMNS:
+        raise InputError(
+            f"{reader.path} has {count:,} columns, and a table may have up to {MOST_COLUMNS:,}: save the numbers as an "
+            "array (numpy.save) for source=array, or name some columns",
+            options={"source.columns": "[...]"},
+        )
 
 
 def _refuse_misfit(reader: Reader, wanted: list[str], others: list[str]) -> None:
@@ -527,11 +545,6 @@ def _faults(bad: Mapping[str, np.ndarray], columns: features.Columns) -> list[st
 
 def _none(faults: Sequence[str | None]) -> np.ndarray:
     return np.array([fault is None for fault in faults], bool)
-
-
-def _labels(batch: pa.RecordBatch, name: str) -> list[Any]:
-    """A column as the file holds it; None where it is null or empty."""
-    return [None if value == "" else value for value in batch.column(name).to_pylist()]
 
 
 def _texts(batch: pa.RecordBatch, name: str) -> list[str | None]:
