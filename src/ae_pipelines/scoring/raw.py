@@ -140,7 +140,7 @@ def _features(data: Any, spec: SampleSpec) -> np.ndarray:
     except ValueError as error:
         raise InputError(str(error)) from error
     if found := features.surprises(columns, spec.preprocessing):
-        log.warning("not met in the training: %s", in_words(found))
+        log.warning("not met in the train rows: %s", in_words(found))
     held = features.features(columns, spec.preprocessing)
     _refuse_not_finite(held, TOO_LARGE)
     return held

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import columns, tables
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.samples.sources import SourceChoice
+from ae_pipelines.samples.sources import SourceChoice, table
 from ae_pipelines.samples.splits import split_by_content
 
 
@@ -230,6 +230,13 @@ def test_the_content_of_a_row_is_that_of_all_its_columns(tmp_path):
     first, second = (read(written(tmp_path, rows))[4] for rows in (frame, other))
     assert [a != b for a, b in zip(first, second, strict=True)] == [True] * 5 + [False] * 395
     assert before[5:] == first[5:]
+
+
+def test_a_file_of_too_many_columns_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "MOST_COLUMNS", 5)
+    with pytest.raises(InputError, match="has 6 columns, and a table may have up to 5: save the numbers as an array"):
+        written(tmp_path, cells()).spec()
+    assert written(tmp_path, cells(), columns=["area"]).spec().shape == (1,)
 
 
 def test_a_number_that_stands_for_nothing_is_asked_about_and_then_missing(tmp_path, caplog):
