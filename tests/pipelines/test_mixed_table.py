@@ -2,13 +2,14 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-from making import PATIENCE
+from making import PATIENCE, PROJECT
 from sklearn.datasets import load_breast_cancer
 
 from ae_pipelines.samples.store import Samples
@@ -20,19 +21,10 @@ RECIPE = {"name": "dense", "model": {"latent_size": 4}, "loader": {"batch_size":
 RECIPE["training"] = {"epochs": 3, "threads": 1}
 KINDS = {"site": "category", "left": "boolean", "seen_on": "date"}
 
-WITHOUT_US = """
-import csv, json, sys
-sys.modules.update(dict.fromkeys(["ae_pipelines", "torch", "onnx", "pandas"]))
-import numpy as np, onnxruntime
-sys.path.insert(0, "onnx")
-from features import as_arrays, features, surprises
-
-given = json.load(open("onnx/contract.json"))["samples"]["preprocessing"]
-rows = list(csv.DictReader(open("new.csv")))
-columns = as_arrays({name: [row[name] for row in rows] for name in given["columns"]}, given)
-scorer = onnxruntime.InferenceSession("onnx/scorer.onnx", providers=["CPUExecutionProvider"])
-latent, score, cluster = scorer.run(["latent", "anomaly_score", "cluster"], {"raw": features(columns, given)})
-print(json.dumps([latent.tolist(), score.tolist(), cluster.tolist(), surprises(columns, given)]))
+ALONE = "import sys\nsys.modules.update(dict.fromkeys(['ae_pipelines', 'torch', 'onnx', 'pandas', 'sklearn']))\n"
+ANSWERS = """
+latent, cluster = scorer.run(["latent", "cluster"], {"raw": features(columns, learned)})
+print(json.dumps([latent.tolist(), scores.tolist(), cluster.tolist()]))
 """
 
 
@@ -99,13 +91,13 @@ def test_a_mixed_table_is_learned_from_and_new_rows_are_scored_the_same_everywhe
     answers = scored_raw(models, [{name: record[name] or None for name in names} for record in records])
     np.testing.assert_allclose([answer["latent"] for answer in answers], vectors, atol=1e-5)
 
-    (files / "onnx").symlink_to(models.folder / "onnx")
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_US], cwd=files, text=True, capture_output=True, timeout=PATIENCE
-    )
+    (example,) = re.findall(r"```py\n(.*?)```", (PROJECT / "docs/use_anywhere.md").read_text(), re.DOTALL)
+    script = ALONE + example + ANSWERS
+    done = subprocess.run([sys.executable, "-c", script], cwd=files, text=True, capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
-    latent, score, cluster, new = json.loads(done.stdout)
+    told, answers = done.stdout.splitlines()
+    assert told == str({"site": (3, "'elsewhere'")})
+    latent, score, cluster = json.loads(answers)
     np.testing.assert_allclose(latent, vectors, atol=1e-4)
     np.testing.assert_allclose(score, batch.table()["anomaly_score"], rtol=1e-3)
     assert cluster == batch.table()["cluster"].tolist()
-    assert new == {"site": [3, "'elsewhere'"]}

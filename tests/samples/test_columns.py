@@ -242,6 +242,17 @@ def test_errors_of_features_are_told_by_column_and_add_up_to_the_reconstruction_
     assert columns.worst(plain, 2) == ["a: 1, b: 0.33 of 1.3"]
 
 
+def test_what_became_of_columns_is_a_table_in_lines():
+    rows = people(missing=0.0) | {"kind": people(missing=0.25)["kind"]}
+    learned = learn(rows, TYPES, Treating(max_categories=8)) | {"left_out": {"note": columns.FREE_TEXT}}
+    lines = list(columns.in_lines(columns.described(learned)))
+    assert lines[0].split() == ["column", "type", "missing", "features", "treatment"]
+    assert lines[1].split(maxsplit=4) == ["age", "number", "0.0%", "1", "standardised"]
+    assert lines[4].split(maxsplit=4)[4] == "one-hot: 4 levels, one of them for missing, the rare ones merged"
+    assert lines[6].split(maxsplit=2)[2] == f"left out: {columns.FREE_TEXT}"
+    assert list(columns.in_lines(columns.described(learned), 2))[3] == "... and 4 more columns"
+
+
 # -- what programs hold ----------------------------------------------------------------------------------------------
 
 

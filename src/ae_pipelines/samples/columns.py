@@ -298,7 +298,7 @@ def _in_words(one: Mapping[str, Any]) -> str:
         said.append("its rank, standardised" if "quantiles" in one else "as it is" if unscaled else "standardised")
     said += [f"{part} (sine and cosine)" for part in one.get("cycles", ())]
     if one["indicator"]:
-        said.append(f"missing: {one['fill']:g}, and an indicator" if "mean" in one else "whether it is missing")
+        said.append(f"missing: {one['fill']:.4g}, and an indicator" if "mean" in one else "whether it is missing")
     return "; ".join(said)
 
 
@@ -333,7 +333,12 @@ def _worst(row: pd.Series, most: int) -> str:
 
 def in_lines(table: pd.DataFrame, most: int = 40) -> Iterable[str]:
     """The table that `described` gives, as lines of text."""
-    shown = table.head(most).assign(missing=table["missing"].map("{:.1%}".format).replace("nan%", ""))
-    yield from shown.to_string(index=False).splitlines()
+    share = table["missing"].map("{:.1%}".format).replace("nan%", "")
+    cells = [table.columns.tolist(), *table.assign(missing=share).head(most).astype(str).to_numpy().tolist()]
+    order = ("column", "type", "missing", "features", "treatment")
+    places = [table.columns.get_loc(name) for name in order]
+    widths = [max(len(row[place]) for row in cells) for place in places]
+    for row in cells:
+        yield "  ".join(row[place].ljust(width) for place, width in zip(places, widths, strict=True)).rstrip()
     if len(table) > most:
         yield f"... and {len(table) - most} more columns"

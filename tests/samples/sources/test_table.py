@@ -119,7 +119,8 @@ def test_all_columns_without_another_use_are_taken_and_those_that_say_nothing_na
         read(found)
     assert caplog.messages == [
         "left out of the values: 'nothing' (empty)",
-        "left out of the values: 'name' (free text or ids: most rows have values that are rare); 'country' (constant)",
+        "left out of the values: 'name' (free text or ids: most rows have values that are rare); 'country' (constant)"
+        ". To keep rarer levels give a lower source.min_frequency; ids are for source.id",
     ]
     assert [*found.spec().preprocessing["left_out"]] == ["nothing", "name", "country"]
 

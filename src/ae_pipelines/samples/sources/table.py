@@ -42,6 +42,7 @@ READ_AS: dict[ColumnType, set[str]] = {
 }
 """What a column may be in a file, by what it was in the training."""
 NUMERIC = {"number", "boolean"}
+KEEP = ". To keep rarer levels give a lower source.min_frequency; ids are for source.id"
 MOST_COLUMNS = 50_000
 """A file with more is refused unless some are named."""
 
@@ -399,7 +400,7 @@ class Table:
                 f"{_first([name for name in useless if useless[name] == why])} ({why})"
                 for why in dict.fromkeys(useless.values())
             )
-            log.warning("left out of the values: %s", said)
+            log.warning("left out of the values: %s", said + (KEEP if treatments.FREE_TEXT in useless.values() else ""))
 
     def _tell_stand_ins(self, types: Mapping[str, ColumnType]) -> None:
         """Ask about numbers that seem to say that there is none."""
