@@ -1,9 +1,14 @@
 """Columns of numbers that are no values of a sample: row numbers and ids; and numbers that stand for nothing."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from ae_pipelines.base.errors import first_of
+
+log = logging.getLogger(__name__)
 
 INDEX_NAMES = {"", "unnamed: 0", "__index_level_0__", "rownames", "row_number"}
 """Names under which row numbers are written, by pandas and R, in small letters."""
@@ -92,6 +97,33 @@ class FactsBuilder:
             )
             for column in range(len(self._missing))
         ]
+
+
+def values_among(names: Sequence[str], files: Sequence[Mapping[str, NumberFacts]]) -> list[str]:
+    """These columns without those of numbers that are no values; what is left out, and numbers that stand for
+    nothing, are told in the log with what to do.
+
+    `files` say what is known of the columns of numbers in each file.
+    """
+    known = {name: [facts[name] for facts in files if name in facts] for name in names}
+    left_out = not_values({name: facts for name, facts in known.items() if len(facts) == len(files)})
+    reasons: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        reasons.setdefault(why, []).append(repr(name))
+    for why, found in reasons.items():
+        log.warning(
+            "left out of the values: %s, since %s; source.id=<column> makes it the id of each row, "
+            "source.columns=[...] takes what it names as values",
+            *(first_of(found), why),
+        )
+    for name in names:
+        if name not in left_out and known[name] and (found := stand_ins(known[name])):
+            written = ", ".join(f"{number:.0f}" for number in found)
+            log.warning(
+                "column %r is %s in %d rows, far from its other values: if that means missing, source.missing=[%s]",
+                *(name, written.replace(", ", " or "), sum(found.values()), written),
+            )
+    return [name for name in names if name not in left_out]
 
 
 def not_values(columns: Mapping[str, Sequence[NumberFacts]]) -> dict[str, str]:
