@@ -11,6 +11,7 @@ from ae_pipelines.downstream import detection, intervals
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training.recipe import Recipe
 
 
@@ -207,3 +208,16 @@ def test_the_oddest_come_first():
     values = np.random.default_rng(0).permutation(100).astype(np.float32)
     assert values[detection.oddest(values, 4)].tolist() == [99, 98, 97, 96]
     assert len(detection.oddest(values[:3], 12)) == 3
+
+
+def test_the_oddest_rows_of_a_table_say_which_columns_are_wrong():
+    found = pd.DataFrame({"sample_id": ["r/7", "r/2"], "score": [3.0, 1.0], "anomaly": [True, False]}, index=[7, 2])
+    residual = np.array([[3.0, 1, 0, 0], [0.0, 0, 0, 2]], np.float32)
+    spec = SampleSpec(shape=(4,), dtype="float32", preprocessing={"columns": ["age", "b", "c", "d"]})
+    listed = detection.listed(found, residual, spec)
+    assert listed["sample_id"].tolist() == ["r/7", "r/2"]
+    assert listed["reconstruction_error"].tolist() == [2.5, 1.0]
+    assert listed["most_of_it"].tolist() == ["age: 2.2, b: 0.25, c: 0 of 2.5", "d: 1, age: 0, b: 0 of 1"]
+    images = SampleSpec(shape=(1, 2, 2), dtype="uint8")
+    assert list(detection.listed(found, residual.reshape(2, 1, 2, 2), images)) == list(found)
+    assert list(detection.listed(found, None, spec)) == list(found)

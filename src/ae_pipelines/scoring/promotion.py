@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from ae_pipelines.base.errors import suggestion
 from ae_pipelines.base.options import Options
+from ae_pipelines.samples.columns import LEARNED
 from ae_pipelines.samples.spec import RANGE, SampleSpec
 from ae_pipelines.samples.standardise import STATISTICS
 from ae_pipelines.scoring.scoring_contract import ScoringContract
@@ -62,7 +63,7 @@ def _objection(
 
 def _comparable(spec: SampleSpec) -> tuple[object, ...]:
     """The spec of samples without the statistics, which change with every row that is added."""
-    statistics = {*STATISTICS, RANGE}
+    statistics = {*STATISTICS, *LEARNED, RANGE}
     return spec.shape, spec.dtype, {name: done for name, done in spec.preprocessing.items() if name not in statistics}
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 import math
 from collections.abc import Mapping
 from threading import Lock
@@ -11,11 +12,15 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.samples import features
+from ae_pipelines.samples.columns import in_words, is_mixed
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.standardise import TOO_LARGE, stored_of
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.scoring_contract import magnitudes
 from ae_pipelines.training import embedding
+
+log = logging.getLogger(__name__)
 
 DECODING = Lock()
 """Decoding sets Pillow's limits and Python's warnings, which are shared by the whole process."""
@@ -27,7 +32,8 @@ def scored_raw(models: ScoringModel, data: Any) -> list[dict[str, Any]]:
 
     `data`: numbers of shape (n, *shape), images as whole numbers from 0 to 255 (or 65535), tables before
     standardisation; base64 text of n image files, where samples are images; or a data frame, a mapping of columns or a
-    list of records, whose columns are then taken by name. `InputError` if they are anything else.
+    list of records, whose columns are then taken by name, as they must be where they are of several types.
+    `InputError` if they are anything else.
     """
     values = stored(data, models.contract.samples)
     models.contract.refuse_other_scale(magnitudes(values))
@@ -38,6 +44,8 @@ def scored_raw(models: ScoringModel, data: Any) -> list[dict[str, Any]]:
 
 def stored(data: Any, spec: SampleSpec) -> np.ndarray:
     """Raw samples as a store of `spec` holds them, (n, *shape)."""
+    if is_mixed(spec.preprocessing):
+        return _features(data, spec)
     values = _values(data, spec)
     if not len(values):
         raise InputError(f"given no samples, expected at least one: {_expected(spec)}")
@@ -112,6 +120,29 @@ def _columns(table: pd.DataFrame, spec: SampleSpec) -> np.ndarray:
         if not pd.api.types.is_numeric_dtype(chosen[name]):
             raise InputError(f"column {name!r} holds {_shown(_first_odd(chosen[name]))}, expected numbers")
     return chosen.to_numpy(np.float64)
+
+
+def _features(data: Any, spec: SampleSpec) -> np.ndarray:
+    """Rows whose columns are of several types, by the names of their columns."""
+    names = spec.preprocessing["columns"]
+    table = _table(data)
+    if table is None:
+        raise InputError(
+            "given rows without names, expected them by name, since their columns are of several types: a data frame, "
+            f"or records with {first_of([*map(repr, names)])}"
+        )
+    if not len(table):
+        raise InputError(f"given no samples, expected at least one row of {first_of([*map(repr, names)])}")
+    _refuse_other_columns([str(name) for name in table.columns], names)
+    try:
+        columns = features.as_arrays({name: table[name].tolist() for name in names}, spec.preprocessing)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if found := features.surprises(columns, spec.preprocessing):
+        log.warning("not met in the train rows: %s", in_words(found))
+    held = features.features(columns, spec.preprocessing)
+    _refuse_not_finite(held, TOO_LARGE)
+    return held
 
 
 def _refuse_other_columns(given: list[str], names: list[str]) -> None:

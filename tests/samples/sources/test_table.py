@@ -4,16 +4,15 @@ import logging
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples import tables
+from ae_pipelines.samples import columns, tables
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.samples.sources import SourceChoice
+from ae_pipelines.samples.sources import SourceChoice, table
 from ae_pipelines.samples.splits import split_by_content
 
 
@@ -112,12 +111,146 @@ def test_without_standardise_values_are_their_float32(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_all_numeric_columns_without_another_use_are_taken_and_the_others_named(tmp_path, name, caplog):
+def test_all_columns_without_another_use_are_taken_and_those_that_say_nothing_named(tmp_path, name, caplog):
+    frame = cells().assign(country="NL", nothing=None)
     with caplog.at_level(logging.WARNING):
-        found = written(tmp_path, cells(), name, label="nuclei")
-        assert found.spec().preprocessing["columns"] == ["area", "round"]
+        found = written(tmp_path, frame, name, label="nuclei")
+        assert found.spec().preprocessing["columns"] == ["area", "round", "kind", "part"]
         read(found)
-    assert caplog.messages == ["left out of the values, since not numeric throughout: 'name', 'kind', 'part'"]
+    assert caplog.messages == [
+        "left out of the values: 'nothing' (empty)",
+        "left out of the values: 'name' (free text or ids: most rows have values that are rare); 'country' (constant)"
+        ". To keep rarer levels give a lower source.min_frequency; ids are for source.id",
+    ]
+    assert [*found.spec().preprocessing["left_out"]] == ["nothing", "name", "country"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_numbers_beside_text_that_says_nothing_are_what_they_are_alone(tmp_path, name):
+    beside = written(tmp_path, cells()[["name", "area", "nuclei"]].assign(same=7), name)
+    alone = written(tmp_path, cells()[["area", "nuclei"]].assign(same=7), f"alone_{name}")
+    assert beside.spec() == alone.spec()
+    assert {*beside.spec().preprocessing} == {"columns", "mean", "standard_deviation"}
+    np.testing.assert_array_equal(read(beside)[0], read(alone)[0])
+    assert read(beside)[4] == read(alone)[4]
+
+
+def dated(**more):
+    since = pd.Timestamp("2024-02-28") + pd.to_timedelta(np.arange(400) % 90, "D")
+    frame = cells().assign(since=since, **more)
+    return frame.astype(object).mask(np.random.default_rng(1).random((400, len(frame.columns))) < 0.15)
+
+
+MIXED = ["area", "nuclei", "round", "kind", "since"]
+
+
+def test_a_mixed_csv_equals_the_same_parquet(tmp_path, small_blocks):
+    frame = dated()[MIXED]
+    a = written(tmp_path, frame)
+    typed = frame.astype({"area": float, "nuclei": float, "round": "boolean", "since": "datetime64[ns]"})
+    b = written(tmp_path, typed, "cells.parquet")
+    types = {one["column"]: one["type"] for one in a.spec().preprocessing["treatments"]}
+    assert types == {"area": "number", "nuclei": "number", "round": "boolean", "kind": "category", "since": "date"}
+    assert a.spec() == b.spec()
+    np.testing.assert_array_equal(read(a)[0], read(b)[0])
+    assert read(a)[1:] == read(b)[1:]
+    assert len(read(a)[0]) == 400
+
+
+def test_what_is_learned_of_columns_is_learned_from_the_train_rows_alone(tmp_path):
+    frame = dated().assign(part=cells()["part"], name=cells()["name"])
+    other = frame.copy()
+    other.loc[other["part"] == "test", "area"] = 1e6
+    other.loc[other["part"] == "test", "kind"] = "new"
+    found = [
+        written(tmp_path, rows, f"{name}.csv", columns=MIXED, split="part").spec().preprocessing["treatments"]
+        for name, rows in (("a", frame), ("b", other))
+    ]
+    assert found[0] == found[1]
+    numbers = frame.loc[frame["part"] == "train", "area"].astype(float)
+    area = found[0][0]
+    assert area["fill"] == pytest.approx(numbers.median())
+    assert area["mean"] == pytest.approx(numbers.fillna(numbers.median()).mean())
+    assert area["missing"] == pytest.approx(numbers.isna().mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("scaling", ["standardise", "quantile"])
+def test_new_rows_are_treated_as_those_of_the_training_by_the_names_of_their_columns(tmp_path, caplog, scaling):
+    frame = dated().assign(note="x")
+    spec = written(tmp_path, frame, label="part", scaling=scaling).spec()
+    new = frame.drop(columns="note")[:7].assign(kind=["zebra", "zebra", "lion", None, "a", "b", "c"], more=1)
+    again = written(tmp_path, new[new.columns[::-1]], "new.csv").like(spec)
+    with caplog.at_level(logging.INFO):
+        assert again.spec() == spec
+        values = read(again)[0]
+    assert "columns that the training did not have are not used: 'more', 'part'" in caplog.messages
+    assert "not met in the train rows: 'lion', 'zebra' in column 'kind' (3 rows)" in caplog.messages
+    known = read(written(tmp_path, frame, label="part", scaling=scaling))[0][:7]
+    other = [place for place, name in enumerate(columns.columns_of(spec.preprocessing)) if name != "kind"]
+    np.testing.assert_array_equal(values[:, other], known[:, other])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop(columns="kind"), "new.csv has no column 'kind'"),
+        (
+            lambda frame: frame.assign(area="large"),
+            "column 'area' holds text, expected what .* in the training: numbers",
+        ),
+        (lambda frame: frame.assign(since="soon"), "column 'since' holds text, .*: dates such as 2024-02-29"),
+    ],
+)
+def test_new_rows_that_lack_a_column_or_hold_something_else_in_it_are_refused(tmp_path, change, message):
+    spec = written(tmp_path, dated(), label="part").spec()
+    with pytest.raises(InputError, match=message):
+        written(tmp_path, change(dated()), "new.csv").like(spec).spec()
+
+
+def test_numbers_whose_training_had_no_missing_cell_are_still_rejected_where_one_is(tmp_path):
+    spec = written(tmp_path, cells()[["area", "nuclei"]]).spec()
+    new = cells()[["area", "nuclei"]].astype(float)
+    new.loc[3, "area"] = None
+    again = written(tmp_path, new, "new.csv").like(spec)
+    assert again.spec() == spec
+    assert faults(again) == [("new/003", "missing value in column 'area'")]
+
+
+def test_text_that_was_asked_for_and_is_free_text_is_refused_with_the_remedy(tmp_path):
+    with pytest.raises(InputError, match="'name' cannot be values: free text or ids.*take one as the ids") as refused:
+        written(tmp_path, cells(), columns=["area", "name"]).spec()
+    assert refused.value.options == {"source.min_frequency": "2", "source.id": "..."}
+
+
+def test_the_content_of_a_row_is_that_of_all_its_columns(tmp_path):
+    frame = dated()[MIXED]
+    before = read(written(tmp_path, frame))[4]
+    other = frame.copy()
+    for row, (name, value) in enumerate(zip(MIXED, [1.5, 99, None, "z", "2024-02-29"], strict=True)):
+        frame.loc[row, name], other.loc[row, name] = "c" if name == "kind" else frame[name].dropna().iloc[0], value
+    first, second = (read(written(tmp_path, rows))[4] for rows in (frame, other))
+    assert [a != b for a, b in zip(first, second, strict=True)] == [True] * 5 + [False] * 395
+    assert before[5:] == first[5:]
+
+
+def test_a_file_of_too_many_columns_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "MOST_COLUMNS", 5)
+    with pytest.raises(InputError, match="has 6 columns, and a table may have up to 5: save the numbers as an array"):
+        written(tmp_path, cells()).spec()
+    assert written(tmp_path, cells(), columns=["area"]).spec().shape == (1,)
+
+
+def test_a_number_that_stands_for_nothing_is_asked_about_and_then_missing(tmp_path, caplog):
+    frame = cells()[["area", "nuclei"]]
+    frame.loc[:9, "area"] = -999
+    with caplog.at_level(logging.WARNING):
+        written(tmp_path, frame).spec()
+    assert caplog.messages == [
+        "-999 lies far from all other values of 'area': if it stands for a missing value, give source.missing=[-999]"
+    ]
+    spec = written(tmp_path, frame, missing=["-999"]).spec()
+    assert spec.preprocessing["treatments"][0]["indicator"]
+    assert written(tmp_path, frame, "new.csv").like(spec).spec() == spec, "new rows are read so too"
 
 
 def test_a_row_number_that_pandas_wrote_is_no_value(tmp_path):
@@ -143,9 +276,9 @@ def test_labels_ids_and_splits_come_from_their_columns(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("labels", "expected"), [([1, 2], ["1", "2"]), ([1.0, 2.5], ["1", "2.5"]), (pd.Categorical(["x", "y"]), ["x", "y"])]
+    ("labels", "expected"), [([1, 2], [1, 2]), ([1.0, 2.5], [1.0, 2.5]), (pd.Categorical(["x", "y"]), ["x", "y"])]
 )
-def test_labels_of_parquet_become_text(tmp_path, labels, expected):
+def test_labels_of_parquet_are_as_it_holds_them(tmp_path, labels, expected):
     found = written(tmp_path, pd.DataFrame({"a": [1, 2], "y": labels}), "a.parquet", label="y", standardise=False)
     assert read(found)[2] == expected
 
@@ -157,10 +290,9 @@ def test_a_column_that_looks_integer_for_a_million_bytes_and_then_is_not_keeps_i
     found = written(tmp_path, "\n".join(["a,b,c,d", *lines]), columns=["a"], standardise=False)
     np.testing.assert_array_equal(read(found)[0][:, 0], numbers.astype(np.float32))
     found = written(tmp_path, "\n".join(["a,b,c,d", *lines]), standardise=False)
-    assert found.spec().preprocessing["columns"] == ["a", "c", "d"]
-    values, *_, rejects = read(found)
-    np.testing.assert_array_equal(values, np.array([[0.5, 3, 1], [-1e-3, 4, 0]], np.float32))
-    assert len(rejects) == 300_000
+    types = {one["column"]: one["type"] for one in found.spec().preprocessing["treatments"]}
+    assert types == {"a": "number", "c": "number", "d": "boolean"}
+    np.testing.assert_array_equal(read(found)[0][:, 0], numbers.astype(np.float32))
 
 
 def test_numbers_may_stand_among_spaces_and_in_quotes(tmp_path):
@@ -170,30 +302,25 @@ def test_numbers_may_stand_among_spaces_and_in_quotes(tmp_path):
 
 
 def test_a_line_break_within_quotes_is_text_wherever_a_block_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables.CsvFile, "_reading", pa.csv.ReadOptions(block_size=50))
+    monkeypatch.setattr(tables, "CSV_BYTES", 50)
     found = written(tmp_path, "a,y\n" + '1,"two\nlines"\n2,one\n' * 100, label="y", standardise=False)
     assert read(found)[2] == ["two\nlines", "one"] * 100
 
 
-def test_rows_with_something_missing_nan_or_inf_are_rejected_with_the_first_such_column(tmp_path, small_blocks):
-    text = "a,b,y\n1,2,k\n,3,k\n4,NA,k\n5,nan,k\n-inf,,k\n 6 , 7 ,k\n"
-    found = written(tmp_path, text, "t.csv", label="y", standardise=False)
-    expected = [
-        ("t/1", "missing value in column 'a'"),
-        ("t/2", "missing value in column 'b'"),
-        ("t/3", "NaN or Inf in column 'b'"),
-        ("t/4", "NaN or Inf in column 'a'"),
-    ]
-    assert faults(found) == expected
-    np.testing.assert_array_equal(read(found)[0], [[1, 2], [6, 7]])
-    same = pa.table({"a": [1, None, 4, 5, -np.inf, 6], "b": [2, 3, None, np.nan, None, 7], "y": ["k"] * 6})
+def test_missing_numbers_become_the_median_and_rows_with_inf_are_rejected(tmp_path, small_blocks):
+    text = "a,b,s\n1,2,train\n,3,train\n4,NA,train\n5,nan,train\n-inf,,train\n 6 , 7 ,train\n"
+    csv = written(tmp_path, text, "t.csv", split="s", standardise=False)
+    same = pa.table({"a": [1, None, 4, 5, -np.inf, 6], "b": [2, 3, None, np.nan, None, 7], "s": ["train"] * 6})
     pq.write_table(same, tmp_path / "t.parquet")
-    assert faults(source(tmp_path / "t.parquet", label="y", standardise=False)) == expected
+    for found in (csv, source(tmp_path / "t.parquet", split="s", standardise=False)):
+        assert faults(found) == [("t/4", "NaN or Inf in column 'a'")]
+        expected = [[1, 0, 2, 0], [4.5, 1, 3, 0], [4, 0, 3, 1], [5, 0, 3, 1], [6, 0, 7, 0]]
+        np.testing.assert_array_equal(read(found)[0], expected)
 
 
 def test_rejected_rows_are_counted_and_do_not_touch_the_statistics(tmp_path, small_blocks):
     frame = cells()
-    frame.loc[[10, 350], "area"] = [np.inf, np.nan]
+    frame.loc[[10, 350], "area"] = [np.inf, -np.inf]
     found = written(tmp_path, frame, "cells.parquet", columns=["area", "nuclei"])
     store = write_store(tmp_path / "store", found)
     assert (store.manifest.read, store.manifest.accepted, store.manifest.rejected) == (400, 398, 2)
@@ -241,7 +368,7 @@ def test_a_folder_of_parquet_files_is_read_in_the_order_of_their_names(tmp_path,
 
 def test_a_row_group_is_read_in_parts(tmp_path):
     pq.write_table(pa.table({"a": np.arange(100_000.0)}), tmp_path / "a.parquet", row_group_size=100_000)
-    blocks = list(source(tmp_path / "a.parquet").blocks())
+    blocks = list(source(tmp_path / "a.parquet", columns=["a"]).blocks())
     assert max(len(block.ids) for block in blocks) <= tables.BLOCK_ROWS
     assert sum(len(block.ids) for block in blocks) == 100_000
 
@@ -252,13 +379,15 @@ def test_a_row_group_is_read_in_parts(tmp_path):
         (b"", "cannot be read as a table .*Empty CSV"),
         (b"\n\n", "cannot be read as a table .*Empty CSV"),
         (b"a,b\n", "has no rows"),
-        (b"a,b\n1,2\n3\n", "cannot be read as a table .*Expected 2 columns, got 1"),
+        (b"a,b\n1,2\n3\n", "cannot be read as a table: line 3 has 1 cells, expected 2"),
         (b"a,a\n1,2\n", "has more than one column called 'a': rename them"),
-        (b"a;b\n1;2\n", "has no column of numbers for values, only 'a;b': give a comma-separated file"),
-        (b"a,b\nx,\ny,\n", "has no column of numbers for values, only 'a', 'b'"),
-        (b"a,b\n1,\xff\xfe\n", "cannot be read as a table .*UTF8"),
-        (b"\xff\xfe,b\n1,2\n", "cannot be read as a table .*utf-8"),
-        (b"a\n1\n" + b'"' + b"x" * 3_000_000, "cannot be read as a table .*: fix it, or save it again as parquet"),
+        (b"a,b\nx,\ny,\n", "has no column of values, only 'a', 'b': give one with columns of numbers, categories"),
+        (b"a,b\n1,\x81\n", "cannot be read as a table .*charmap"),
+        (b"\xff\xfe,b\n1,2\n", "cannot be read as a table .*utf-16"),
+        (
+            b"a\n" + b"1\n" * 40_000 + b'"' + b"x" * 3_000_000,
+            "cannot be read as a table .*: fix it, or save it again as parquet",
+        ),
     ],
 )
 def test_a_bad_csv_is_refused_with_its_fault(tmp_path, text, message):
@@ -284,7 +413,6 @@ def test_a_bad_parquet_is_refused_with_its_fault(tmp_path):
     ("fields", "message"),
     [
         ({"columns": ["area", "aera"]}, "has no column 'aera'; known: name, area, .*Did you mean 'area'"),
-        ({"columns": ["area", "kind"]}, "'kind' not numeric throughout; numeric are 'area', 'nuclei', 'round'"),
         ({"columns": ["area", "area"]}, "name 'area' more than once"),
         ({"columns": ["area"], "label": "area"}, "name 'area' more than once"),
         ({"label": "knid"}, "has no column 'knid'; .*Did you mean 'kind'"),
@@ -341,6 +469,9 @@ def test_a_wrong_path_is_refused(tmp_path, name, message):
         ({"columns": []}, "columns: given .., but list should have at least 1 item"),
         ({"columns": "a"}, "columns: given 'a', but input should be a valid list"),
         ({"standardise": "maybe"}, "standardise: given 'maybe'"),
+        ({"scaling": "minmax"}, "scaling: given 'minmax'"),
+        ({"min_frequency": 0}, "min_frequency: given 0"),
+        ({"max_categories": 1}, "max_categories: given 1"),
     ],
 )
 def test_bad_options_are_refused(fields, message):

@@ -74,6 +74,20 @@ def test_a_damaged_or_missing_file_is_refused_by_name(tmp_path):
         OnnxModels.load(tmp_path)
 
 
+def test_the_program_that_makes_features_of_rows_lies_beside_and_is_gone_with_them(tmp_path):
+    made = export_of(encoder=b"one")
+    program = b"import numpy"
+    with_rows = made.contract.model_copy(update={"features_sha256": sha256(program)})
+    OnnxExport(made.contents, with_rows, program).into(tmp_path)
+    assert OnnxModels.load(tmp_path).contract == with_rows
+    (tmp_path / "features.py").write_bytes(b"import os")
+    with pytest.raises(InputError, match=r"features\.py is not the file that contract\.json beside it names"):
+        OnnxModels.load(tmp_path)
+    made.into(tmp_path)
+    OnnxModels.load(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["contract.json", "encoder.onnx"]
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"files": 3}'])
 def test_a_damaged_contract_is_refused(tmp_path, text):
     export_of(encoder=b"one").into(tmp_path)

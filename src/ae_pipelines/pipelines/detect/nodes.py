@@ -69,6 +69,15 @@ def _localised(samples: Samples, autoencoder: Any) -> dict[str, float]:
     return metrics | {"masked_images": float(masks.any(axis=(1, 2)).sum())}
 
 
+def list_oddest(anomalies: pd.DataFrame, samples: Samples, autoencoder: Any) -> pd.DataFrame:
+    """The oddest samples and, of a table, the columns that are reconstructed worst."""
+    from ae_pipelines.training import examples
+
+    rows = detection.oddest(anomalies["score"].to_numpy(), detection.LISTED)
+    residual = examples.rebuilt(autoencoder, samples.take(rows)).get("residual")
+    return detection.listed(anomalies.iloc[rows], residual, samples.spec)
+
+
 def draw_oddest(
     latents: Latents, anomaly_model: Any, anomalies: pd.DataFrame, samples: Samples, autoencoder: Any
 ) -> Any:

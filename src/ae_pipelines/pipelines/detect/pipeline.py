@@ -31,6 +31,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="measure_detector",
             ),
             Node(
+                nodes.list_oddest,
+                ["anomalies", "samples", "autoencoder"],
+                "oddest_samples",
+                name="list_oddest",
+            ),
+            Node(
                 nodes.draw_oddest,
                 ["latents", "anomaly_model", "anomalies", "samples", "autoencoder"],
                 "oddest",
@@ -39,7 +45,7 @@ def create_pipeline(**_: object) -> Pipeline:
         ],
         namespace="detect",
         inputs={"latents", "pca_latents", "samples", "autoencoder"},
-        outputs={"anomaly_model", "anomalies", "detect_metrics", "oddest"},
+        outputs={"anomaly_model", "anomalies", "detect_metrics", "oddest_samples", "oddest"},
         parameters={"detect"},
         prefix_datasets_with_namespace=False,
     )

@@ -24,6 +24,13 @@ def list_rejects(samples: Samples) -> pd.DataFrame:
     return samples.rejects
 
 
+def list_columns(samples: Samples) -> pd.DataFrame:
+    """What became of each column of a table; no rows where samples have none."""
+    from ae_pipelines.samples import columns
+
+    return columns.described(samples.spec.preprocessing)
+
+
 def list_conflicts(samples: Samples) -> pd.DataFrame:
     """The content that has more than one label."""
     return samples.conflicts

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -21,6 +22,8 @@ from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.models.inputs import inputs
 from ae_pipelines.models.method import pooled
+from ae_pipelines.samples import features
+from ae_pipelines.samples.columns import is_mixed
 from ae_pipelines.samples.standardise import stored_of
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.onnx.files import OPSET, answers, note, onnx_of, values
@@ -100,7 +103,11 @@ def export_models(
     models, trial = (groups, classifier, anomaly_model), Trial.of(trained, samples)
     made, left_out = _files(trial, models)
     contents = {part: one.content for part, one in made.items()}
-    return OnnxExport(contents, _contract(trial, models, {part: one.file for part, one in made.items()}, left_out))
+    contract = _contract(trial, models, {part: one.file for part, one in made.items()}, left_out)
+    if not is_mixed(samples.spec.preprocessing):
+        return OnnxExport(contents, contract)
+    program = Path(features.__file__).read_bytes()
+    return OnnxExport(contents, contract.model_copy(update={"features_sha256": sha256(program)}), program)
 
 
 def _files(trial: Trial, models: _Models) -> tuple[dict[OnnxPart, Made], dict[OnnxPart, str]]:

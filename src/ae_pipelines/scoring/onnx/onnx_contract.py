@@ -10,6 +10,8 @@ from ae_pipelines.samples.spec import SampleSpec
 OnnxPart = Literal["encoder", "decoder", "scorer"]
 
 CONTRACT = "contract.json"
+FEATURES = "features.py"
+"""The file beside the others that makes `raw` of rows whose columns are of several types."""
 
 
 class Value(Options):
@@ -52,7 +54,8 @@ class OnnxContract(Options):
     left_out: dict[OnnxPart, str]
     """Why each missing file was left out."""
     samples: SampleSpec
-    """As they are stored; what `preprocessing` says of range, mean and standard deviation is done inside the files."""
+    """As they are stored; what `preprocessing` says of range, mean and standard deviation is done inside the files,
+    what it says of treatments of columns by `FEATURES`, which then lies beside them."""
     latent_shape: tuple[int, ...]
     """(d,), or (d, height, width) where the latent is a feature map."""
     classes: tuple[str, ...]
@@ -75,3 +78,5 @@ class OnnxContract(Options):
     preprocessing_sha256: str
     recipe: str
     run_id: str | None = None
+    features_sha256: str | None = None
+    """Of `FEATURES`; None: `raw` are the values of the source, and there is no such file."""

@@ -9,7 +9,7 @@ from typing import Self
 
 from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT, OnnxContract, OnnxPart
+from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT, FEATURES, OnnxContract, OnnxPart
 
 EXPORT = ("export",)
 """The stage that writes these files."""
@@ -21,15 +21,22 @@ class OnnxExport:
 
     contents: Mapping[OnnxPart, bytes]
     contract: OnnxContract
+    features: bytes | None = None
+    """A program that makes what the files take of rows whose columns are of several types."""
 
     def into(self, folder: Path) -> None:
         """Write each file, then the contract; a file that the contract leaves out is removed."""
         for part, content in self.contents.items():
             with atomic.replacing(folder / self.contract.files[part].file) as temporary:
                 temporary.write_bytes(content)
+        if self.features is not None:
+            with atomic.replacing(folder / FEATURES) as temporary:
+                temporary.write_bytes(self.features)
         atomic.write_text(folder / CONTRACT, self.contract.model_dump_json(indent=2))
         for part in self.contract.left_out:
             (folder / f"{part}.onnx").unlink(missing_ok=True)
+        if self.features is None:
+            (folder / FEATURES).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class OnnxModels:
             raise InputError(f"{path} is damaged ({error}): run export again", stages=EXPORT) from error
         for file in contract.files.values():
             _refuse_damaged(folder / file.file, file.sha256)
+        if contract.features_sha256 is not None:
+            _refuse_damaged(folder / FEATURES, contract.features_sha256)
         return cls(folder, contract)
 
     def path(self, part: OnnxPart) -> Path:

@@ -1,0 +1,43 @@
+"""Parquet files of any writer, opened so that columns of types that cannot be read hinder no others."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ARROW_SCHEMA = b"ARROW:schema"
+"""Key of the writer's own types in the metadata."""
+
+
+def open_parquet(path: Path, **options: Any) -> pq.ParquetFile:
+    """The file; where its writer noted types that Arrow here does not have (such as Int128), without those notes."""
+    try:
+        return pq.ParquetFile(path, **options)
+    except pa.ArrowNotImplementedError:
+        return pq.ParquetFile(pa.PythonFile(_WithoutNotes(path), mode="r"), **options)
+
+
+class _WithoutNotes(io.FileIO):
+    """A parquet file, as if its footer had another key for ARROW_SCHEMA, so that it is not looked at."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._end = self.seek(0, io.SEEK_END)
+        self.seek(self._end - 8)
+        size = int.from_bytes(super().read(8)[:4], "little")
+        self._footer_at = max(0, self._end - 8 - size)
+        self.seek(self._footer_at)
+        footer = super().read()
+        self._footer = footer.replace(ARROW_SCHEMA, ARROW_SCHEMA.swapcase())
+        self.seek(0)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        start = self.tell()
+        content = super().read(-1 if size is None else size)
+        if start + len(content) <= self._footer_at:
+            return content
+        whole = max(0, self._footer_at - start)
+        first = max(0, start - self._footer_at)
+        return content[:whole] + self._footer[first : first + len(content) - whole]
