@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import unquote
-from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +28,7 @@ from ae_pipelines.samples.cells import (
 )
 from ae_pipelines.samples.column_roles import FactsBuilder, NumberFacts
 from ae_pipelines.samples.dialect import Dialect
-from ae_pipelines.samples.parquet import open_parquet
+from ae_pipelines.samples.parquet import is_text, open_parquet, readable
 
 log = logging.getLogger(__name__)
 
@@ -388,8 +387,7 @@ class ParquetFile:
                 yield pa.record_batch(found, names=list(columns))
 
     def _read(self, column: pa.Array, kind: Kind) -> pa.Array:
-        if _is_uuid(column.type):
-            column = _uuid_texts(column)
+        column = readable(column)
         if kind == "raw":
             return column
         return self._missing.out_of(_CASTS[kind](column))
@@ -443,17 +441,7 @@ def _type(type_: pa.DataType) -> ColumnType:
         return "date"
     if kinds.is_dictionary(type_):
         return "text" if _type(type_.value_type) in ("text", "number", "boolean") else "unusable"
-    texts_ = (kinds.is_string, kinds.is_large_string, kinds.is_string_view)
-    return "text" if any(kind(type_) for kind in texts_) or isinstance(type_, pa.UuidType) else "unusable"
-
-
-def _is_uuid(type_: pa.DataType) -> bool:
-    return isinstance(type_, pa.UuidType) or (pa.types.is_fixed_size_binary(type_) and type_.byte_width == 16)
-
-
-def _uuid_texts(column: pa.Array) -> pa.Array:
-    held = column.storage if isinstance(column, pa.ExtensionArray) else column
-    return pa.array([None if value is None else str(UUID(bytes=value)) for value in held.to_pylist()], pa.string())
+    return "text" if is_text(type_) or isinstance(type_, pa.UuidType) else "unusable"
 
 
 def _as_number(column: pa.Array) -> pa.Array:
