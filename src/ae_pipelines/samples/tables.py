@@ -218,6 +218,8 @@ class CsvFile:
     def _texts(self, places: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """The columns at these places, as text; each is called by its place."""
         dialect = self._dialect
+        if not dialect.has_rows:
+            return
         names = [str(place) for place in places]
         reading = pa.csv.ReadOptions(
             block_size=max(CSV_BYTES, min(WIDE_CSV_BYTES, 64 * dialect.longest_line), 2 * dialect.longest_line),
