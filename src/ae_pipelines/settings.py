@@ -1,12 +1,17 @@
 """Kedro's project settings."""
 
+import logging
 import warnings
 
+from ae_pipelines.project.advice import NoHintAfterRefusal
 from ae_pipelines.project.configuration import ConfigLoader, Context
 from ae_pipelines.project.hooks import CheckHook, LockHook, TrackingHook
 
 # Kedro 1.7 calls this deprecated function of omegaconf; nothing a user can do about it.
 warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
+
+for _runner in ("sequential_runner", "thread_runner", "parallel_runner"):
+    logging.getLogger(f"kedro.runner.{_runner}").addFilter(NoHintAfterRefusal())
 
 HOOKS = (LockHook(), CheckHook(), TrackingHook())
 CONTEXT_CLASS = Context

@@ -1,6 +1,7 @@
-"""Bad input: one message, a failed run on record, nothing that was there before is touched."""
+"""Bad input: one message, nothing that was there before is touched, and a failed run on record if work had begun."""
 
 import gzip
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -20,22 +21,24 @@ def refused(monkeypatch, ran, mlflow_runs):
     data = ran("ingest")
     before = fingerprint(data)
 
-    def refused(params):
+    def refused(params, *words, begun=False):
         monkeypatch.chdir(PROJECT)
         bootstrap_project(PROJECT)
         from ae_pipelines.cli import run as command
 
-        result = CliRunner().invoke(command, ["--pipelines=train", f"--params=data_dir={data},{params}"])
+        given = words or ("--pipelines=train",)
+        result = CliRunner().invoke(command, [*given, f"--params=data_dir={data},{params}"])
         assert result.exit_code == 1
         assert fingerprint(data) == before
-        first, last = mlflow_runs()
-        assert [first.info.status, last.info.status] == ["FINISHED", "FAILED"]
-        assert last.data.tags["error"].startswith("InputError") or "DatasetError" in last.data.tags["error"]
         errors = [line for line in result.output.splitlines() if line.startswith("Error: ")]
         assert len(errors) == 1
-        assert errors[0].removeprefix("Error: ") in last.data.tags["error"]
         assert "Traceback" not in result.output
-        assert not any("abc" in value for value in last.data.params.values())
+        assert "previous command" not in result.output
+        first, *later = mlflow_runs()
+        assert [first.info.status, *(run.info.status for run in later)] == ["FINISHED", "FAILED"][: 1 + begun]
+        for last in later:
+            assert last.data.tags["error"].startswith("InputError") or "DatasetError" in last.data.tags["error"]
+            assert errors[0].removeprefix("Error: ") in last.data.tags["error"]
         return errors[0]
 
     return refused
@@ -62,14 +65,53 @@ def refused(monkeypatch, ran, mlflow_runs):
             "search, source.",
         ),
         ("cluster.clusters=1", "cluster: clusters: given 1, but input should be greater than 1"),
-        (
-            "source=mnist,raw_dir=/nowhere",
-            "no train-images-idx3-ubyte.gz in /nowhere/mnist, and it is not fetched because there is no folder",
-        ),
+        ("raw_dir=$AE_NOWHERE/x", "raw_dir: given '$AE_NOWHERE/x', but there is no environment variable AE_NOWHERE"),
+        ("model_name=it's", 'model_name: given "it\'s", expected letters, digits, spaces and _ . - only'),
+        ("model_name=a/b", "model_name: given 'a/b', expected letters"),
     ],
 )
-def test_bad_parameters_are_refused_before_training(refused, params, message):
+def test_bad_parameters_are_refused_before_any_work_and_leave_no_run(refused, params, message):
     assert message in refused(params)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--pipeline=trian", "no pipeline or stage called 'trian'; known: .*Did you mean 'train'"),
+        ("--pipelines=ingest,fti", "no pipeline or stage called 'fti'; known: .*Did you mean 'fit'"),
+        ("--nodes=fit_clutsers", "Pipeline does not contain nodes named"),
+        ("--namespaces=clutser", "Pipeline does not contain nodes with the following namespaces"),
+    ],
+)
+def test_names_that_there_are_not_are_refused_and_leave_no_run(refused, words, message):
+    given = [words] if words.startswith("--pipeline") else ["--pipelines=train", words]
+    assert re.search(message, refused("recipe=dense", *given))
+
+
+def test_a_refusal_after_work_has_begun_is_on_record(refused):
+    message = refused("source=mnist,raw_dir=/nowhere", begun=True)
+    assert "no train-images-idx3-ubyte.gz in /nowhere/mnist, and it is not fetched because there is no" in message
+
+
+def test_a_refusal_is_on_record_in_a_run_that_is_shared(monkeypatch, run, mlflow_runs):
+    monkeypatch.setenv("AE_RUN", "nightly/1")
+    with pytest.raises(InputError, match="Did you mean 'conv'"):
+        run("ingest", recipe="cnov")
+    (shared,) = mlflow_runs()
+    assert shared.info.status == "FAILED"
+    assert "cnov" in shared.data.tags["error"]
+
+
+def test_a_run_whose_outputs_are_all_there_has_nothing_to_do_and_says_so(ran, mlflow_runs, monkeypatch):
+    data = ran("ingest")
+    monkeypatch.chdir(PROJECT)
+    bootstrap_project(PROJECT)
+    from ae_pipelines.cli import run as command
+
+    given = ["--pipelines=ingest", "--only-missing-outputs", "--skip-exit-code=9", f"--params=data_dir={data}"]
+    result = CliRunner().invoke(command, given)
+    assert (result.exit_code, len(mlflow_runs())) == (9, 1)
+    assert "nothing to do: all that was asked for is there" in result.output
 
 
 @pytest.mark.parametrize(
@@ -94,11 +136,11 @@ def test_a_truncated_idx_file_is_refused_and_the_samples_stay(refused, tmp_path)
     mnist_folder(folder)
     images = folder / "train-images-idx3-ubyte.gz"
     images.write_bytes(gzip.compress(gzip.decompress(images.read_bytes())[:-1]))
-    assert "short payload, 31 of 32 images" in refused(f"source=mnist,raw_dir={tmp_path / 'raw'}")
+    assert "short payload, 31 of 32 images" in refused(f"source=mnist,raw_dir={tmp_path / 'raw'}", begun=True)
 
 
 def test_something_like_a_secret_is_not_recorded(refused):
-    assert "api_key looks like a secret" in refused("recipe.model.api_key=abc")
+    assert "api_key looks like a secret" in refused("recipe.model.api_key=abc")  # which leaves no run at all
 
 
 def test_an_error_whose_causes_go_round_in_a_circle_still_ends_the_run():

@@ -2,13 +2,16 @@
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ae_pipelines.base.errors import InputError, suggestion
+from ae_pipelines.base.words import read_fields
 
 
 class Options(BaseModel):
-    """A frozen set of options; `model_validate` refuses unknown names and bad values with `InputError`."""
+    """A frozen set of options; `model_validate` refuses unknown names and bad values with `InputError`.
+
+    `Words` as they were typed are read by the type of their field."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -18,6 +21,11 @@ class Options(BaseModel):
             return super().model_validate(obj, **kwargs)
         except ValidationError as error:
             raise InputError(explain(error, cls)) from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_words(cls, given: Any) -> Any:
+        return read_fields(given, cls.model_fields) if isinstance(given, dict) else given
 
 
 def explain(error: ValidationError, options: type[BaseModel]) -> str:
@@ -34,7 +42,8 @@ def _sentence(fault: Any, options: type[BaseModel]) -> str:
         return f"{where}: not given, but required"
     if fault["type"] == "value_error":
         return f"{where}: {fault['ctx']['error']}" if where else str(fault["ctx"]["error"])
-    return f"{where}: given {fault['input']!r}, but {_lower_first(fault['msg'])}"
+    quote = ": put it into quotes" if fault["type"] == "string_type" and isinstance(fault["input"], int | float) else ""
+    return f"{where}: given {fault['input']!r}, but {_lower_first(fault['msg'])}{quote}"
 
 
 def _fields_at(options: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

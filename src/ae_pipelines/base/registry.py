@@ -14,10 +14,18 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    create_model,
+    model_serializer,
+)
 
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.options import Options, explain
+from ae_pipelines.base.words import guessed, holds_words, read_fields
 
 Maker = TypeVar("Maker", bound=Callable[..., Any])
 
@@ -62,7 +70,7 @@ class Registry:
         fields: dict[str, Any] = {}
         for function in reversed(_signatures(maker)):
             fields |= _keyword_only(function)
-        return create_model(f"{kind}_options", __config__=ConfigDict(extra="forbid"), **fields)
+        return create_model(f"{kind}_options", __base__=Options, **fields)
 
 
 class Choice(Options):
@@ -96,6 +104,14 @@ class Choice(Options):
         """Plain data that rebuilds the same part: the kind and every option, nested ones too."""
         return {"kind": self.kind, **{name: _plain(value) for name, value in self.check().items()}}
 
+    @model_serializer(mode="wrap")
+    def _without_words(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What was typed counts as the value that it means: recipes are compared by what this gives."""
+        plain: dict[str, Any] = serialise(self)
+        typed = {name for name, value in (self.model_extra or {}).items() if holds_words(value)}
+        read = _read_inside(type(self), {"kind": self.kind, **(self.model_extra or {})}) if typed else {}
+        return {name: read[name] if name in typed else value for name, value in plain.items()}
+
 
 def _signatures(maker: Callable[..., Any]) -> list[Callable[..., Any]]:
     """The functions that take the options of `maker`, its own first; for a class also the constructors that `**options`
@@ -119,6 +135,18 @@ def _keyword_only(function: Callable[..., Any]) -> dict[str, Any]:
         for name, argument in inspect.signature(function).parameters.items()
         if argument.kind is argument.KEYWORD_ONLY
     }
+
+
+def _read_inside(options: type[BaseModel], given: dict[str, Any]) -> Any:
+    """The options given, and those inside them, read by the types of their fields, also those of a chosen part."""
+    fields = dict(options.model_fields)
+    if issubclass(options, Choice):
+        kind = given.get("kind", fields["kind"].default)
+        try:
+            fields |= options.registry.options(kind).model_fields
+        except InputError:
+            return guessed(given)  # it is refused when it is checked
+    return read_fields(given, fields, _read_inside)
 
 
 def _choices(value: Any) -> list[Choice]:

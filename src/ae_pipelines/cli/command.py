@@ -2,50 +2,34 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Mapping
 from copy import copy
+from traceback import walk_tb
 from typing import Any
 
 import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
-from kedro.framework.project import settings
-from omegaconf import OmegaConf
+from kedro.framework.project import pipelines, settings
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.project.advice import advised, caused_by
+from ae_pipelines.project.typed import typed
+from ae_pipelines.tracking.store import said_by_mlflow
 
 SKIP_EXIT_CODE = "ae_pipelines.skip_exit_code"
 
 
 def split_params(context: click.Context, parameter: click.Parameter, value: Any) -> dict[str, Any]:
-    """`a=1,b.c=[2,3]` as nested values. Where both `recipe=conv` and `recipe.…=…` are given, the first is
-    read as `recipe.name=conv`, so that neither is lost."""
+    """`a=1,b.c=[2,3]` as nested values."""
     if isinstance(value, dict):
         return value
-    items = [item.strip() for item in _items(value) if item.strip()]
-    pairs = [item.partition("=") for item in items]
-    for key, equals, _ in pairs:
-        if not (key.strip() and equals):
-            raise KedroCliError(f"--params: given {key!r}, expected name=value[,name=value...]")
-    keys = [key.strip() for key, _, _ in pairs]
-    picked = {key for key in keys if any(other.startswith(f"{key}.") for other in keys)}
-    names = [f"{key}.name" if key in picked else key for key in keys]
-    dotted = OmegaConf.from_dotlist([f"{name}={text}" for name, (_, _, text) in zip(names, pairs, strict=True)])
-    return OmegaConf.to_container(dotted)  # type: ignore[return-value]
-
-
-def _items(text: str) -> Iterator[str]:
-    """The pieces between commas that are outside brackets."""
-    depth = start = 0
-    for place, letter in enumerate(text):
-        depth += (letter in "[{") - (letter in "]}")
-        if letter == "," and depth == 0:
-            yield text[start:place]
-            start = place + 1
-    yield text[start:]
+    try:
+        return typed(value)
+    except InputError as error:
+        raise KedroCliError(str(error)) from error
 
 
 def go_to_project(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -66,6 +50,7 @@ class RunCommand(click.Command):
         # Both spellings stay supported here, so the old one needs no warning on every run.
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         try:
+            refuse_unknown_pipelines(context.params)
             result = super().invoke(context)
         except Exception as error:
             if (refusal := _input_error(error)) is None:
@@ -74,6 +59,14 @@ class RunCommand(click.Command):
         if _nothing_to_do():
             context.exit(context.meta.get(SKIP_EXIT_CODE, 0))
         return result
+
+
+def refuse_unknown_pipelines(given: Mapping[str, Any]) -> None:
+    """`InputError` with the nearest name for a pipeline or a stage that there is not."""
+    known = sorted(pipelines)
+    for name in filter(None, [given.get("pipeline"), *(given.get("pipelines") or [])]):
+        if name not in known:
+            raise InputError(f"no pipeline or stage called {name!r}; {suggestion(name, known)}")
 
 
 def _nothing_to_do() -> bool:
@@ -92,7 +85,17 @@ def _input_error(exception: BaseException) -> InputError | None:
             return InputError(f"{error} Mend that file: it is part of the configuration")
         if isinstance(error, MissingConfigException):
             return InputError(f"{error}: start in the folder that holds conf/, or give --project-path")
+        if isinstance(error, ValueError) and _raised_in(error) == "kedro.pipeline.pipeline":
+            return InputError(f"{error} `kedro registry describe <pipeline>` lists what there is")
+        if (said := said_by_mlflow(error)) is not None:
+            return InputError(said)
     return None
+
+
+def _raised_in(error: BaseException) -> str:
+    """The module that raised it; Kedro says there that nothing of a pipeline has the name that was typed."""
+    frames = list(walk_tb(error.__traceback__))
+    return str(frames[-1][0].f_globals["__name__"]) if frames else ""
 
 
 def _run_command() -> RunCommand:

@@ -1,5 +1,7 @@
 """How to do with Kedro what an error advises: the only place that turns stages and options into commands."""
 
+import logging
+import sys
 from collections.abc import Iterator
 
 from ae_pipelines.base.errors import InputError
@@ -17,6 +19,18 @@ def _typed(error: InputError) -> Iterator[str]:
     if error.stages:
         yield f"kedro run --pipelines={','.join(error.stages)}"
     yield from (f"--params={name}={value}" for name, value in error.options.items())
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether it comes from bad input, so that the same command would end in the same way."""
+    return any(isinstance(source, InputError) for source in caused_by(error))
+
+
+class NoHintAfterRefusal(logging.Filter):
+    """Passes all log records but Kedro's advice to repeat or resume a run that was refused."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.funcName != "_suggest_resume_scenario" or not is_refusal(sys.exc_info()[1])
 
 
 def caused_by(error: BaseException | None) -> Iterator[BaseException]:

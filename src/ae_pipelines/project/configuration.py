@@ -12,19 +12,37 @@ from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
 from ae_pipelines.base.errors import InputError, suggestion
+from ae_pipelines.base.words import expanded, guessed
+
+FOLDERS = ("data_dir", "raw_dir")
+TEXTS = (*FOLDERS, "model_name")
+"""Those of `globals.yml` that are paths, and those that are text."""
 
 
 class ConfigLoader(OmegaConfigLoader):
-    """Puts the picked source into the catalog and the picked recipe into the parameters."""
+    """Puts the picked source into the catalog and the picked recipe into the parameters.
+
+    What the user gives is laid over Kedro's configuration here, and not by Kedro, which would interpret it: its words
+    are yet to be read, and a text may hold what OmegaConf takes for a reference.
+    """
+
+    def __init__(
+        self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        self._overrides = dict(runtime_params or {})
+        super().__init__(conf_source, env, {}, **options)
+        self._overrides |= {name: _text(name, self._overrides[name]) for name in TEXTS if name in self._overrides}
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        if key == "parameters":
-            self._refuse_unknown()
         config = super().__getitem__(key)
+        if key == "globals":
+            return config | {name: _text(name, config[name]) for name in TEXTS if name in config}
+        if key == "parameters":
+            config = _overridden(config, self._of_parameters(config))
         if key == "catalog" and "sources" in config:
             sources = config.pop("sources")
             name, source = self._picked("source", sources)
-            config["source"] = _of_kedro(sources[name]) | source
+            config["source"] = _of_kedro(sources[name]) | _with_path(source)
         if key == "parameters" and "recipes" in config:
             recipes = config.pop("recipes")
             name, recipe = self._picked("recipe", recipes)
@@ -43,16 +61,28 @@ class ConfigLoader(OmegaConfigLoader):
         overrides.pop("name", None)
         return name, _overridden(known[name], overrides)
 
-    def _refuse_unknown(self) -> None:
-        """Refuse a mistyped parameter: it would be ignored, and another run would be done than was meant."""
-        given, self.runtime_params = self.runtime_params or {}, {}
-        try:
-            known = {*self["globals"], *super().__getitem__("parameters")} - {"recipes"}
-        finally:
-            self.runtime_params = given
-        for name in given:
+    def _of_parameters(self, config: dict[str, Any]) -> dict[str, Any]:
+        """What is given, without the source and the recipe, which are picked. A mistyped parameter is refused: it would
+        be ignored, and another run would be done than was meant."""
+        known = {*self._globals, *config} - {"recipes"}
+        for name in self._overrides:
             if name not in known:
                 raise InputError(f"no parameter called {name!r}; {suggestion(name, sorted(known))}")
+        return {name: value for name, value in self._overrides.items() if name not in ("source", "recipe")}
+
+    @property
+    def data_dir(self) -> str:
+        """The folder that everything is written to."""
+        return str(self._overrides.get("data_dir", self._globals["data_dir"]))
+
+    def _get_runtime_value(self, variable: str, *default: Any) -> Any:
+        """What `${runtime_params:<variable>}` stands for."""
+        found: Any = self._overrides
+        for name in variable.split("."):
+            if not (isinstance(found, dict) and name in found):
+                return super()._get_runtime_value(variable, *default)
+            found = found[name]
+        return guessed(found)
 
     def _name(self, noun: str, recipes: dict[str, Any] | None = None) -> str:
         """The name that the user gives, else, for a source, that in the recipe, else that in `globals.yml`."""
@@ -60,12 +90,33 @@ class ConfigLoader(OmegaConfigLoader):
         if given is None and noun == "source":
             recipes = recipes or super().__getitem__("parameters")["recipes"]
             given = self._picked("recipe", recipes)[1].get("source")
-        return str(given if given is not None else self["globals"][noun])
+        return str(given if given is not None else self._globals[noun])
 
     def _given(self, noun: str) -> dict[str, Any]:
         """The fields that the user gives: `recipe=conv` is short for `recipe.name=conv`."""
-        given = (self.runtime_params or {}).get(noun, {})
+        given = self._overrides.get(noun, {})
         return dict(given) if isinstance(given, dict) else {"name": given}
+
+
+def _text(name: str, given: Any) -> str:
+    if name not in FOLDERS:
+        return str(given)
+    if not str(given).strip():
+        raise InputError(f"{name}: given nothing, expected a folder")
+    return _path(name, str(given))
+
+
+def _path(name: str, given: str) -> str:
+    try:
+        return expanded(given)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _with_path(source: dict[str, Any]) -> dict[str, Any]:
+    """The entry, whose path Kedro puts below the project's folder if it does not begin with a slash."""
+    path = source.get("path")
+    return source | {"path": _path("source.path", path)} if isinstance(path, str) else source
 
 
 def _with_recipes(scoreboard: Any, recipes: dict[str, Any], picked: dict[str, Any]) -> Any:
@@ -77,7 +128,7 @@ def _with_recipes(scoreboard: Any, recipes: dict[str, Any], picked: dict[str, An
         return scoreboard | {"recipes": {picked["name"]: {"recipe": picked}}}
     if not isinstance(entries := scoreboard["recipes"], list | dict):
         return scoreboard
-    named = entries if isinstance(entries, dict) else {name: {} for name in entries}
+    named = entries if isinstance(entries, dict) else {str(name): {} for name in entries}
     return scoreboard | {"recipes": {name: _entry(name, entry or {}, recipes) for name, entry in named.items()}}
 
 
@@ -108,6 +159,11 @@ def _of_kedro(entry: dict[str, Any]) -> dict[str, Any]:
 
 class Context(KedroContext):
     """A Kedro context whose refusals reach the hooks, so that a run refused for its input is on record."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters; what is given for one that no node declares a type for is read as YAML would read it."""
+        return guessed(super().params)
 
     def _get_catalog(
         self,

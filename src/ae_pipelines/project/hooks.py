@@ -20,12 +20,12 @@ from ae_pipelines.base.errors import InputError, TooFewLabels
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.models.contract import Task
-from ae_pipelines.project.advice import advised
+from ae_pipelines.project.advice import advised, is_refusal
 from ae_pipelines.project.locking import only_run
 from ae_pipelines.project.summary import Summary
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.encoders import folder_of
-from ae_pipelines.tracking.runs import RunRecord, open_run, secrets_among
+from ae_pipelines.tracking.runs import RunRecord, is_shared, open_run, secrets_among
 from ae_pipelines.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -171,8 +171,7 @@ class LockHook:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         self._held.close()  # an earlier session in this process may have been interrupted
-        given = (context._runtime_params or {}).get("data_dir")
-        self._folder = context.project_path / str(given or context.config_loader["globals"]["data_dir"])
+        self._folder = context.project_path / context.config_loader.data_dir  # type: ignore[attr-defined]
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -188,7 +187,8 @@ class LockHook:
 
 
 class TrackingHook:
-    """One MLflow run for each Kedro run in which a node runs or something is refused.
+    """One MLflow run for each Kedro run in which a node runs, or fails to. What is refused before the first node leaves
+    none, except in a run that is shared with other processes.
 
     The status tells the truth: FINISHED, FAILED (an error), KILLED (SIGINT, SIGTERM; SIGKILL by the next
     start). Catalog entries say what is kept: `metadata: {mlflow: metrics}`, `artifact` or `id`. Nodes that report to
@@ -253,16 +253,22 @@ class TrackingHook:
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        ran = self._record is not None
-        if self._record is not None and (why := self._record.skipped):
+        if self._record is None:
+            self.nothing_to_do = "all that was asked for is there"
+        elif why := self._record.skipped:
             self._record.tag("nothing_to_do", why)
             self.nothing_to_do = why
         self._end("FINISHED")
-        if ran and self._summary is not None and (text := self._summary.text()):
+        if self.nothing_to_do:
+            print(f"nothing to do: {self.nothing_to_do}", flush=True)
+        elif self._summary is not None and (text := self._summary.text()):
             print(text, flush=True)
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        if self._record is None and is_refusal(error) and not is_shared():
+            self._end("FAILED")
+            return
         try:
             self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
         finally:

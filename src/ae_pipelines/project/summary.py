@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from kedro.io import CatalogProtocol
@@ -76,7 +77,7 @@ class Summary:
             return ""
         places += [
             "  the pipeline          kedro viz run",
-            f"  all runs              mlflow ui --backend-store-uri {store_uri(Path.cwd())}",
+            f"  all runs              mlflow ui --backend-store-uri {quote(store_uri(Path.cwd()))}",
         ]
         return "\n".join([*lines, "", "Look at:", *places])
 

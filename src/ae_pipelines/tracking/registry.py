@@ -70,6 +70,12 @@ class ModelRegistry:
         if number is None:
             raise self._none(f"no version of {self.name!r} is called {alias!r}", client)
         found = self._known_version(client, number)
+        if FILES not in found.tags:
+            raise InputError(
+                f"{self.name} version {number} was not registered by `register`, so nothing says what its files should "
+                f"be: move the alias {alias} to one that was, or choose another version",
+                options=ANOTHER,
+            )
         source, copy = client.get_model_version_download_uri(self.name, str(number)), TemporaryDirectory()
         try:
             folder = Path(download_artifacts(artifact_uri=source, dst_path=copy.name, tracking_uri=client.tracking_uri))
@@ -79,7 +85,7 @@ class ModelRegistry:
                 "choose another version",
                 options=ANOTHER,
             ) from error
-        _refuse_altered(folder, json.loads(found.tags.get(FILES, "{}")), f"{self.name} version {number} ({source})")
+        _refuse_altered(folder, json.loads(found.tags[FILES]), f"{self.name} version {number} ({source})")
         (data,) = (folder / "data").iterdir()
         models = ScoringModel(data)
         return Fetched(models, Version(self.name, number, models.contract.content), copy)

@@ -131,6 +131,11 @@ def open_run(project: Path, name: str, started: float, tags: dict[str, str]) -> 
     return shared_run(project, shared, started, tags) if shared else new_run(project, name, started, tags)
 
 
+def is_shared() -> bool:
+    """Whether several processes write to the run of this one."""
+    return bool(os.environ.get(SHARED))
+
+
 def new_run(project: Path, name: str, started: float, tags: dict[str, str]) -> RunRecord:
     """A run of this process alone."""
     client = client_of(project)

@@ -1,19 +1,24 @@
 """Where runs and models are kept: a SQLite file in the project, or a server."""
 
 import contextlib
+import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from filelock import FileLock
+
+log = logging.getLogger(__name__)
 
 EXPERIMENT = "ae_pipelines"
 
 
 def store_uri(project: Path) -> str:
     """`MLFLOW_TRACKING_URI`, or a SQLite file in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(project / 'mlflow.db').resolve()}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri((project / "mlflow.db").resolve())
 
 
 def client_of(project: Path) -> Any:
@@ -25,9 +30,24 @@ def client_of(project: Path) -> Any:
     uri = store_uri(project)
     with alone(project):
         client = MlflowClient(uri)
-        if client.get_experiment_by_name(EXPERIMENT) is None:
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
             client.create_experiment(EXPERIMENT, artifact_location=_artifacts(uri))
+        elif experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(experiment.experiment_id)
+            log.warning("the MLflow experiment %s had been deleted: it is restored, to record this run", EXPERIMENT)
     return client
+
+
+def said_by_mlflow(error: BaseException) -> str | None:
+    """What to tell of an error of MLflow's, in which nothing of ours can be mended; None for other errors."""
+    of_mlflow = sys.modules.get("mlflow.exceptions")
+    if of_mlflow is None or not isinstance(error, of_mlflow.MlflowException):
+        return None
+    return (
+        f"MLflow, which keeps runs and models in {store_uri(Path.cwd())}, says: {str(error).rstrip('.')}. "
+        "What was deleted or moved there by hand can be restored there; then start again"
+    )
 
 
 def experiment_of(client: Any) -> str:
@@ -53,5 +73,19 @@ def _artifacts(uri: str) -> str | None:
     return None if database is None else (database.parent / "mlartifacts").resolve().as_uri()
 
 
+SQLITE, ESCAPING = "sqlite:///", "sqlite+pysqlite:///"
+"""Beginnings of the URI of a SQLite file. Where letters are escaped it names its driver too: MLflow would take the
+escaped path for that of a folder, and make that."""
+ESCAPED = str.maketrans({"%": "%25", "?": "%3F", "#": "%23"})
+
+
+def _sqlite_uri(database: Path) -> str:
+    path = str(database)
+    escaped = path.translate(ESCAPED)
+    return (SQLITE if escaped == path else ESCAPING) + escaped
+
+
 def _sqlite_file(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    """The file of a SQLite URI; None for that of a server."""
+    begin = next((begin for begin in (SQLITE, ESCAPING) if uri.startswith(begin)), None)
+    return None if begin is None else Path(unquote(uri.removeprefix(begin).partition("?")[0]))

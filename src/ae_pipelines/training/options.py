@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ByteSize, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.words import expanded
 from ae_pipelines.models.corruptions import CorruptionChoice
 from ae_pipelines.samples.store import Samples
 
@@ -60,7 +61,7 @@ class TrainOptions(Options):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; None tries a few and takes the fastest."""
-    initial_encoder: str | None = None
+    initial_encoder: Annotated[str, AfterValidator(expanded)] | None = None
     """A trained encoder whose weights this one starts from: the folder of an encoder or an autoencoder, the `data_dir`
     of the run that trained it, or an MLflow run in which `embed` ran, runs:/<run id>/encoder (mlflow:<run id>)."""
     freeze_encoder: bool = False

@@ -13,9 +13,11 @@ from click.testing import CliRunner
 from making import PATIENCE, PROJECT
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.words import Words
 from ae_pipelines.pipeline_registry import register_pipelines
 from ae_pipelines.project.airflow.plan import DagPlan, read_plans
 from ae_pipelines.project.airflow.writer import dag_text, stages, write_dags
+from ae_pipelines.project.typed import typed
 
 PYTHON = "/some where/venv/bin/python"
 
@@ -109,15 +111,27 @@ def test_a_stage_named_like_a_pipeline_is_still_run_alone(dag, pipelines):
     assert command(ast.parse(text), "scoreboard")[5:7] == ["--pipelines=scoreboard", "--namespaces=scoreboard"]
 
 
-def test_params_reach_the_command_as_they_are_typed_there(dag):
-    from ae_pipelines.cli.command import split_params
-
-    given = {"source": "image_folder", "source.size": [32, 32], "source.path": "it's", "source.labels_file": None}
-    (words,) = [word for word in command(dag(params=given), "fit") if word.startswith("--params=")]
+def typed_in(tree):
+    (words,) = [word for word in command(tree, "fit") if word.startswith("--params=")]
     (word,) = shlex.split(shlex.quote(words))
-    assert split_params(None, None, word.removeprefix("--params=")) == {
-        "source": {"name": "image_folder", "size": [32, 32], "path": "it's", "labels_file": None}
-    }
+    return typed(word.removeprefix("--params="))
+
+
+def test_params_reach_the_command_as_they_are_typed_there(dag):
+    given = {"source": "image_folder", "source.size": [32, 32], "source.path": "it's, x", "source.labels": None}
+    found = typed_in(dag(params=given))
+    assert found == {"source": {"name": "image_folder", "size": ["32", "32"], "path": "it's, x", "labels": "null"}}
+    assert not isinstance(found["source"]["path"], Words)
+
+
+def test_words_of_a_plan_reach_the_command_as_they_are_written(dag, project):
+    written = """a: {pipeline: train, params: {a: 007, b: [no, 1e3, "x, y", 'null'], c: null, d: {e: 1_000}, f: "4"}}"""
+    plan = read_plans(project(written))["a"]
+    assert plan.kedro_params() == 'a=007,b=[no,1e3,"x, y","null"],c=null,d={"e": 1_000},f="4"'
+    found = typed_in(dag(params=plan.params))
+    assert found == {"a": "007", "b": ["no", "1e3", "x, y", "null"], "c": "null", "d": {"e": "1_000"}, "f": "4"}
+    kinds = [isinstance(word, Words) for word in (found["a"], *found["b"], found["c"], found["f"])]
+    assert kinds == [True, True, True, False, False, True, False]
 
 
 def test_what_the_plan_says_is_in_the_dag(dag):

@@ -1,16 +1,17 @@
 """What `conf/airflow/airflow.yml` may say: DAGs by name, each a pipeline and when to run it."""
 
-import json
 import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
-from yaml import YAMLError, safe_load  # type: ignore[import-untyped]
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.words import Words
+from ae_pipelines.project.typed import as_typed, typed_yaml
 
 ENVIRONMENT = "airflow"
 """The Kedro environment in which tasks run, and whose folder holds `airflow.yml`."""
@@ -31,28 +32,29 @@ class DagPlan(Options):
     """Time limit of each try of a task; its processes then get SIGTERM."""
     pool: str = "ae_pipelines"
     """Airflow's pool for the stages. One slot: a data folder takes one writer at a time."""
-    params: dict[str, Any] = {}
-    """What would follow `--params`: {recipe: conv, recipe.training.epochs: 3}."""
+    params: dict[str, object] = {}
+    """What would follow `--params`: {recipe: conv, recipe.training.epochs: 3}. Words stay as they are written."""
 
     @field_validator("params")
     @classmethod
-    def _one_value_each(cls, params: dict[str, Any]) -> dict[str, Any]:
+    def _one_value_each(cls, params: dict[str, object]) -> dict[str, object]:
         for name, value in params.items():
-            if isinstance(value, str) and re.search(r",|\{\{|\{%|\{#", value):
-                raise ValueError(f"given {name}: {value!r}, expected a value without commas and {{{{: use a list")
+            if re.search(r"\{\{|\{%|\{#", as_typed(value)) or (isinstance(value, Words) and "," in value):
+                raise ValueError(
+                    f"given {name}: {value!r}, expected a value without commas and {{{{: use a list, or quotes"
+                )
         return params
 
     def kedro_params(self) -> str:
         """`params` as one text for `--params`."""
-        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in self.params.items()}
-        return ",".join(f"{name}={text}" for name, text in texts.items())
+        return ",".join(f"{name}={as_typed(value)}" for name, value in self.params.items())
 
 
 def read_plans(project: Path) -> dict[str, DagPlan]:
     """The DAGs of a project by name; `InputError` names the file and what is wrong with it."""
     path = project / "conf" / ENVIRONMENT / "airflow.yml"
     try:
-        entries = safe_load(path.read_text(encoding="utf-8"))
+        entries = typed_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"there is no {path}: --project-path takes the folder that holds conf/") from error
     except YAMLError as error:

@@ -2,17 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import BeforeValidator
 
 from ae_pipelines.base.registry import Choice, Registry
 
 SOURCES = Registry("source", __name__)
 """Makers of a `Source` or an `EncodedSource`, which reads nothing until it is used."""
 
-GivenPath = Annotated[Path, BeforeValidator(lambda given: Path(str(given)) if isinstance(given, str | int) else given)]
-"""A path as an option; the command line parses a folder named 2024 as a number."""
+GivenPath = Path
+"""A path as an option: `base.words` reads it."""
 
 
 class SourceChoice(Choice):
