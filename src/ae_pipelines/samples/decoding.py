@@ -13,7 +13,7 @@ from ae_pipelines.base.errors import InputError, Unusable
 from ae_pipelines.base.executors import cpus, in_processes
 from ae_pipelines.samples.decode_worker import Common, Outcome, bytes_of, decode_all
 from ae_pipelines.samples.shards import ShardFile, known_name, shard_name
-from ae_pipelines.samples.source import Block, EncodedBlock, EncodedSource, Reject
+from ae_pipelines.samples.source import Block, Copy, EncodedBlock, EncodedSource, Reject
 from ae_pipelines.samples.spec import SampleSpec
 
 Value = TypeVar("Value")
@@ -116,7 +116,7 @@ class Decoding:
 
     def __init__(self, source: EncodedSource, folder: Path, spec: SampleSpec) -> None:
         self._source, self._spec = source, spec
-        self.key = canonical_sha256([spec.model_dump(mode="json"), source.decoding()])[:16]
+        self.key = canonical_sha256([spec.decoded, source.decoding()])[:16]
         """Where this is equal, so are the decoded values and the rejects."""
         self._known = Known(folder, spec, self.key)
         self.contents = Digests()
@@ -144,7 +144,7 @@ class Decoding:
 
     def _block(self, task: EncodedBlock, outcomes: list[Outcome]) -> Block:
         values: list[np.ndarray] = []
-        rejects, kept = list(task.rejects), []
+        rejects, kept, copies = list(task.rejects), [], []
         repeated = self.contents.add([outcome.digest for outcome in outcomes])
         for place, (name, outcome) in enumerate(zip(task.ids, outcomes, strict=True)):
             sample, reason = None, outcome.reason
@@ -154,6 +154,8 @@ class Decoding:
                 sample, reason = self._sample_or_reason(outcome, task.contents[place])
             if sample is None:
                 rejects.append(Reject(name, outcome.digest.hex(), str(reason)))
+                if reason == DUPLICATE and task.labels:
+                    copies.append(Copy(name, outcome.digest.hex(), task.labels[place]))
             else:
                 values.append(sample)
                 kept.append(place)
@@ -165,6 +167,7 @@ class Decoding:
             splits=task.splits and _select(kept, task.splits),
             sha256=[outcomes[place].digest.hex() for place in kept],
             rejects=rejects,
+            copies=copies,
         )
 
     def _sample_or_reason(self, outcome: Outcome, content: Path | bytes) -> tuple[np.ndarray | None, str | None]:

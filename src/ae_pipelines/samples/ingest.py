@@ -5,9 +5,9 @@ import json
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +20,15 @@ from pydantic import Field
 
 from ae_pipelines.base import atomic, progress
 from ae_pipelines.base.content import canonical_sha256
-from ae_pipelines.base.errors import InputError, NothingThere, first_of
+from ae_pipelines.base.errors import InputError, NothingThere, Unusable, first_of
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.run import NO_RUN, Run
+from ae_pipelines.samples.conflicts import COLUMNS, Conflicts, Verdict, judge
 from ae_pipelines.samples.decoding import DUPLICATE, Decoding, Digests
+from ae_pipelines.samples.labels import LabelReader, PartlyLabelled, tell_classes
+from ae_pipelines.samples.ranges import UsedValues
 from ae_pipelines.samples.shards import ShardWriter, known_name, shard_name
-from ae_pipelines.samples.source import Block, EncodedSource, Reject, Source
+from ae_pipelines.samples.source import Block, EncodedSource, MaskedSource, Reject, Source
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.store import BATCH_ROWS, Manifest, Samples
@@ -39,6 +42,8 @@ INDEX = pa.schema(
     + [("shard", pa.int32()), ("row", pa.int32())]
 )
 REJECTS = pa.schema([(name, pa.string()) for name in ("sample_id", "sha256", "reason")])
+MASKS = pa.schema([("sample_id", pa.string()), ("mask", pa.binary())])
+CONFLICTS = pa.schema([(name, pa.string()) for name in COLUMNS])
 HASHED_REJECTS = ("rejected source", "rejected sha256", "rejected reason")
 """Names of these columns in the id of a store, which must not change when a column is renamed."""
 REFUSED = "rejects-of-a-refused-ingest.parquet"
@@ -67,12 +72,15 @@ class Ingest:
     def into(self, folder: Path) -> Samples:
         """Write the store."""
         try:
-            return write_store(folder, self.source, self.options)
+            samples = write_store(folder, self.source, self.options)
         except NothingThere as reason:
             if self.empty is None:
                 raise
             self.run.skip(str(reason))
             return write_empty_store(folder, self.empty, self.source.name)
+        if self.empty is None:  # nothing is trained on what may be empty
+            tell_classes(samples.class_counts(), len(samples), _unlabelled(self.source))
+        return samples
 
 
 def write_store(
@@ -90,19 +98,39 @@ def write_store(
         count = source.count()
         decoding = Decoding(source, folder, spec) if isinstance(source, EncodedSource) else None
         blocks = decoding.blocks(count, options.workers) if decoding else source.blocks()
-        with _Store(folder, spec, source.name, decoding.key if decoding else None) as store, closing(blocks):  # type: ignore[type-var]
+        labels = LabelReader(_unlabelled(source) or ())
+        with _Store(folder, spec, source.name, labels, decoding.key if decoding else None) as store, closing(blocks):  # type: ignore[type-var]
             for block in _with_progress(blocks, count):  # type: ignore[arg-type]
                 store.add(block)
+            store.add_masks(_decoded_masks(source))
             report = {"seconds": round(time.monotonic() - started, 1), "decoded": store.accepted, "reused": 0}
             if decoding:
                 report |= {"decoded": decoding.decoded, "reused": decoding.reused}
                 report |= _removed_samples(folder, source.name, decoding.contents)
-            return store.finish(options.max_rejected_share, report)
+            samples = store.finish(options.max_rejected_share, report)
+        labels.tell()
+        return samples
+
+
+def _decoded_masks(source: Source | EncodedSource) -> Iterator[tuple[str, np.ndarray]]:
+    """Id of a sample, and a bool for each of its pixels: whether something is wrong there."""
+    if not isinstance(source, MaskedSource):
+        return
+    for sample, path in source.masks():
+        try:
+            values = source.decode(path.read_bytes())  # (channels, height, width)
+        except Unusable as fault:
+            raise InputError(f"the mask {path} cannot be used ({fault}): mend it, or move it away") from fault
+        yield sample, values.max(axis=0) > np.iinfo(values.dtype).max // 2
+
+
+def _unlabelled(source: Source | EncodedSource) -> tuple[str, ...] | None:
+    return source.unlabelled if isinstance(source, PartlyLabelled) else None
 
 
 def write_empty_store(folder: Path, spec: SampleSpec, source: str) -> Samples:
     """Write a store without samples."""
-    with _exclusively(folder), _Store(folder, spec, source, None) as store:
+    with _exclusively(folder), _Store(folder, spec, source, LabelReader(), None) as store:
         return store.finish(None, {"seconds": 0.0, "decoded": 0, "reused": 0})
 
 
@@ -145,12 +173,15 @@ def _removed_samples(folder: Path, source: str, contents: Digests) -> dict[str, 
 class _Store:
     """A store being written; a context manager that clears away an unfinished one."""
 
-    def __init__(self, folder: Path, spec: SampleSpec, source: str, key: str | None) -> None:
+    def __init__(self, folder: Path, spec: SampleSpec, source: str, labels: LabelReader, key: str | None) -> None:
         self._folder, self._spec, self._source, self._key = folder, spec, source, key
+        self._label_reader, self._conflicts = labels, Conflicts()
+        self._masks: _Table | None = None
         self._open = ExitStack()
         self._content: defaultdict[str, hashlib._Hash] = defaultdict(hashlib.sha256)
         self._id_hashes: list[np.ndarray] = []
         self._reasons: Counter[str] = Counter()
+        self._used = UsedValues(spec)
         self.accepted = self.rejected = 0
         self._complete = False
 
@@ -171,19 +202,32 @@ class _Store:
         self._refuse_misfit(block)
         values = np.ascontiguousarray(block.values)
         sha256 = block.sha256 or [hashlib.sha256(sample).hexdigest() for sample in values]
+        labels = self._label_reader.names(block.labels or [None] * len(values))
+        self._conflicts.add(sha256, labels)
+        copied = self._label_reader.names(copy.label for copy in block.copies)
+        copies = zip(block.copies, copied, strict=True)
+        self._conflicts.copies += [replace(copy, label=label) for copy, label in copies]
         shards, rows = self._shards.add(values, sha256)
         columns: dict[str, Any] = {
             "sample_id": block.ids,
             "split": block.splits or [split_by_content(sha) for sha in sha256],
-            "label": block.labels or [None] * len(values),
+            "label": labels,
             "source": [self._source] * len(values),
             "sha256": sha256,
         }
         self._hash(columns)
+        self._used.add(values, columns["split"])
         self._index.add(columns | {"shard": shards, "row": rows})
         self._id_hashes.append(pd.util.hash_array(np.array(block.ids, object)))
         self._reject(block.rejects)
         self.accepted += len(values)
+
+    def add_masks(self, masks: Iterable[tuple[str, np.ndarray]]) -> None:
+        """Add what is wrong with some samples: an id, and a bool for each pixel."""
+        for sample, mask in masks:
+            self._masks = self._masks or self._open.enter_context(_table(self._folder / "masks.parquet", MASKS))
+            self._masks.add({"sample_id": [sample], "mask": [np.packbits(mask).tobytes()]})
+            self._hash({"masked sample": [sample], "mask": [hashlib.sha256(mask.tobytes()).hexdigest()]})
 
     def _reject(self, rejects: Iterable[Reject]) -> None:
         found = [astuple(reject) for reject in rejects]
@@ -207,6 +251,8 @@ class _Store:
         if max_rejected_share is not None:
             self._refuse_rejected(max_rejected_share)
             self._refuse_repeated_ids()
+        self._spec = self._used.settled()
+        conflicting = self._settle_conflicts()
         store_id = self._id()
         manifest = Manifest(
             id=store_id,
@@ -216,10 +262,18 @@ class _Store:
             accepted=self.accepted,
             rejected=self.rejected,
             duplicates=self._reasons[DUPLICATE],
+            conflicting=conflicting,
             shards=self._shards.written,
             index=f"index-{store_id}.parquet",
             rejects=f"rejects-{store_id}.parquet",
+            conflicts=f"conflicts-{store_id}.parquet" if conflicting else None,
+            masks=f"masks-{store_id}.parquet" if self._masks else None,
         )
+        if self._masks and manifest.masks:
+            self._masks.close()
+            atomic.publish(self._masks.path, self._folder / manifest.masks)
+        if manifest.conflicts:
+            atomic.publish(self._conflicts_table.path, self._folder / manifest.conflicts)
         atomic.publish(self._index.path, self._folder / manifest.index)
         atomic.publish(self._rejects.path, self._folder / manifest.rejects)
         atomic.write_text(self._folder / "last_ingest.json", json.dumps({"id": store_id, **report}, indent=2))
@@ -231,6 +285,37 @@ class _Store:
             *(report["decoded"], report["reused"], report["seconds"]),
         )
         return Samples(self._folder)
+
+    def _settle_conflicts(self) -> int:
+        """Give content that is kept once the only label of its copies, or none; how much of it has more than one."""
+        suspects = self._conflicts.suspects()
+        taken = list[tuple[str, str, str | None]]()
+        for batch in _read(self._index.path) if suspects else ():
+            places = pa.array(suspects.among(batch.column("sha256").to_pylist()), pa.int64())
+            taken += zip(*batch.select(COLUMNS).take(places).to_pydict().values(), strict=True)
+        verdict = judge(taken, self._conflicts.copies)
+        changed = {sha: verdict.label_of[sha] for _, sha, label in taken if verdict.label_of.get(sha, label) != label}
+        if changed:
+            self._relabel(changed)
+            self._hash({"label by content": sorted(changed.items())})
+        if verdict.rows:
+            self._conflicts_table = self._open.enter_context(_table(self._folder / "conflicts.parquet", CONFLICTS))
+            self._conflicts_table.add(dict(zip(COLUMNS, zip(*verdict.rows, strict=True), strict=True)))
+            self._conflicts_table.close()
+            _tell_conflicts(verdict, changed)
+        return verdict.contents
+
+    def _relabel(self, label_of: dict[str, str | None]) -> None:
+        """Write the index again, with other labels for some content."""
+        index = self._open.enter_context(_table(self._folder / "relabelled.parquet", INDEX))
+        for batch in _read(self._index.path):
+            columns = batch.to_pydict()
+            columns["label"] = [
+                label_of.get(sha, label) for sha, label in zip(columns["sha256"], columns["label"], strict=True)
+            ]
+            index.add(columns)
+        index.close()
+        self._index = index
 
     def _id(self) -> str:
         hashes = {name: digest.hexdigest() for name, digest in self._content.items()}
@@ -274,6 +359,21 @@ class _Store:
             )
 
 
+def _tell_conflicts(verdict: Verdict, unlabelled: Collection[str]) -> None:
+    first = verdict.rows[0]
+    labels = first_of([f"{name} is {label!r}" for name, sha, label in verdict.rows if sha == first[1]], 3)
+    kept = "each is kept once, without a label" if unlabelled else "each keeps its label, since rows may be equal"
+    log.warning(
+        "contents with more than one label: %d, such as: %s; %s. All are listed in conflicts.parquet",
+        *(verdict.contents, labels, kept),
+    )
+
+
+def _read(path: Path) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        yield from file.iter_batches(BATCH_ROWS, use_threads=False)
+
+
 @dataclass
 class _Table:
     """A parquet file that grows; rows are collected into large row groups."""
@@ -315,14 +415,14 @@ def _clear(folder: Path, unfinished: str | None, keep: str = "") -> None:
     shards, named = set[str](), {"manifest.json", "last_ingest.json", keep}
     with suppress(InputError):
         manifest = Manifest.of(folder / "manifest.json")
-        named |= {manifest.index, manifest.rejects}
+        named |= {manifest.index, manifest.rejects, manifest.conflicts or "", manifest.masks or ""}
         shards = {shard.file for shard in manifest.shards}
     for path in folder.glob(".*.tmp.*"):  # left by killed writers: no other is at work now
         path.unlink()
     for path in (path for path in folder.glob("*-*") if path.is_file()):
         kind, _, rest = path.stem.partition("-")
         key, _, sha256 = rest.rpartition("-")
-        if kind not in ("shard", "known", "index", "rejects") or path.name in named | shards:
+        if kind not in ("shard", "known", "index", "rejects", "conflicts", "masks") or path.name in named | shards:
             continue
         if kind == "known" and (key == unfinished or shard_name(sha256) in shards):
             continue

@@ -23,20 +23,33 @@ class Reject:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """One thing in a source that was left out, since its content was taken before."""
+
+    id: str
+    sha256: str
+    label: Any
+    """Its label, as the source holds it."""
+
+
+@dataclass(frozen=True)
 class Block:
     """Some samples of a source.
 
     `values` has shape (n, *shape). `labels` and `splits` may be None: unlabelled, or a source without a
-    split of its own (then each sample's split follows from its content).
+    split of its own (then each sample's split follows from its content). Labels are as the source holds them: text,
+    numbers, None, NaN; ingest names the classes.
     """
 
     values: np.ndarray
     ids: list[str]
-    labels: Sequence[str | None] | None = None
+    labels: Sequence[Any] | None = None
     splits: Sequence[str] | None = None
     sha256: Sequence[str] | None = None
     """sha256 of each sample as the source holds it, before any processing; None: that of `values`."""
     rejects: Sequence[Reject] = ()
+    copies: Sequence[Copy] = ()
+    """Those of the rejects whose content was taken before, with their labels."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class EncodedBlock:
 
     contents: Sequence[Path] | Sequence[bytes]
     ids: list[str]
-    labels: Sequence[str | None] | None = None
+    labels: Sequence[Any] | None = None
     splits: Sequence[str] | None = None
     rejects: Sequence[Reject] = ()
 
@@ -98,6 +111,15 @@ class EncodedSource(Protocol):
 
     def blocks(self) -> Iterator[EncodedBlock]:
         """The samples, a block at a time; always in the same order."""
+        ...
+
+
+@runtime_checkable
+class MaskedSource(EncodedSource, Protocol):
+    """A source of encoded images that knows where in some of them something is wrong."""
+
+    def masks(self) -> Iterator[tuple[str, Path]]:
+        """Id of a sample, and an image in which what is wrong is light and the rest dark."""
         ...
 
 

@@ -29,6 +29,8 @@ from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
 BATCH_ROWS = 65_536
 """Rows of the index that are read at once."""
 
+COUNTED = ("read", "accepted", "rejected", "duplicates", "conflicting")
+
 Count = Annotated[int, Field(ge=0)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -56,9 +58,15 @@ class Manifest(Options):
     """read = accepted + rejected."""
     duplicates: Count = 0
     """How many of the rejected were left out because their content is in the store already."""
+    conflicting: Count = 0
+    """How many contents have more than one label."""
     shards: list[Shard]
     index: FileName
     rejects: FileName
+    conflicts: FileName | None = None
+    """Table of content with more than one label; None: there is none."""
+    masks: FileName | None = None
+    """Table of what is wrong with some images; None: nothing is known."""
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -113,9 +121,31 @@ class Samples:
         """One row per reject: sample_id, sha256, reason."""
         return self._table(self.manifest.rejects).rename(columns={"source": "sample_id"})  # its name in 0.1.0
 
+    def class_counts(self) -> dict[str, int]:
+        """Number of samples of each class, in both splits."""
+        counts = self.label_counts().groupby("label").sum()
+        return {str(name): int(count) for name, count in counts.items()}
+
+    @property
+    def conflicts(self) -> pd.DataFrame:
+        """One row per sample or duplicate whose content has more than one label: sample_id, sha256, label."""
+        if self.manifest.conflicts is None:
+            return pd.DataFrame(columns=["sample_id", "sha256", "label"], dtype=str)
+        return self._table(self.manifest.conflicts)
+
+    def masks(self) -> dict[str, np.ndarray]:
+        """By id of a sample, (height, width) bools: where something is wrong with it, as far as the source knows."""
+        if self.manifest.masks is None:
+            return {}
+        shape = self.spec.shape[-2:]
+        table = self._table(self.manifest.masks)
+        bits = (np.unpackbits(np.frombuffer(mask, np.uint8), count=shape[0] * shape[1]) for mask in table["mask"])
+        return {name: mask.astype(bool).reshape(shape) for name, mask in zip(table["sample_id"], bits, strict=True)}
+
     def counts(self) -> dict[str, float]:
-        """Read, accepted, rejected, duplicates; labelled; by split; and what the last ingest decoded and reused."""
-        counts = {name: getattr(self.manifest, name) for name in ("read", "accepted", "rejected", "duplicates")}
+        """Read, accepted, rejected, duplicates, conflicting; labelled; by split; what the last ingest decoded and
+        reused."""
+        counts = {name: getattr(self.manifest, name) for name in COUNTED}
         labelled, splits = 0, Counter[str]()
         for batch in self.index_batches("split", "label"):
             labelled += len(batch) - batch.column("label").null_count

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines.downstream import detection
+from ae_pipelines.downstream import detection, intervals, localisation
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
@@ -39,14 +39,34 @@ def measure(
     pca_anomaly_model: Any,
     pca_anomalies: pd.DataFrame,
     options: DetectOptions,
+    samples: Samples,
+    autoencoder: Any,
 ) -> dict[str, float]:
     """Alarms and, where anomalies are known, how well they are told apart, beside PCA."""
     for caution in anomaly_model.cautions:
         log.warning("detect: %s", caution)
     metrics = detection.detection_metrics(latents, anomaly_model, anomalies)
+    if "auroc" in metrics and (caution := intervals.few("auroc", metrics, detection.fewer_rows(metrics))):
+        log.warning("detect: %s", caution)
     control = detection.detection_metrics(pca_latents, pca_anomaly_model, pca_anomalies)
     beside = {f"pca_{name}": control[name] for name in detection.COMPARED if name in control}
-    return metrics | detection.auroc_of_each(latents, options) | beside
+    return metrics | detection.auroc_of_each(latents, options) | beside | _localised(samples, autoencoder)
+
+
+def _localised(samples: Samples, autoencoder: Any) -> dict[str, float]:
+    """Where masks are known and the model has a decoder: whether errors are in the right places."""
+    from ae_pipelines.latents import pca
+    from ae_pipelines.training import examples
+
+    contract = autoencoder.contract
+    rows, masks = localisation.masked_test_rows(samples, contract.learned_from.normal_labels)
+    residuals = examples.residuals(autoencoder, samples.take(rows)) if masks.any() else None
+    if residuals is None:
+        return {}
+    control = pca.residuals(samples, rows, contract.latent_size, contract.learned_from)
+    found = {"pixel_auroc": residuals, "pca_pixel_auroc": control}
+    metrics = {name: localisation.pixel_auroc(wrong, masks) for name, wrong in found.items()}
+    return metrics | {"masked_images": float(masks.any(axis=(1, 2)).sum())}
 
 
 def draw_oddest(

@@ -25,6 +25,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 [
                     *("latents", "anomaly_model", "anomalies"),
                     *("pca_latents", "pca_anomaly_model", "pca_anomalies", "params:detect"),
+                    *("samples", "autoencoder"),
                 ],
                 "detect_metrics",
                 name="measure_detector",

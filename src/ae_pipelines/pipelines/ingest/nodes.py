@@ -24,6 +24,11 @@ def list_rejects(samples: Samples) -> pd.DataFrame:
     return samples.rejects
 
 
+def list_conflicts(samples: Samples) -> pd.DataFrame:
+    """The content that has more than one label."""
+    return samples.conflicts
+
+
 def draw_rejects(samples: Samples) -> Any:
     """What was left out, by reason."""
     from ae_pipelines.plots import rejects

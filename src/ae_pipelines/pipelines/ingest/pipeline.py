@@ -9,11 +9,12 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.store, ["source", "params:ingest"], "samples", name="store_samples"),
             Node(nodes.count, "samples", "ingest_metrics", name="count_samples"),
             Node(nodes.list_rejects, "samples", "rejects", name="list_rejects"),
+            Node(nodes.list_conflicts, "samples", "conflicts", name="list_conflicts"),
             Node(nodes.draw_rejects, "samples", "rejects_summary", name="draw_rejects"),
         ],
         namespace="ingest",
         inputs={"source"},
-        outputs={"samples", "ingest_metrics", "rejects", "rejects_summary"},
+        outputs={"samples", "ingest_metrics", "rejects", "conflicts", "rejects_summary"},
         parameters={"ingest"},
         prefix_datasets_with_namespace=False,
     )

@@ -1,6 +1,7 @@
 """An array of any size in a `.npy` file or in a member of an `.npz`."""
 
 import hashlib
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
@@ -13,12 +14,16 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from ae_pipelines.base.errors import InputError, NothingThere, suggestion
+from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.npy import Npy, members
+from ae_pipelines.samples.ranges import Range, ranged
 from ae_pipelines.samples.source import Block, Reject
 from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
-from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.spec import RANGE, SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
+
+log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 4 * 2**20
 BLOCK_ROWS = 16_384
@@ -30,6 +35,7 @@ ARRANGED: dict[Layout, Callable[[np.ndarray], np.ndarray]] = {
     "NCHW": lambda rows: rows,
 }
 """Functions from a file's axes to (n, features) or (n, channels, height, width)."""
+IMAGES: dict[np.dtype, Literal["uint8", "uint16"]] = {np.dtype(np.uint8): "uint8", np.dtype(np.uint16): "uint16"}
 
 
 def _require_layout(given: Any) -> Any:
@@ -56,21 +62,30 @@ class ArrayFile:
     key: str | None = None
     """Member of an `.npz`; None: the only one besides the labels."""
     labels: str | None = None
-    """Integers or text, one per sample: a member of the `.npz`, or a `.npy` path relative to the array's folder."""
+    """Numbers or text, one per sample, NaN or "" for none: a member of the `.npz`, or a `.npy` path relative to the
+    array's folder."""
+    unlabelled: Unlabelled = None
     standardise: bool = True
-    """Scale each feature, or channel of images, to mean 0 and variance 1 over the train rows; uint8 is kept as is."""
+    """Scale each feature, or channel of images, to mean 0 and variance 1 over the train rows; uint8 and uint16 are kept
+    as they are."""
+    range: Range | None = None
+    """Values of uint8 and uint16 that a model gets as 0 and 1. full: 0 to 255, or to 65535; data: from the 0.1 % to the
+    99.9 % quantile of the train split's values; [low, high]; None: data for uint16, full for uint8."""
 
     @property
     def name(self) -> str:
         return printable_stem(self.path)
 
     def like(self, spec: SampleSpec) -> "ArrayFile":
-        """This array, on the scale of samples like `spec`, if it is to be standardised."""
-        return replace(self, given=Standardisation.recorded(spec.preprocessing))
+        """This array, on the scale of samples like `spec`, if it is to be standardised, or of images."""
+        given = Standardisation.recorded(spec.preprocessing)
+        return replace(self, given=given, range=spec.preprocessing.get(RANGE, "full") if spec.bounded else None)
 
     def spec(self) -> SampleSpec:
-        if self._is_uint8:
-            return SampleSpec(shape=self._shape, dtype="uint8")
+        if self._images:
+            return ranged(SampleSpec(shape=self._shape, dtype=self._images), self.range)
+        if self.range is not None:
+            log.warning("%s holds %s: range is for uint8 and uint16", self._values, self._values.header.dtype)
         preprocessing = self._standardisation.record() if self.standardise else {}
         return SampleSpec(shape=self._shape, dtype="float32", preprocessing=preprocessing)
 
@@ -81,7 +96,7 @@ class ArrayFile:
     def blocks(self) -> Iterator[Block]:
         first, width = 0, len(str(self.count()))
         for (rows, sha256, finite), labels in zip(self._parts(), self._label_parts(), strict=False):
-            values = rows if self._is_uint8 else self._standardisation.apply(rows)
+            values = rows.astype(self._images) if self._images else self._standardisation.apply(rows)
             sound = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
             ids = [f"{self.name}/{row:0{width}d}" for row in range(first, first + len(rows))]
             yield Block(
@@ -97,8 +112,9 @@ class ArrayFile:
             first += len(rows)
 
     @property
-    def _is_uint8(self) -> bool:
-        return self._values.header.dtype == np.uint8
+    def _images(self) -> Literal["uint8", "uint16"] | None:
+        """The type of images that are kept as they are; None for floats, which are not."""
+        return IMAGES.get(self._values.header.dtype.newbyteorder("="))
 
     @property
     def _arrange(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -160,9 +176,9 @@ class ArrayFile:
             sha256 = [hashlib.sha256(row.data).hexdigest() for row in flat.view(np.uint8)]
             yield self._arrange(rows), sha256, np.isfinite(flat).all(axis=1)
 
-    def _label_parts(self) -> Iterator[list[str] | None]:
+    def _label_parts(self) -> Iterator[list[Any] | None]:
         _, labels = self._files
-        return (_texts(labels, part) for part in labels.rows(self._block_rows)) if labels else repeat(None)
+        return (_as_held(labels, part) for part in labels.rows(self._block_rows)) if labels else repeat(None)
 
 
 def _known_member(path: Path, name: str, known: Sequence[str]) -> str:
@@ -182,9 +198,10 @@ def _refuse_other_values(values: Npy, layout: Layout) -> None:
     shape, dtype, _ = values.header
     if len(shape) != len(layout):
         raise InputError(f"{values} has the shape {shape}, but layout={layout} means {len(layout)} axes")
-    if dtype != np.uint8 and not (dtype.kind == "f" and dtype.itemsize <= 8):
+    image = dtype == np.uint8 or (dtype.newbyteorder("=") in IMAGES and layout != "NF")
+    if not image and not (dtype.kind == "f" and dtype.itemsize <= 8):
         raise InputError(
-            f"{values} holds {dtype}, expected float16, 32 or 64, or uint8 for images of 0 to 255: "
+            f"{values} holds {dtype}, expected float16, 32 or 64, or uint8 or uint16 for images of 0 to 255 or 65535: "
             "save values.astype(numpy.float32)"
         )
 
@@ -196,16 +213,19 @@ def _refuse_other_labels(labels: Npy, values: Npy) -> None:
         raise InputError(f"{values} has samples, but its labels {labels} are empty: give one per sample") from error
     if len(shape) != 1 or shape[0] != values.header.shape[0]:
         raise InputError(f"{values} has {values.header.shape[0]} samples, but its labels {labels} the shape {shape}")
-    if dtype.kind not in "iuU":
-        raise InputError(f"the labels {labels} are {dtype}, expected integers or text: save labels.astype(str)")
+    if dtype.kind not in "iuUfbS":
+        raise InputError(f"the labels {labels} are {dtype}, expected numbers or text: save labels.astype(str)")
 
 
-def _texts(labels: Npy, part: np.ndarray) -> list[str]:
+def _as_held(labels: Npy, part: np.ndarray) -> list[Any]:
+    if part.dtype.kind == "f" and part.dtype.itemsize != 8:
+        return list(part)  # as numbers of Python they would have more digits: 0.1 would be 0.10000000149011612
     try:
         if part.dtype.kind == "U" and part.view(f"{part.dtype.byteorder}u4").max() > sys.maxunicode:
             raise ValueError("no character has such a number")  # Python would make a broken string of it
-        texts = [str(label) for label in part.tolist()]
-        "".join(texts).encode()
+        found: list[Any] = part.tolist()
+        if part.dtype.kind == "U":
+            "".join(found).encode()
+        return found
     except ValueError as error:
         raise InputError(f"the labels {labels} are not valid text ({error}): save them again") from error
-    return texts

@@ -17,6 +17,7 @@ import numpy as np
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.fetch import Fetch
+from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.npy import LARGEST_SAMPLE
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block
@@ -117,6 +118,7 @@ class IdxFolder:
     """Start of all ids."""
     fetch: Fetch = None
     """The public set from which files that the folder lacks are fetched."""
+    unlabelled: Unlabelled = None
 
     def spec(self) -> SampleSpec:
         """The spec, after reading all files from end to end, so that nothing starts if one of them is broken."""
@@ -144,7 +146,7 @@ class IdxFolder:
                 yield Block(
                     values=part[:, None],
                     ids=[f"{self.name}/{split}/{row:05d}" for row in rows],
-                    labels=[str(names[row]) for row in rows],
+                    labels=names[rows.start : rows.stop].tolist(),
                     splits=[split] * len(part) if len(self._files) > 1 else None,
                 )
                 start += len(part)

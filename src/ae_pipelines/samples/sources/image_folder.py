@@ -1,26 +1,26 @@
 """A folder of images, at any depth: PNG, JPEG, GIF, BMP, TIFF and WebP, recognised by content."""
 
-import csv
 import hashlib
 import logging
 import os
 import re
 import stat
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.images import ImageOptions, Size, common_size, format_of, header_size
+from ae_pipelines.samples.images import format_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
+from ae_pipelines.samples.sources.folder_layout import FolderLayout, Understood
 from ae_pipelines.samples.sources.image_source import ImageSource
+from ae_pipelines.samples.sources.label_file import matched, read_labels
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +45,30 @@ EXTENSIONS = {
 }
 
 
+OTHER_IMAGES = {
+    *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".svg", ".psd", ".ico", ".tga", ".exr", ".hdr", ".eps"),
+    *(".pgm", ".ppm", ".pbm", ".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".dcm", ".nii"),
+}
+"""Extensions of images that cannot be read: they are rejected, while other files are passed over."""
+
+
+SHALLOW = {"JPEG", "GIF", "BMP", "WEBP"}
+"""Formats without 16-bit grey, as we read them."""
+
+
 @SOURCES.register("image_folder")
 class ImageFolder(ImageSource):
-    """The images in a folder, sorted by path; no split of their own. Ids are paths below the folder."""
+    """The images in a folder, sorted by path. Ids are paths below the folder.
+
+    Files that are images neither by name nor by content are passed over.
+    """
 
     labels: Literal["none", "folder", "file"] = "none"
-    """folder: the first sub-folder is the label, files directly in the root have none; file: a table."""
+    """folder: as `layout_of_folders` says; file: a table."""
     labels_file: str = "labels.csv"
-    """Path of that table below the root: comma separated, with the columns path and label."""
+    """Path of that table below the root, with the columns path and label."""
+    layout_of_folders: FolderLayout | None = None
+    """What folders mean; None: with labels=folder as their names say, else nothing."""
 
     @property
     def name(self) -> str:
@@ -64,6 +80,7 @@ class ImageFolder(ImageSource):
     def blocks(self) -> Iterator[EncodedBlock]:
         label_of = self._label_of()
         misnamed = 0
+        self._layout.tell()
         for files in _batched(self._files(), FILES_PER_BLOCK):
             usable = [file for file in files if not file.fault]
             misnamed += sum(file.misnamed() for file in usable)
@@ -71,58 +88,93 @@ class ImageFolder(ImageSource):
                 contents=[file.path for file in usable],
                 ids=[file.id for file in usable],
                 labels=[label_of(file.id) for file in usable],
+                splits=self._splits([file.id for file in usable]),
                 rejects=[Reject(file.id, file.sha256(), file.fault) for file in files if file.fault],
             )
         if misnamed:
             log.warning("%d files are images of another format than their names say; read by content", misnamed)
 
+    def masks(self) -> Iterator[tuple[str, Path]]:
+        """Of the samples that ground_truth/ has one for, with the same name or that name and _mask."""
+        if self._layout.layout != "mvtec":
+            return
+        samples = {os.path.splitext(file.id)[0]: file.id for file in self._files()}  # noqa: PTH122
+        for file in _files_below(self._folder, "", self.labels_file):
+            if (sample := self._layout.masked(file.id)) in samples and not file.fault:
+                yield samples[sample], file.path
+
+    @cached_property
+    def _layout(self) -> Understood:
+        if self.labels != "folder" and self.layout_of_folders is None:
+            return Understood("classes", {})
+        entries = self._folder.iterdir()
+        folders = [entry.name for entry in entries if entry.is_dir() and not _passed_over(entry.name)]
+        return Understood.looking_at(sorted(folders), self.layout_of_folders)
+
+    def _splits(self, ids: list[str]) -> list[str] | None:
+        """None: they follow from content."""
+        if not any(self._layout.splits.values()):
+            return None
+        places = [self._layout.place(name) for name in ids]
+        return [place.split or "train" if place else "train" for place in places]
+
     @cached_property
     def _folder(self) -> Path:
         return Path(os.path.realpath(self.path))
 
-    @cached_property
-    def _size(self) -> Size:
-        if self._file_count and self.resize and self.size:
-            return self.size
-        usable = (file for file in self._files() if not file.fault)
-        return common_size(((file.id, file.header_size(self)) for file in usable), self)
+    def _headers(self, needed: bool) -> Iterator[tuple[str, BinaryIO | None]]:
+        if not self._file_count:
+            return
+        for file in self._files():
+            if file.fault:
+                continue
+            if needed or EXTENSIONS.get(file.path.suffix.lower()) not in SHALLOW:
+                with suppress(OSError), file.path.open("rb") as opened:  # reported when the whole file is read
+                    yield file.id, opened
+            else:
+                yield file.id, None
 
     @cached_property
     def _file_count(self) -> int:
         """Number of files, after checking that all of them may be read."""
         if not (_is_allowed(self._folder, os.F_OK) and self._folder.is_dir()):
             raise InputError(f"no folder {self._folder}: give the one that holds the images, source.path=<folder>")
-        count, unreadable = 0, list[str]()
-        for file in self._files():
-            count += 1
+        count, unreadable, others = 0, list[str](), list[str]()
+        for file in _files_below(self._folder, "", self.labels_file):
             if file.unreadable:
                 unreadable.append(file.id)
+            elif file.is_other:
+                others.append(file.id)
+            else:
+                count += self._layout.place(file.id) is not None
         if unreadable:
             raise InputError(
                 f"{len(unreadable)} files or folders in {self._folder} may not be read: "
                 f"{first_of(unreadable)}. Make them readable, or move them away"
             )
+        if others:
+            log.info("passed over, since they are images neither by name nor by content: %s", first_of(others))
         if not count:
-            raise NothingThere(f"no files in {self._folder}: give the folder with the images, source.path=<folder>")
+            raise NothingThere(f"no images in {self._folder}: give the folder with the images, source.path=<folder>")
         return count
 
     def _files(self) -> Iterator["_File"]:
         """Everything below the folder that may be a sample, in the order of names; not held in memory."""
-        return _files_below(self._folder, "", self.labels_file)
+        found = _files_below(self._folder, "", self.labels_file)
+        return (file for file in found if not file.is_other and self._layout.place(file.id))
 
     def _label_of(self) -> Callable[[str], str | None]:
         """A function from an id to its label."""
         if self.labels == "folder":
-            return lambda name: sys.intern(name.split("/")[0]) if "/" in name else None
+            return self._label_by_folder
         if self.labels == "none":
             return lambda name: None
-        path, ids = self._folder / self.labels_file, {file.id for file in self._files()}
-        labels = read_labels(path)
-        if without := sorted(ids - labels.keys()):
-            log.warning("%d of %d files have no label in %s: %s", len(without), len(ids), path, first_of(without))
-        if gone := sorted(labels.keys() - ids):
-            log.warning("%d files with a label in %s are not there: %s", len(gone), path, first_of(gone))
-        return labels.get
+        path = self._folder / self.labels_file
+        return matched(path, read_labels(path), (file.id for file in self._files()), self._folder).get
+
+    def _label_by_folder(self, name: str) -> str | None:
+        place = self._layout.place(name)
+        return sys.intern(place.label) if place and place.label else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +195,23 @@ class _File:
     def path(self) -> Path:
         return self.root / self.name
 
+    @property
+    def is_other(self) -> bool:
+        """Whether neither its name nor its content is an image's."""
+        by_name = self.path.suffix.lower() in EXTENSIONS.keys() | OTHER_IMAGES
+        return not (by_name or self.fault or self.unreadable or self._format())
+
     def misnamed(self) -> bool:
         """Whether it is an image of another format than its name says."""
-        try:
-            with self.path.open("rb") as file:
-                found = format_of(file.read(12))
-        except OSError:
-            return False  # reported when the whole file is read
+        found = self._format()
         return found is not None and found != EXTENSIONS.get(self.path.suffix.lower())
 
-    def header_size(self, options: ImageOptions) -> Size | None:
+    def _format(self) -> str | None:
         try:
             with self.path.open("rb") as file:
-                return header_size(file, options)
+                return format_of(file.read(12))
         except OSError:
-            return None
+            return None  # reported when the whole file is read
 
     def sha256(self) -> str:
         """sha256 of the content; for a link, of the path that it holds."""
@@ -177,7 +231,7 @@ def _files_below(root: Path, folder: str, labels_file: str) -> Iterator[_File]:
         return
     for entry in sorted(os.listdir(root / folder)):  # noqa: PTH208  names take less memory than paths
         name = f"{folder}/{entry}" if folder else entry
-        if entry.startswith(".") or entry in NOT_SAMPLES or name == labels_file:
+        if _passed_over(entry) or name == labels_file:
             continue
         try:
             status = (root / name).lstat()
@@ -192,6 +246,10 @@ def _files_below(root: Path, folder: str, labels_file: str) -> Iterator[_File]:
             yield _File(root, name, fault, unreadable=not _is_allowed(root / name, os.R_OK))
 
 
+def _passed_over(entry: str) -> bool:
+    return entry.startswith(".") or entry in NOT_SAMPLES
+
+
 def escaped(name: bytes) -> str:
     r"""A file name as text: each byte that is not UTF-8 as \xff; `unescaped` gives the name back."""
     return re.sub(rb"\\(?=x[0-9a-f]{2})", rb"\\x5c", name).decode("utf-8", "backslashreplace")
@@ -200,31 +258,6 @@ def escaped(name: bytes) -> str:
 def unescaped(text: str) -> bytes:
     """The file name that `escaped` turned into this text."""
     return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
-
-
-def read_labels(path: Path) -> dict[str, str]:
-    """The label of each path in a table with the columns path and label; rows with an empty label are left out."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        if "\0" in text:
-            raise csv.Error("it has NUL characters")
-        rows = list(csv.reader(StringIO(text, newline=""), strict=True))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"labels: cannot read {path} ({error}): expected UTF-8, comma separated") from error
-    columns = rows[0] if rows else []
-    if columns.count("path") != 1 or columns.count("label") != 1:
-        found = first_of(columns) or "none"
-        raise InputError(f"labels: {path} has the columns {found}, expected one path and one label")
-    rows = [row for row in rows[1:] if row]
-    if misfits := [row for row in rows if len(row) != len(columns)]:
-        raise InputError(
-            f"labels: {len(misfits)} rows of {path} have more or fewer than {len(columns)} fields, "
-            f"first: {misfits[0]}. Put names with a comma in quotes"
-        )
-    name, label = columns.index("path"), columns.index("label")
-    if repeated := [file for file, count in Counter(row[name] for row in rows).items() if count > 1]:
-        raise InputError(f"labels: {path} lists {len(repeated)} files more than once: {first_of(repeated)}")
-    return {row[name]: row[label] for row in rows if row[label]}
 
 
 def _batched(files: Iterator[_File], size: int) -> Iterator[list[_File]]:

@@ -1,0 +1,98 @@
+"""Contradictions: the same content under different labels."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ae_pipelines.samples.source import Copy
+
+COLUMNS = ("sample_id", "sha256", "label")
+
+
+@dataclass
+class Conflicts:
+    """Notes labels by content as a store is written; each labelled sample takes 12 bytes of memory."""
+
+    copies: list[Copy] = field(default_factory=list)
+    """What was left out as a duplicate, where equal content is kept once."""
+
+    def __post_init__(self) -> None:
+        self._codes: dict[str, int] = {}
+        self._contents: list[np.ndarray] = []
+        self._labels: list[np.ndarray] = []
+
+    def add(self, sha256: Sequence[str], labels: Sequence[str | None]) -> None:
+        """Note samples that were taken."""
+        found = [(sha, label) for sha, label in zip(sha256, labels, strict=True) if label is not None]
+        if not found:
+            return
+        contents, names = zip(*found, strict=True)
+        self._contents.append(_short(contents))
+        self._labels.append(np.array([self._codes.setdefault(name, len(self._codes)) for name in names], np.int32))
+
+    def suspects(self) -> "Suspects":
+        """The content that may have different labels: few, but with all that has."""
+        copied = {copy.sha256 for copy in self.copies if copy.label is not None}
+        if not self._contents:
+            return Suspects(copied, np.empty(0, np.uint64))
+        contents, labels = np.concatenate(self._contents), np.concatenate(self._labels)
+        order = np.lexsort((labels, contents))
+        contents, labels = contents[order], labels[order]
+        differs = (contents[1:] == contents[:-1]) & (labels[1:] != labels[:-1])
+        return Suspects(copied, np.unique(contents[1:][differs]))
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Content to look at more closely."""
+
+    copied: set[str]
+    """sha256 of content with a labelled copy that was left out."""
+    differing: np.ndarray
+    """Sorted first 64 bits of the sha256 of content that was taken under different labels."""
+
+    def __bool__(self) -> bool:
+        return bool(self.copied) or bool(len(self.differing))
+
+    def among(self, sha256: Sequence[str]) -> np.ndarray:
+        """Places of suspects among these, int64."""
+        differing = np.isin(_short(sha256), self.differing)
+        return np.flatnonzero(differing | np.array([sha in self.copied for sha in sha256], bool))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of the suspects."""
+
+    rows: list[tuple[str, str, str]]
+    """(sample_id, sha256, label) of everything that contradicts another, content by content."""
+    label_of: dict[str, str | None]
+    """The label of each content that is kept once: the only one that its copies have, or None."""
+
+    @property
+    def contents(self) -> int:
+        """How many contents have more than one label."""
+        return len({sha for _, sha, _ in self.rows})
+
+
+def judge(taken: Sequence[tuple[str, str, str | None]], copies: Sequence[Copy]) -> Verdict:
+    """Which of the suspects, taken as (sample_id, sha256, label) or left out, contradict each other."""
+    members = defaultdict(list)
+    for name, sha, label in [*taken, *((copy.id, copy.sha256, copy.label) for copy in copies)]:
+        members[sha].append((name, sha, label))
+    rows, label_of = list[tuple[str, str, str]](), dict[str, str | None]()
+    copied = {copy.sha256 for copy in copies}
+    for sha, found in sorted(members.items()):
+        labels = {label for *_, label in found if label is not None}
+        if len(labels) > 1:
+            rows += [(name, sha, label) for name, sha, label in found if label is not None]
+        if sha in copied:
+            label_of[sha] = labels.pop() if len(labels) == 1 else None
+    return Verdict(rows, label_of)
+
+
+def _short(sha256: Sequence[str]) -> np.ndarray:
+    """The first 64 bits of each."""
+    return np.frombuffer(b"".join(bytes.fromhex(sha[:16]) for sha in sha256), np.uint64)

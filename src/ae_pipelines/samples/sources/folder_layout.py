@@ -1,0 +1,107 @@
+"""What the folders of an image folder mean: classes, or splits with classes below them, or those with masks beside."""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from ae_pipelines.base.errors import InputError, first_of
+
+log = logging.getLogger(__name__)
+
+FolderLayout = Literal["classes", "splits", "mvtec"]
+"""classes: <class>/...; splits: train/<class>/... and test/<class>/... (or val/), as torchvision and Keras have it;
+mvtec: the same, and ground_truth/... with masks, which are no samples (Bergmann et al. 2019)."""
+TRAIN, TEST = {"train", "training"}, {"test", "testing"}
+VALIDATION = {"val", "valid", "validation", "dev"}
+MASKS = {"ground_truth"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the folders of a file say about it."""
+
+    label: str | None
+    split: str | None
+    """None: the split follows from content."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A layout, and the split that each folder in the root stands for."""
+
+    layout: FolderLayout
+    splits: Mapping[str, str | None]
+    """By name of the folder; None: the split follows from content."""
+
+    @classmethod
+    def looking_at(cls, folders: list[str], given: FolderLayout | None) -> Self:
+        """Of the folders in the root, by their names, unless the layout is `given`."""
+        kinds = {name: _kind(name) for name in folders}
+        layout = given or _layout(set(kinds.values()))
+        if layout == "classes":
+            return cls(layout, {})
+        if "train" not in kinds.values():
+            raise InputError(
+                f"layout_of_folders={layout} needs a folder train, but there are {first_of(folders) or 'none'}: rename "
+                "them, or give layout_of_folders=classes",
+                options={"source.layout_of_folders": "classes"},
+            )
+        if other := sorted(name for name, kind in kinds.items() if kind == "other"):
+            raise InputError(
+                f"beside train and test there are the folders {first_of(other)}: move them away, or give "
+                "layout_of_folders=classes, which reads the first folder as the class",
+                options={"source.layout_of_folders": "classes"},
+            )
+        return cls(layout, {name: _split(kind, set(kinds.values())) for name, kind in kinds.items() if kind != "masks"})
+
+    def place(self, file: str) -> Place | None:
+        """Of a file, by its path below the root; None: it is no sample."""
+        first, *below = file.split("/")
+        if self.layout == "classes":
+            return Place(first if below else None, None)
+        if not below:
+            return Place(None, None)
+        if first not in self.splits:
+            return None
+        return Place(below[0] if len(below) > 1 else None, self.splits[first])
+
+    def masked(self, file: str) -> str | None:
+        """Path, without its extension, of the sample that a file is the mask of; None: it is no mask."""
+        first, _, below = file.partition("/")
+        test = next((name for name in self.splits if _kind(name) == "test"), None)
+        if self.layout != "mvtec" or _kind(first) != "masks" or test is None:
+            return None
+        return f"{test}/{re.sub(r'(_mask)?[.][^./]*$', '', below)}"
+
+    def tell(self) -> None:
+        """Log what was understood, where it is more than one class a folder."""
+        if self.layout == "classes":
+            return
+        splits = ", ".join(f"{name}/ is {split or 'split by content'}" for name, split in self.splits.items())
+        masks = "; what is in ground_truth/ are masks, no samples" if self.layout == "mvtec" else ""
+        log.info(
+            "folders are read as splits with classes below them: %s%s (source.layout_of_folders=classes reads the "
+            "first folder as the class)",
+            *(splits, masks),
+        )
+
+
+def _kind(name: str) -> str:
+    kinds = {"train": TRAIN, "test": TEST, "validation": VALIDATION, "masks": MASKS}
+    return next((kind for kind, names in kinds.items() if name.casefold() in names), "other")
+
+
+def _layout(kinds: set[str]) -> FolderLayout:
+    if "train" not in kinds or "other" in kinds:
+        return "classes"
+    return "mvtec" if "masks" in kinds else "splits"
+
+
+def _split(kind: str, kinds: set[str]) -> str | None:
+    """Validation samples are test samples where there are no others; else they are train samples, of which a part is
+    held out anyway. Where there is only train, the split follows from content."""
+    if kind == "train":
+        return "train" if kinds & {"test", "validation"} else None
+    return "test" if kind == "test" or "test" not in kinds else "train"

@@ -1,0 +1,161 @@
+"""A table of labels beside images: read as people write it, and matched to the files that it means."""
+
+import csv
+import logging
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable
+from io import StringIO
+from pathlib import Path, PurePosixPath
+
+from ae_pipelines.base.errors import InputError, first_of
+
+log = logging.getLogger(__name__)
+
+PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path", "image_id")
+LABEL_COLUMNS = ("label", "class", "class_name", "category", "target")
+AMBIGUOUS = ""
+"""Stands for several files; no file has this name."""
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """The label of each path in a table; rows with an empty label are left out.
+
+    Commas, semicolons or tabs; a header names one column of paths (`PATH_COLUMNS`) and one of labels (`LABEL_COLUMNS`).
+    """
+    rows = _rows(path)
+    columns = rows[0] if rows else []
+    name, label = _column(path, columns, PATH_COLUMNS), _column(path, columns, LABEL_COLUMNS)
+    rows = [row for row in rows[1:] if any(row)]
+    if misfits := [row for row in rows if len(row) != len(columns)]:
+        raise InputError(
+            f"labels: {len(misfits)} rows of {path} have more or fewer than {len(columns)} fields, "
+            f"first: {misfits[0]}. Put names with a comma in quotes"
+        )
+    if repeated := [file for file, count in Counter(row[name] for row in rows).items() if count > 1]:
+        raise InputError(f"labels: {path} lists {len(repeated)} files more than once: {first_of(repeated)}")
+    return {row[name]: row[label] for row in rows if row[label].strip()}
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        if "\0" in text:
+            raise csv.Error("it has NUL characters")
+        header = text.partition("\n")[0]
+        delimiter = max(",;\t", key=header.count)
+        return list(csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"labels: cannot read {path} ({error}): expected UTF-8, comma separated") from error
+
+
+def _column(path: Path, columns: list[str], known: tuple[str, ...]) -> int:
+    """Place of the only column with one of the known names; the first of them wins."""
+    names = [name.strip().casefold() for name in columns]
+    for name in known:
+        if names.count(name) == 1:
+            return names.index(name)
+        if name in names:
+            break
+    found = first_of(columns) or "none"
+    raise InputError(f"labels: {path} has the columns {found}, expected one path and one label")
+
+
+def matched(path: Path, labels: dict[str, str], ids: Iterable[str], root: Path) -> dict[str, str]:
+    """The label of each file, by its id (its path below `root`).
+
+    A row means the file with exactly its path or, where that is unambiguous, the one that has it but for backslashes,
+    upper and lower case, the Unicode form, the extension, or the folder that a bare name lies in. If no row means a
+    file so, folders above that all rows share are left out. `InputError` if still none does, or two mean the same.
+    """
+    ids = list(ids)
+    meant = _meant_by(labels, ids, root)
+    found = {file: name for file, name in meant.items() if name}
+    if labels and not found:
+        raise InputError(
+            f"labels: none of the {len(labels)} files that {path} lists is in {root}. It lists "
+            f"{first_of([*labels], 3)}, but the files are {first_of(ids, 3)}. Give paths below {root}"
+        )
+    if twice := [name for name, count in Counter(found.values()).items() if count > 1]:
+        rows = [file for file, name in found.items() if name == twice[0]]
+        raise InputError(
+            f"labels: {path} has several rows for {len(twice)} files: {twice[0]} is meant by {first_of(rows)}. "
+            "Leave one of them"
+        )
+    _tell(path, meant, ids)
+    return {name: labels[file] for file, name in found.items()}
+
+
+def _meant_by(files: Iterable[str], ids: list[str], root: Path) -> dict[str, str | None]:
+    """The id that each row's path means; `AMBIGUOUS` for several, None for none."""
+    below = {file: _below(file, root) for file in files}
+    whole = [_lookup(form, ids) for form in (_as_it_is, _composed, _caseless, _bare)]
+    last = [_lookup(form, ids, of=_last) for form in (_composed, _caseless, _bare)]
+    meant = {file: _meant((file, path), whole if "/" in path else [*whole, *last]) for file, path in below.items()}
+    first = next(iter(below.values()), "")
+    for folder in [f"{parent}/" for parent in PurePosixPath(first).parents][::-1]:
+        if any(meant.values()):
+            break
+        inside = {file: path.removeprefix(folder) for file, path in below.items() if path.startswith(folder)}
+        meant |= {file: _meant((path,), whole) for file, path in inside.items()}
+    return meant
+
+
+Lookup = tuple[Callable[[str], str], dict[str, str]]
+"""A way to write a path, and the ids by their paths written so."""
+
+
+def _lookup(form: Callable[[str], str], ids: list[str], of: Callable[[str], str] = lambda name: name) -> Lookup:
+    found: dict[str, str] = {}
+    for name in ids:
+        key = form(of(name))
+        found[key] = AMBIGUOUS if key in found else name
+    return form, found
+
+
+def _meant(spellings: tuple[str, ...], lookups: list[Lookup]) -> str | None:
+    """The id of the strictest form that any of these paths has."""
+    found = [by_form.get(form(path)) for form, by_form in lookups for path in spellings]
+    return next((name for name in found if name), AMBIGUOUS if AMBIGUOUS in found else None)
+
+
+def _below(file: str, root: Path) -> str:
+    """A path with slashes, without `./`, and below the root if it is absolute and there."""
+    path = os.path.normpath(file.strip().replace("\\", "/"))
+    return path.removeprefix(f"{root.as_posix()}/").lstrip("/")
+
+
+def _as_it_is(path: str) -> str:
+    return path
+
+
+def _composed(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
+
+
+def _caseless(path: str) -> str:
+    return _composed(path).casefold()
+
+
+def _bare(path: str) -> str:
+    return os.path.splitext(_caseless(path))[0]  # noqa: PTH122  Path refuses names such as ".."
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _tell(path: Path, meant: dict[str, str | None], ids: list[str]) -> None:
+    """Log which rows and files were matched inexactly, or not at all."""
+    inexact = [(file, name) for file, name in meant.items() if name and name != file]
+    if inexact:
+        example = "{} is {}".format(*inexact[0])
+        log.info("%d of %d files are written otherwise in %s: %s", len(inexact), len(meant), path, example)
+    if without := sorted(set(ids) - {name for name in meant.values() if name}):
+        log.warning("%d of %d files have no label in %s: %s", len(without), len(ids), path, first_of(without))
+    if unclear := sorted(file for file, name in meant.items() if name == AMBIGUOUS):
+        log.warning("%d rows of %s may mean several files: %s", len(unclear), path, first_of(unclear))
+    if gone := sorted(file for file, name in meant.items() if name is None):
+        log.warning("%d files with a label in %s are not there: %s", len(gone), path, first_of(gone))
