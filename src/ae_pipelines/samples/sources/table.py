@@ -42,7 +42,6 @@ READ_AS: dict[ColumnType, set[str]] = {
 }
 """What a column may be in a file, by what it was in the training."""
 NUMERIC = {"number", "boolean"}
-KEEP = ". To keep rarer levels give a lower source.min_frequency; ids are for source.id"
 MOST_COLUMNS = 50_000
 """A file with more is refused unless some are named."""
 
@@ -400,7 +399,7 @@ class Table:
                 f"{_first([name for name in useless if useless[name] == why])} ({why})"
                 for why in dict.fromkeys(useless.values())
             )
-            log.warning("left out of the values: %s", said + (KEEP if treatments.FREE_TEXT in useless.values() else ""))
+            log.warning("left out of the values: %s", said + _remedy(useless.values()))
 
     def _tell_stand_ins(self, types: Mapping[str, ColumnType]) -> None:
         """Ask about numbers that seem to say that there is none."""
@@ -497,6 +496,15 @@ def _refuse_other_types(reader: Reader, types: Mapping[str, ColumnType]) -> None
                 f"{features.EXPECTED[kind]}. Mend it, or say what stands for missing values",
                 options={"source.missing": "[...]"},
             )
+
+
+def _remedy(reasons: Iterable[str]) -> str:
+    """How columns are used that are left out for these reasons."""
+    if treatments.FREE_TEXT in reasons:
+        return ". A lower source.min_frequency keeps rarer levels; source.id=<column> takes one as the ids of rows"
+    if {*reasons} <= {"constant", "empty"}:
+        return ""
+    return ". source.columns=[...] takes what it names as values; source.id=<column> takes one as the ids of rows"
 
 
 def _types_of(name: str, readers: Sequence[Reader]) -> str:
