@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -24,7 +25,7 @@ _DECIMAL_COMMA = r"^[+-]?(\d+|\d*,\d+)(?i:e[+-]?\d+)?$"
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)(?i:e[+-]?\d+)?$"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Format:
     """One way to write values."""
 
@@ -166,15 +167,6 @@ class Column:
 
     def look(self, column: pa.Array) -> pa.Array | None:
         """Look at some more rows; their values if they are numbers so far."""
-        if not self.missing and self.alive and self.alive[0] is PLAIN:
-            try:
-                found = column.cast(pa.float64())
-            except pa.ArrowInvalid:
-                pass
-            else:
-                self.alive = [format_ for format_ in self.alive if format_ in (PLAIN, THOUSANDS)]
-                self.filled += len(column)
-                return found
         text = trimmed(column, self.missing) if self.alive else texts(column, self.missing)
         self.filled += len(text) - text.null_count
         read = [(format_, found) for format_ in self.alive if (found := _read(format_, text)) is not None]
@@ -184,13 +176,15 @@ class Column:
             return None
         return self.missing.out_of(read[0][1])
 
+    def saw_plain_numbers(self, filled: int, points: bool) -> None:
+        """Know that some more rows are plain numbers, how many are there, and whether any has a decimal point."""
+        if filled:
+            self.filled += filled
+            kept = (PLAIN, THOUSANDS) if points else (PLAIN, THOUSANDS, COMMA)
+            self.alive = [format_ for format_ in self.alive if format_ in kept]
+
     def values(self, column: pa.Array) -> pa.Array:
         """Rows as float64 or timestamps, as they are written in this column; `pa.ArrowInvalid` if one is not."""
-        if self.format is PLAIN and not self.missing:
-            try:
-                return column.cast(pa.float64())
-            except pa.ArrowInvalid:
-                pass
         return self.missing.out_of((self.format or PLAIN).read(trimmed(column, self.missing)))
 
     @property
@@ -230,6 +224,39 @@ class Column:
             self.strays[found["values"]] += found["counts"]
         if len(self.strays) > MOST_STRAYS:
             self.strays = None
+
+
+def plain_numbers(columns: Sequence[pa.Array], missing: Missing) -> tuple[pa.Array, pa.Array] | None:
+    """The text and the numbers of columns, one after the other, if all their cells are plain numbers or missing."""
+    text = pa.concat_arrays(columns)
+    if not missing and (found := _cast(text)) is not None:
+        return text, found
+    text = trimmed(text, missing)
+    found = _cast(text)
+    return None if found is None else (text, missing.out_of(found))
+
+
+def look_at_plain_numbers(columns: Sequence[Column], cells: Sequence[pa.Array], missing: Missing) -> np.ndarray | None:
+    """Look at some more rows of columns, (rows, columns), if all their cells are plain numbers or missing."""
+    if (read := plain_numbers(cells, missing)) is None:
+        return None
+    text, numbers = read
+    shape = (len(columns), len(cells[0]))
+    filled = text.is_valid().to_numpy(zero_copy_only=False).reshape(shape).sum(axis=1)
+    points = (
+        pc.fill_null(pc.match_substring(text, "."), False).to_numpy(zero_copy_only=False).reshape(shape).any(axis=1)
+    )
+    for column, count, point in zip(columns, filled.tolist(), points.tolist(), strict=True):
+        column.saw_plain_numbers(count, point)
+    return numbers.to_numpy(zero_copy_only=False).reshape(shape).T
+
+
+def _cast(text: pa.Array) -> pa.Array | None:
+    """Float64, if all are plain numbers."""
+    try:
+        return text.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
 
 
 def _read(format_: Format, text: pa.Array) -> pa.Array | None:

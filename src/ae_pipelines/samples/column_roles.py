@@ -110,11 +110,11 @@ def values_among(names: Sequence[str], files: Sequence[Mapping[str, NumberFacts]
     reasons: dict[str, list[str]] = {}
     for name, why in left_out.items():
         reasons.setdefault(why, []).append(repr(name))
-    for why, found in reasons.items():
+    for why, columns in reasons.items():
         log.warning(
             "left out of the values: %s, since %s; source.id=<column> makes it the id of each row, "
             "source.columns=[...] takes what it names as values",
-            *(first_of(found), why),
+            *(first_of(columns), why),
         )
     for name in names:
         if name not in left_out and known[name] and (found := stand_ins(known[name])):

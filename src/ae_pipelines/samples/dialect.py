@@ -46,6 +46,7 @@ class Dialect:
     """Names of the columns, without blanks around them; `column_0` ... without a header."""
     longest_line: int
     """Bytes of the longest of the first lines."""
+    has_rows: bool
     seen: tuple[str, ...] = ()
     """What is not as in a plain CSV file, in words."""
 
@@ -73,12 +74,13 @@ def _looked_at(path: Path, encoding: str, text: str, whole: bool, header: bool |
     table = "".join(lines[skipped:])
     delimiter = delimiter or _delimiter(table, whole)
     rows = list(_rows(table, delimiter, whole))
+    filled = sum(1 for line in lines[skipped:] if line.strip("\r\n"))
     seen = [_ENCODINGS[encoding]] if encoding in _ENCODINGS else []
     if delimiter != ",":
         seen.append(f"separated by {DELIMITERS.get(delimiter, repr(delimiter))}")
-    if comments and header is not False and (names := _commented_header(comments[-1], delimiter, rows)):
+    if comments and header is None and (names := _commented_header(comments[-1], delimiter, rows)):
         seen.append("the names of its columns are in a comment line")
-        return Dialect(encoding, delimiter, skipped, False, names, longest, tuple(seen))
+        return Dialect(encoding, delimiter, skipped, False, names, longest, True, tuple(seen))
     if comments:
         seen.append(f"comment lines are skipped: {first_of([line.strip() for line in comments], 2)}")
     if not rows:
@@ -93,7 +95,8 @@ def _looked_at(path: Path, encoding: str, text: str, whole: bool, header: bool |
         names = [f"column_{place}" for place in range(len(rows[0]))]
     else:
         names = [name.strip() for name in rows[0]]
-    return Dialect(encoding, delimiter, skipped, header is not False, names, longest, tuple(seen))
+    has_header = header is not False
+    return Dialect(encoding, delimiter, skipped, has_header, names, longest, filled > has_header, tuple(seen))
 
 
 _ENCODINGS = {

@@ -217,7 +217,8 @@ def encoded_leaf(column: str, type_: "pa.DataType") -> str | None:
     leaf = column
     if pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0:
         leaf, type_ = f"{column}.bytes", type_.field("bytes").type
-    return leaf if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) else None
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return leaf if any(kind(type_) for kind in kinds) else None
 
 
 def _eight_bits(image: Image.Image, options: ImageOptions) -> Image.Image:

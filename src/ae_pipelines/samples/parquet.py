@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +18,24 @@ def open_parquet(path: Path, **options: Any) -> pq.ParquetFile:
         return pq.ParquetFile(path, **options)
     except pa.ArrowNotImplementedError:
         return pq.ParquetFile(pa.PythonFile(_WithoutNotes(path), mode="r"), **options)
+
+
+def is_text(type_: pa.DataType) -> bool:
+    """Whether a column is of strings, however they are laid out."""
+    return any(kind(type_) for kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
+def is_uuid(type_: pa.DataType) -> bool:
+    """Whether a column may be of UUIDs: some writers only say that it has 16 bytes."""
+    return isinstance(type_, pa.UuidType) or (pa.types.is_fixed_size_binary(type_) and type_.byte_width == 16)
+
+
+def readable(column: pa.Array) -> pa.Array:
+    """A column as it is, but for UUIDs, which become text (01234567-89ab-...), and decimals, which become floats."""
+    if is_uuid(column.type):
+        held = column.storage if isinstance(column, pa.ExtensionArray) else column
+        return pa.array([None if value is None else str(UUID(bytes=value)) for value in held.to_pylist()], pa.string())
+    return column.cast(pa.float64(), safe=False) if pa.types.is_decimal(column.type) else column
 
 
 class _WithoutNotes(io.FileIO):

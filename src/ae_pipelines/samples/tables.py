@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import unquote
-from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -17,17 +16,32 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.cells import Column, ColumnType, Missing, formats, texts
+from ae_pipelines.samples.cells import (
+    PLAIN,
+    Column,
+    ColumnType,
+    Missing,
+    formats,
+    look_at_plain_numbers,
+    plain_numbers,
+    texts,
+)
 from ae_pipelines.samples.column_roles import FactsBuilder, NumberFacts
 from ae_pipelines.samples.dialect import Dialect
-from ae_pipelines.samples.parquet import open_parquet
+from ae_pipelines.samples.parquet import is_text, open_parquet, readable
 
 log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 4 * 2**20
 """Most bytes of values in a block."""
 CSV_BYTES = 2**20
-"""Bytes of a CSV file read at a time (Arrow holds some 40 times as much), or eight rows if they are longer."""
+"""Bytes of a CSV file read at a time (Arrow holds some 40 times as much)."""
+WIDE_CSV_BYTES = 8 * 2**20
+"""Where rows are so long that less would be a few rows, for each of which all columns are gone through."""
+MANY_COLUMNS = 50_000
+"""Reading some 100,000 columns of CSV takes seconds for each dozen of rows, and 14 KB of memory for each column."""
+TOGETHER = 512
+"""Columns of a CSV file that are read as numbers in one go."""
 BLOCK_ROWS = 16_384
 PARQUET_BUFFER = 64 * 2**10
 """Bytes buffered for each column; without a buffer, whole row groups are read."""
@@ -119,7 +133,7 @@ class CsvFile:
             return names
         return [name or f"Unnamed: {place}" for place, name in enumerate(names)]
 
-    @property
+    @cached_property
     def types(self) -> Mapping[str, ColumnType]:
         return {name: column.type for name, column in zip(self.names, self._scan.columns, strict=True)}
 
@@ -127,12 +141,12 @@ class CsvFile:
     def unusable(self) -> Mapping[str, str]:
         return {}
 
-    @property
+    @cached_property
     def facts(self) -> Mapping[str, NumberFacts]:
         found = zip(self.names, self._scan.columns, self._scan.facts, strict=True)
         return {name: facts for name, column, facts in found if column.type == "number"}
 
-    @property
+    @cached_property
     def numeric(self) -> set[str]:
         return {name for name, type_ in self.types.items() if type_ in ("number", "boolean")}
 
@@ -141,21 +155,36 @@ class CsvFile:
         return self._scan.rows
 
     def batches(self, columns: Mapping[str, Kind]) -> Iterator[pa.RecordBatch]:
-        places = [self.names.index(name) for name in columns]
+        known = {name: place for place, name in enumerate(self.names)}
+        places = [known[name] for name in columns]
         first, blank = 0, self._scan.blank
         for batch in self._texts(places):
             rows = len(batch)
             if len(here := blank[(blank >= first) & (blank < first + rows)]):
                 batch = batch.filter(pa.array(~np.isin(np.arange(first, first + rows), here)))
             first += rows
-            found = [
-                self._read(column, place, kind)
-                for column, place, kind in zip(batch.columns, places, columns.values(), strict=True)
-            ]
-            read = pa.record_batch(found, names=list(columns))
+            read = pa.record_batch(self._read(batch.columns, places, list(columns.values())), names=list(columns))
             yield from (read.slice(start, BLOCK_ROWS) for start in range(0, len(read), BLOCK_ROWS))
 
-    def _read(self, column: pa.Array, place: int, kind: Kind) -> pa.Array:
+    def _read(self, columns: list[pa.Array], places: list[int], kinds: list[Kind]) -> list[pa.Array]:
+        """Columns as these kinds; those of plain numbers together, since going through them one by one is slow."""
+        plain = [
+            number
+            for number, (place, kind) in enumerate(zip(places, kinds, strict=True))
+            if kind in ("number", "boolean") and self._scan.columns[place].format is PLAIN
+        ]
+        found: dict[int, pa.Array] = {}
+        for start in range(0, len(plain), TOGETHER):
+            some = plain[start : start + TOGETHER]
+            if read := plain_numbers([columns[number] for number in some], self._missing):
+                rows = len(columns[0])
+                found |= {number: read[1].slice(place * rows, rows) for place, number in enumerate(some)}
+        return [
+            found[number] if number in found else self._read_one(column, place, kind)
+            for number, (column, place, kind) in enumerate(zip(columns, places, kinds, strict=True))
+        ]
+
+    def _read_one(self, column: pa.Array, place: int, kind: Kind) -> pa.Array:
         if kind == "raw":
             return column
         if kind == "text":
@@ -168,12 +197,19 @@ class CsvFile:
     def _dialect(self) -> Dialect:
         found = Dialect.of(self.path, self._header)
         found.tell(self.path)
+        if len(found.names) > MANY_COLUMNS:
+            log.info(
+                "%s has %d columns, which takes long as text: where all are numbers, a .npy is faster, "
+                "source=array,source.layout=NF",
+                *(self.path.name, len(found.names)),
+            )
         return found
 
     @cached_property
     def _scan(self) -> "_Scan":
         """What is in the columns, by one pass through the whole file."""
-        scan = _Scan([Column(formats(self._dialect.delimiter), self._missing) for _ in self.names])
+        tried = formats(self._dialect.delimiter)
+        scan = _Scan([Column(tried, self._missing) for _ in self.names], self._missing)
         for batch in self._texts(range(len(self.names))):
             scan.look(batch)
         scan.tell(self.path, self.names)
@@ -182,9 +218,11 @@ class CsvFile:
     def _texts(self, places: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """The columns at these places, as text; each is called by its place."""
         dialect = self._dialect
+        if not dialect.has_rows:
+            return
         names = [str(place) for place in places]
         reading = pa.csv.ReadOptions(
-            block_size=max(CSV_BYTES, 8 * dialect.longest_line),
+            block_size=max(CSV_BYTES, min(WIDE_CSV_BYTES, 64 * dialect.longest_line), 2 * dialect.longest_line),
             column_names=[str(place) for place in range(len(dialect.names))],
             skip_rows=dialect.skipped,
             skip_rows_after_names=int(dialect.header),
@@ -222,8 +260,8 @@ class CsvFile:
 class _Scan:
     """What is known of a CSV file after some of its rows."""
 
-    def __init__(self, columns: list[Column]) -> None:
-        self.columns = columns
+    def __init__(self, columns: list[Column], missing: Missing) -> None:
+        self.columns, self._missing = columns, missing
         self.rows = 0
         self._facts = FactsBuilder(len(columns))
         self._seen = 0
@@ -246,10 +284,25 @@ class _Scan:
             batch = batch.filter(pa.array(~blank))
         self.rows += len(batch)
         values = np.full((len(batch), len(self.columns)), np.nan)
-        for place, (column, cells) in enumerate(zip(self.columns, batch.columns, strict=True)):
-            if (found := column.look(cells)) is not None:
-                values[:, place] = found.to_numpy(zero_copy_only=False)
+        cells = batch.columns
+        numbers = [place for place, column in enumerate(self.columns) if PLAIN in column.alive]
+        for start in range(0, len(numbers), TOGETHER):
+            self._look(numbers[start : start + TOGETHER], cells, values)
+        for place in sorted(set(range(len(self.columns))).difference(numbers)):
+            self._look([place], cells, values)
         self._facts.look(values)
+
+    def _look(self, places: list[int], cells: list[pa.Array], values: np.ndarray) -> None:
+        """Look at the columns at these places, together if they are plain numbers; `values` get the numbers there."""
+        columns = [self.columns[place] for place in places]
+        here = [cells[place] for place in places]
+        if PLAIN in columns[0].alive and (found := look_at_plain_numbers(columns, here, self._missing)) is not None:
+            values[:, places] = found
+        elif len(places) > 1:
+            for place in places:
+                self._look([place], cells, values)
+        elif (read := columns[0].look(here[0])) is not None:
+            values[:, places[0]] = read.to_numpy(zero_copy_only=False)
 
     def tell(self, path: Path, names: Sequence[str]) -> None:
         """Log what is not as in a plain CSV file."""
@@ -289,7 +342,7 @@ class ParquetFile:
         self._missing = Missing(missing)
         self._given = partition or {}
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         return [*self._schema.names, *self._partition]
 
@@ -313,7 +366,7 @@ class ParquetFile:
             builder.look(np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns], axis=1))
         return dict(zip(names, builder.facts(), strict=True))
 
-    @property
+    @cached_property
     def numeric(self) -> set[str]:
         return {name for name, type_ in self.types.items() if type_ in ("number", "boolean")}
 
@@ -336,8 +389,7 @@ class ParquetFile:
                 yield pa.record_batch(found, names=list(columns))
 
     def _read(self, column: pa.Array, kind: Kind) -> pa.Array:
-        if _is_uuid(column.type):
-            column = _uuid_texts(column)
+        column = readable(column)
         if kind == "raw":
             return column
         return self._missing.out_of(_CASTS[kind](column))
@@ -347,7 +399,7 @@ class ParquetFile:
         column = pa.array([self._partition[name][1]] * rows, pa.string())
         return column if kind == "raw" else _CASTS[kind](column)
 
-    @property
+    @cached_property
     def _partition(self) -> Mapping[str, tuple[ColumnType, str | None]]:
         return {name: value for name, value in self._given.items() if name not in self._schema.names}
 
@@ -391,17 +443,7 @@ def _type(type_: pa.DataType) -> ColumnType:
         return "date"
     if kinds.is_dictionary(type_):
         return "text" if _type(type_.value_type) in ("text", "number", "boolean") else "unusable"
-    texts_ = (kinds.is_string, kinds.is_large_string, kinds.is_string_view)
-    return "text" if any(kind(type_) for kind in texts_) or isinstance(type_, pa.UuidType) else "unusable"
-
-
-def _is_uuid(type_: pa.DataType) -> bool:
-    return isinstance(type_, pa.UuidType) or (pa.types.is_fixed_size_binary(type_) and type_.byte_width == 16)
-
-
-def _uuid_texts(column: pa.Array) -> pa.Array:
-    held = column.storage if isinstance(column, pa.ExtensionArray) else column
-    return pa.array([None if value is None else str(UUID(bytes=value)) for value in held.to_pylist()], pa.string())
+    return "text" if is_text(type_) or isinstance(type_, pa.UuidType) else "unusable"
 
 
 def _as_number(column: pa.Array) -> pa.Array:

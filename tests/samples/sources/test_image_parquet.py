@@ -1,6 +1,7 @@
 import hashlib
 import json
 from io import BytesIO
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +74,7 @@ def test_a_file_is_a_source_that_the_workers_decode(tmp_path):
 def test_rows_keep_their_order_and_ids_say_where_they_are(tmp_path):
     path = written(tmp_path / "all.parquet", row_group_size=4)
     assert everything(path) == [
-        (f"all/0000{row}", PNGS[row], str(label), None) for row, label in enumerate([0, 1, 2, 0, 1, 2])
+        (f"all/0000{row}", PNGS[row], label, None) for row, label in enumerate([0, 1, 2, 0, 1, 2])
     ]
 
 
@@ -95,14 +96,47 @@ def test_numbers_become_the_class_names_of_the_metadata(tmp_path):
 
 
 @pytest.mark.parametrize("metadata", [{"huggingface": "no json"}, huggingface(), huggingface(label={"names": None})])
-def test_without_class_names_numbers_are_their_digits(tmp_path, metadata):
+def test_without_class_names_numbers_are_as_the_file_holds_them(tmp_path, metadata):
     path = written(tmp_path / "all.parquet", {"image": PNGS, "label": [0, 10, -1, 0, 1, 1]}, metadata)
-    assert [label for _, _, label, _ in everything(path)] == ["0", "10", "-1", "0", "1", "1"]
+    assert [label for _, _, label, _ in everything(path)] == [0, 10, -1, 0, 1, 1]
 
 
 def test_dictionary_encoded_labels_are_read_as_their_values(tmp_path):
     columns = {"image": PNGS, "label": pa.array(["x", "y", None] * 2).dictionary_encode()}
     assert [label for _, _, label, _ in everything(written(tmp_path / "all.parquet", columns))] == ["x", "y", None] * 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (pa.array([0.0, None, float("nan"), 2.5, 1.0, 1.0]), [0.0, None, None, 2.5, 1.0, 1.0]),
+        (pa.array([True, False, None] * 2), [True, False, None] * 2),
+        (pa.nulls(6), [None] * 6),
+        (pa.array(["a", "", None] * 2, pa.large_string()), ["a", "", None] * 2),
+        (pa.array(["a", " b", None] * 2, pa.string_view()), ["a", " b", None] * 2),
+        (pa.array([1, 2, None] * 2, pa.decimal128(5, 1)), [1.0, 2.0, None] * 2),
+        (pa.array([1.0, 2.0, None] * 2).dictionary_encode(), [1.0, 2.0, None] * 2),
+    ],
+)
+def test_labels_of_any_type_are_as_the_file_holds_them_and_nan_is_none(tmp_path, labels, expected):
+    path = written(tmp_path / "all.parquet", {"image": pa.array(PNGS, pa.binary_view()), "label": labels})
+    found = [label for _, _, label, _ in everything(path)]
+    assert found == expected
+    assert [type(label) for label in found] == [type(label) for label in expected]
+
+
+def test_class_names_are_not_taken_for_booleans(tmp_path):
+    columns = {"image": PNGS, "label": [True, False, None] * 2}
+    path = written(tmp_path / "all.parquet", columns, huggingface(label={"names": ["cat", "dog"]}))
+    assert [label for _, _, label, _ in everything(path)] == [True, False, None] * 2
+
+
+@pytest.mark.parametrize("type_", [pa.uuid(), pa.binary(16)])
+def test_ids_may_be_uuids(tmp_path, type_):
+    uuids = [UUID(int=number) for number in range(6)]
+    keys = pa.array([uuid.bytes for uuid in uuids], pa.binary(16)).cast(type_)
+    path = written(tmp_path / "all.parquet", {"image": PNGS, "label": [1] * 6, "key": keys})
+    assert [id_ for id_, *_ in everything(path, id_column="key")] == list(map(str, uuids))
 
 
 def test_a_row_without_an_image_is_rejected(tmp_path):
@@ -114,7 +148,7 @@ def test_a_row_without_an_image_is_rejected(tmp_path):
         ("all/00001", "no image"),
     ]
     assert block.rejects[0].sha256 == hashlib.sha256(b"").hexdigest()
-    assert (block.ids, block.labels) == (["all/00002", "all/00003"], ["2", "3"])
+    assert (block.ids, block.labels) == (["all/00002", "all/00003"], [2, 3])
     assert source(path).count() == 4
 
 
@@ -123,7 +157,7 @@ def test_blocks_are_small_however_large_the_row_groups_are(tmp_path):
     blocks = list(source(path).blocks())
     assert [len(block.ids) for block in blocks] == [256, 256, 88]
     assert blocks[-1].ids[-1] == "all/00599"
-    assert blocks[-1].labels[-1] == "599"
+    assert blocks[-1].labels[-1] == 599
 
 
 def test_files_named_train_and_test_are_these_splits(tmp_path):
@@ -167,8 +201,12 @@ def test_mixed_sizes_are_refused_with_their_counts(tmp_path):
         ({"image": PNGS}, {}, "has the columns image, expected one label"),
         ({"image": PNGS}, {"label_column": None, "id_column": "key"}, "expected one key"),
         ({"image": ["a"] * 6, "label": [1] * 6}, {}, "column image is string, expected binary, or a struct"),
-        ({"image": PNGS, "label": [0.5] * 6}, {}, "column label is double, expected whole numbers or strings"),
-        ({"image": PNGS, "label": [[1]] * 6}, {}, "column label is list<"),
+        ({"image": PNGS, "label": [[1]] * 6}, {}, "column label is list<.*, expected numbers, booleans or strings"),
+        (
+            {"image": PNGS, "label": [1] * 6, "key": [0.5] * 6},
+            {"id_column": "key"},
+            "column key is double, expected whole",
+        ),
         ({"image": PNGS, "label": [1] * 6, "key": [None, *"abcde"]}, {"id_column": "key"}, "row 0 has no key"),
     ],
 )

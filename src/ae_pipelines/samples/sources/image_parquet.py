@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.samples.images import Size, common_size, encoded_leaf, header_size
+from ae_pipelines.samples.parquet import is_text, is_uuid, open_parquet, readable
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
@@ -34,10 +35,10 @@ class ImageParquet(ImageSource):
     image_column: str = "image"
     """Column of bytes, or of structs with a field `bytes`."""
     label_column: str | None = "label"
-    """Column of whole numbers or strings; None: unlabelled. Numbers become the class names in Hugging Face's
-    metadata, where -1 means unlabelled, or else their digits."""
+    """Column of numbers, booleans or strings; None: unlabelled. Whole numbers become the class names in Hugging Face's
+    metadata, if it has some, where -1 means unlabelled."""
     id_column: str | None = None
-    """Column of whole numbers or strings; None: ids are <file>/<row>."""
+    """Column of whole numbers, strings or UUIDs; None: ids are <file>/<row>."""
     splits: Literal["file_name", "content"] | None = None
     """file_name: file names start with train or test; content: each sample's split follows from its content;
     None: file_name if both starts occur, content if neither or only one does."""
@@ -85,7 +86,7 @@ class ImageParquet(ImageSource):
 class _Row(NamedTuple):
     id: str
     image: bytes | None
-    label: str | None
+    label: Any
 
 
 class _File:
@@ -109,7 +110,7 @@ class _File:
         types = {name: schema.field(name).type for name in self._columns()}
         self._leaf = self._image_leaf(types.pop(options.image_column))
         for name, type_ in types.items():
-            self._refuse_unnameable(name, type_)
+            self._refuse_unnameable(name, type_, is_id=name == options.id_column)
         self._class_names = _class_names(schema.metadata, options.label_column)
 
     def blocks(self) -> Iterator[list[_Row]]:
@@ -128,8 +129,8 @@ class _File:
     def _rows(self, batch: pa.RecordBatch, start: int) -> list[_Row]:
         options, nothing = self._options, [None] * len(batch)
         images = batch.column(options.image_column).to_pylist()
-        labels = batch.column(options.label_column).to_pylist() if options.label_column else nothing
-        ids = batch.column(options.id_column).to_pylist() if options.id_column else nothing
+        labels = readable(batch.column(options.label_column)).to_pylist() if options.label_column else nothing
+        ids = readable(batch.column(options.id_column)).to_pylist() if options.id_column else nothing
         return [
             _Row(
                 id=self._id(ids[place], start + place),
@@ -146,15 +147,16 @@ class _File:
             raise InputError(f"{self.path}: row {row} has no {self._options.id_column}: every sample needs an id")
         return str(given)
 
-    def _label(self, given: int | str | None, row: int) -> str | None:
+    def _label(self, given: Any, row: int) -> Any:
+        """The name of its class, if the metadata says it, or else as the file holds it; None if there is none."""
         names = self._class_names
-        if given is None or (names and given == -1):
+        if given is None or given != given or (names and given == -1):  # NaN is unlike itself
             return None
-        if names and isinstance(given, int):
+        if names and isinstance(given, int) and not isinstance(given, bool):
             if not 0 <= given < len(names):
                 raise InputError(f"{self.path}: row {row} has the label {given}, but there are {len(names)} classes")
             return names[given]
-        return str(given)
+        return given
 
     def _image_leaf(self, type_: pa.DataType) -> str:
         """The path to read for the image column."""
@@ -166,11 +168,14 @@ class _File:
             )
         return leaf
 
-    def _refuse_unnameable(self, name: str, type_: pa.DataType) -> None:
+    def _refuse_unnameable(self, name: str, type_: pa.DataType, is_id: bool) -> None:
         found = type_.value_type if pa.types.is_dictionary(type_) else type_
-        tests = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
+        tests = [pa.types.is_integer, is_text, pa.types.is_null, is_uuid]
+        if not is_id:
+            tests += [pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal]
         if not any(test(found) for test in tests):
-            raise InputError(f"{self.path}: column {name} is {type_}, expected whole numbers or strings")
+            expected = "whole numbers, strings or UUIDs" if is_id else "numbers, booleans or strings"
+            raise InputError(f"{self.path}: column {name} is {type_}, expected {expected}")
 
 
 @contextmanager
@@ -179,7 +184,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     faults = (pa.ArrowException, OSError, UnicodeDecodeError)
     with (
         faults_of(path, "fetch or write it again", faults, "parquet"),
-        pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True) as file,
+        open_parquet(path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True) as file,
     ):
         yield file
 
