@@ -65,6 +65,7 @@ def test_latents_without_a_decoder_give_numbers_or_none(task, numbers, embedded)
 
 def test_labelled_samples_serve(task, digits):
     task.check_samples(digits)
+    assert 0 < task.judged_rows(digits) <= len(digits)
 
 
 def test_samples_without_labels_serve_or_are_refused_before_training(task, numbers, digits, embedded, tmp_path):

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import calibration, classification, labelling
+from ae_pipelines.downstream import calibration, classification, intervals, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.classifiers.knn import NearestNeighbours
 from ae_pipelines.downstream.classifiers.label_spreading import LabelSpreading
@@ -50,12 +50,40 @@ def test_separable_classes_are_told_apart_on_the_test_split():
     predictions, metrics = judged(latents())
     assert metrics.pop("log_loss") == pytest.approx(0, abs=0.01)
     assert metrics.pop("expected_calibration_error") == pytest.approx(0, abs=0.01)
+    low, high = intervals.proportion(1.0, 100)
     assert metrics == {
         **{"accuracy": 1.0, "knn_accuracy": 1.0, "train_rows": 200.0, "test_rows": 100.0},
-        **{"transductive": 0.0, "calibrated": 1.0},
+        **{"accuracy_low": low, "accuracy_high": high, "knn_accuracy_low": low, "knn_accuracy_high": high},
+        **{"majority": 0.40, "transductive": 0.0, "calibrated": 1.0},
     }
     assert len(predictions) == 300
     assert predictions["probability"].between(1 / 3, 1).all()
+
+
+def test_a_class_that_the_classifier_does_not_know_is_not_blamed_on_it():
+    labels = [9 if value == 1 and row % 3 == 2 else value for row, value in enumerate(GROUPS)]
+    data = latents(labels)
+    classifier = classification.fit_classifier(data, ClassifyOptions())
+    predictions, metrics = judged(data)
+    table = classification.per_class_table(data, predictions["predicted"].to_numpy(str)).set_index("label")
+    assert table["recall"].to_dict() == {"0": 1, "2": 1, "9": 0}
+    assert "classes_never_recognised" not in metrics
+    assert classification.cautions(metrics, table.reset_index(), classifier) == []
+
+
+def test_an_accuracy_no_better_than_the_commonest_class_is_cautioned_against():
+    labels = ["common" if row % 10 else "rare" for row in range(300)]
+    draw = np.random.default_rng(0)
+    data = latents(labels, points=draw.normal(size=(300, 2)))
+    predictions, metrics = judged(data)
+    table = classification.per_class_table(data, predictions["predicted"].to_numpy(str))
+    assert metrics["majority"] == pytest.approx(0.9)
+    assert metrics["classes_never_recognised"] == 1
+    said = classification.cautions(metrics, table, classification.fit_classifier(data, ClassifyOptions()))
+    assert said == [
+        "accuracy 0.900 is no better, as far as can be told, than always naming the commonest class, 0.900",
+        "of 1 of 2 classes no test sample is recognised (recall 0): rare",
+    ]
 
 
 def test_unlabelled_rows_teach_nothing_but_are_predicted():

@@ -7,7 +7,7 @@ from making import ArraySource, images
 from sklearn.datasets import make_blobs
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import clustering
+from ae_pipelines.downstream import clustering, intervals
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.latents.file import LatentsFile, LatentsInMemory
 from ae_pipelines.latents.stream import LatentBlock, LatentStream, write_latents
@@ -35,15 +35,28 @@ def test_well_separated_groups_are_found_exactly():
     assert metrics["inertia"] == pytest.approx(np.square(clusters["distance"]).sum(), rel=1e-3)
 
 
-def test_without_labels_the_number_must_be_given_and_accuracy_is_not_claimed():
-    with pytest.raises(InputError, match=r"0 different labels.*Give clusters, their number"):
-        grouped(latents(labels=None))
+@pytest.mark.parametrize("labels", [None, np.zeros(300, int)])
+def test_without_labels_of_two_classes_the_number_is_chosen(labels):
+    assert grouped(latents(labels=labels))[1]["clusters"] == 3
+
+
+def test_no_more_groups_are_tried_without_labels_than_there_are_different_latents():
+    few = latents(np.repeat(POINTS[:5], 20, axis=0), labels=None)
+    assert clustering.fit_groups(few, ClusterOptions()).tried.numbers == [2, 3, 4, 5]
+
+
+def test_without_labels_accuracy_is_not_claimed():
     assert set(grouped(latents(labels=None), clusters=3)[1]) == {"clusters", "inertia", "silhouette"}
 
 
 def test_accuracy_is_over_the_labelled_rows_only():
     labels = [value if row % 10 == 0 else None for row, value in enumerate(GROUPS)]
-    assert grouped(latents(labels=labels))[1]["accuracy"] == 1.0
+    metrics = grouped(latents(labels=labels))[1]
+    assert metrics["accuracy"] == 1.0
+    assert metrics["labelled_rows"] == 30
+    assert metrics["accuracy_low"] == intervals.proportion(1.0, 30)[0]
+    assert metrics["majority"] == max(np.bincount(GROUPS[::10])) / 30
+    assert "nmi_low" not in metrics, "drawn again, rows that all agree say nothing"
 
 
 def test_matched_accuracy_ignores_the_names_of_groups():
@@ -133,6 +146,9 @@ def test_sizes_say_what_is_in_each_group():
     assert table["label"].tolist()[:2] == ["b", "a"]
     assert table["label"].isna().tolist() == [False, False, True]
     assert table["purity"].tolist() == pytest.approx([1, 2 / 3, np.nan], nan_ok=True)
+    assert table["labelled"].tolist() == [1, 3, 0]
+    lows = [intervals.proportion(1, 1)[0], intervals.proportion(2 / 3, 3)[0], np.nan]
+    assert table["purity_low"].tolist() == pytest.approx(lows, nan_ok=True)
 
 
 def test_sizes_of_groups_without_labels_claim_no_purity():

@@ -7,7 +7,7 @@ from making import ArraySource, images
 from sklearn.metrics import roc_auc_score
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import detection
+from ae_pipelines.downstream import detection, intervals
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.samples.ingest import write_store
@@ -131,6 +131,11 @@ def test_metrics_are_those_of_the_known_anomalies_in_the_test_split():
     assert metrics["measured_alarms_per_thousand"] == pytest.approx(1000 * (normal > model.threshold).mean())
     assert metrics["recall_at_one_per_thousand"] == pytest.approx((odd > np.sort(normal)[-2]).mean())
     assert metrics["calibration_rows"] == ((labels == "3") & ~test & ~data.seen).sum()
+    assert (metrics["normal_rows"], metrics["anomalous_rows"]) == (len(normal), len(odd))
+    assert (metrics["auroc_low"], metrics["auroc_high"]) == intervals.auroc(metrics["auroc"], len(normal), len(odd))
+    assert (metrics["recall_low"], metrics["recall_high"]) == intervals.proportion(metrics["recall"], len(odd))
+    alarms = metrics["measured_alarms_per_thousand"]
+    assert metrics["measured_alarms_per_thousand_low"] / 1000 == intervals.proportion(alarms / 1000, len(normal))[0]
     of_each = detection.auroc_of_each(data, DetectOptions())
     assert of_each["auroc_reconstruction_mse"] == pytest.approx(metrics["auroc"], abs=1e-6)
     assert "auroc_blurred_residual" not in of_each

@@ -82,15 +82,6 @@ def test_samples_above_the_memory_budget_run_through_the_same_pipelines(run):
     assert len(read_latents(data / "07_model_output/latents.parquet")) == 1797
 
 
-def test_unlabelled_samples_are_refused_before_training_and_said_to_need_other_pipelines(run, tmp_path):
-    source = folder(tmp_path / "raw") | {"labels": "none"}
-    with pytest.raises(InputError, match="found 0 labelled .*run ingest, fit, embed and cluster alone"):
-        run("train", source=source, cluster={"clusters": 3})
-    assert not (tmp_path / "data/06_models").exists()
-    data = run("ingest", "fit", "embed", "cluster", source=source, cluster={"clusters": 3}, recipe=DENSE)
-    assert pd.read_parquet(data / "07_model_output/clusters.parquet")["cluster"].nunique() == 3
-
-
 def test_a_conv_net_for_a_table_is_refused_before_training(run, tmp_path):
     with pytest.raises(InputError, match=r"conv nets take images .channels, height, width., given samples of shape"):
         run("train", source=table(tmp_path / "raw"), recipe=CONV)

@@ -16,7 +16,8 @@ from kedro.pipeline import Node, Pipeline
 
 
 def weigh(samples):
-    return {"grams": 12.5, "pca_grams": 11.0, "stones": 3.0}
+    bounds = {"grams_low": 11.0, "grams_high": 14.0, "weighed": 8.0, "usual": 10.0}
+    return {"grams": 12.5, "pca_grams": 11.0, "stones": 3.0} | bounds
 
 
 def create_pipeline(**_):
@@ -56,18 +57,27 @@ def rows(text: str) -> list[list[str]]:
 
 def test_the_metrics_of_a_stage_from_outside_are_shown_without_anything_said_of_them(with_stage, tmp_path):
     shown = with_stage({"mlflow": "metrics"})
-    assert ["weigh", "grams", "12.5"] in rows(shown)
+    assert ["weigh", "grams", "12.5", "(11", "to", "14)"] in rows(shown)
     assert ["weigh", "stones", "3"] in rows(shown)
+    assert "grams_low" not in shown
     assert ["rejects", str(tmp_path / "data/02_intermediate/rejects.parquet")] in rows(shown)
 
 
 def test_an_entry_says_which_of_its_metrics_are_compared_and_that_its_file_is_worth_a_look(with_stage, tmp_path):
     summary = {"rows": {"grams": ["weight (g)", ".2f", "lower"], "stones": ["weight (st)", ".0f", "lower"]}, "look": 1}
     shown = rows(with_stage({"mlflow": "metrics", "summary": summary}))
-    assert ["weight", "(g)", "12.50", "11.00", "(lower", "is", "better)"] in shown
+    assert ["weight", "(g)", "12.50", "11.00", "(lower", "is", "better;", "11.00", "to", "14.00)"] in shown
     assert ["weight", "(st)", "3", "(lower", "is", "better)"] in shown, "it has no control"
     listed = [line[0] for line in shown[shown.index(["Look", "at:"]) + 1 :]]
     assert listed[:3] == ["weigh_metrics", "rejects", "rejects_summary"]
+
+
+def test_bounds_and_rows_stand_beside_a_metric_and_few_rows_are_marked(with_stage):
+    summary = {"rows": {"grams": ["weight (g)", ".2f", "lower", "weighed", "usual"]}}
+    shown = with_stage({"mlflow": "metrics", "summary": summary})
+    assert "(lower is better; 8 weighed: 11.00 to 14.00; usual 10.00)" in shown
+    assert ["weight", "(g)", "*"] in [line[:3] for line in rows(shown)]
+    assert "* fewer than 30 rows: look at the range, not at the number" in shown
 
 
 def test_what_is_not_metrics_is_not_shown_unless_it_says_so(with_stage):

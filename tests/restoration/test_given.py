@@ -278,3 +278,20 @@ def test_a_single_image_may_be_given(restored, tmp_path):
 def test_options_that_make_no_sense_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         RestoreOptions.model_validate(options)
+
+
+def test_files_of_16_bits_are_scaled_as_the_samples_of_the_training(restored, tmp_path):
+    samples = write_store(tmp_path / "deep", InRange(np.full((60, 1, 16, 12), 1500, np.uint16)))
+    given = tmp_path / "given"
+    given.mkdir()
+    Image.fromarray(np.full((16, 12), 2000, np.uint16)).save(given / "deep.tif")
+    Image.fromarray(np.full((16, 12), 4, np.uint8)).save(given / "shallow.png")  # 4 x 257 = 1028
+    restored({**NOISE, "noise_level": 0.0}, samples=samples, input=given, corrupt=True)
+    shown = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "restored/_corrupted").glob("*.png")}
+    assert set(shown["deep"].ravel()) == {128}
+    assert set(shown["shallow"].ravel()) == {round(255 * 0.014)}
+
+
+class InRange(ArraySource):
+    def spec(self):
+        return super().spec().with_range(1000, 3000)

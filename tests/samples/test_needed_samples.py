@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from making import ArraySource, images
 
-from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.errors import InputError, TooFewLabels
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.samples.ingest import write_store
@@ -34,8 +34,8 @@ def test_training_needs_a_batch_to_learn_from_and_samples_to_judge_by(tmp_path, 
 @pytest.mark.parametrize(
     ("labels", "values", "clusters", "message"),
     [
-        (None, None, None, "the samples have 0 different labels. Give clusters, their number"),
-        (["a"] * 60, None, None, "the samples have 1 different labels"),
+        (None, np.repeat(images(1), 60, axis=0), None, "only 1 different contents, too few for 2 groups"),
+        (["a"] * 60, np.repeat(images(1), 60, axis=0), None, "only 1 different contents, too few for 2 groups"),
         (None, None, 60, "60 samples cannot make 60 groups"),
         (None, np.repeat(images(3), 20, axis=0), 4, "only 3 different contents, too few for 4 groups"),
     ],
@@ -50,7 +50,7 @@ def test_grouping_needs_more_samples_than_groups_and_as_many_different_ones(
 @pytest.mark.parametrize(
     ("labels", "splits", "message"),
     [
-        (None, SPLITS, "at least two classes; found 0 labelled of 0 .none.. Give labels, or run"),
+        (None, SPLITS, "at least two classes; found 0 labelled of 0 .none.: give labels"),
         (["a"] * 60, SPLITS, "found 40 labelled of 1 .a."),
         (["a", "b", "a"] * 19 + ["a", "b", "c"], SPLITS, "1 classes have one sample each, first: c"),
         (["a", "b", None] * 20, SPLITS, "no labelled samples in the test split"),
@@ -58,7 +58,7 @@ def test_grouping_needs_more_samples_than_groups_and_as_many_different_ones(
     ],
 )
 def test_a_classifier_needs_labels_to_learn_from_and_to_be_judged_by(tmp_path, labels, splits, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(TooFewLabels, match=message):
         ClassifyOptions().check_samples(store(tmp_path, labels, splits))
 
 
@@ -66,4 +66,5 @@ def test_enough_is_enough(tmp_path, recipe):
     enough = store(tmp_path, ["a", "b", "a", "b", "a", "b"] * 10, values=np.repeat(images(12), 5, axis=0))
     recipe.model_copy(update={"loader": recipe.loader.model_copy(update={"batch_size": 8})}).check_samples(enough)
     ClusterOptions(clusters=12).check_samples(enough)
+    ClusterOptions().check_samples(store(tmp_path / "unlabelled", values=np.repeat(images(3), 20, axis=0)))
     ClassifyOptions().check_samples(enough)

@@ -172,10 +172,24 @@ class TestObjections:
         (said,) = objections(of_columns(1.0, "a", "b"), of_columns(1.0, "a", "c"), PromoteOptions())
         assert "cannot be compared" in said
 
+    def test_the_range_of_the_data_may_differ(self, champion):
+        new, old = (champion.model_copy(update={"samples": champion.samples.with_range(0, high)}) for high in (9, 99))
+        assert objections(new, old, PromoteOptions()) == []
+
     def test_one_that_was_not_measured_is_no_better(self, champion):
         new = champion.model_copy(update={"metrics": {"classify/accuracy": 1.0}})
         (said,) = objections(new, champion, PromoteOptions())
         assert "was not measured" in said
+
+    def test_one_without_a_classifier_is_held_against_one_with_only_where_it_would_take_its_place(self, champion):
+        kinds = {part: kind for part, kind in champion.kinds.items() if part != "classifier"}
+        without = champion.model_copy(update={"kinds": kinds, "metrics": {"embed/reconstruction_error": 0.01}})
+        (said,) = objections(without, champion, PromoteOptions())
+        assert said.startswith("classify/accuracy: the new version has no classifier, the champion has one")
+        assert not objections(champion, without, PromoteOptions())
+        worse = without.model_copy(update={"metrics": {"embed/reconstruction_error": 0.02}})
+        (said,) = objections(worse, without, PromoteOptions())
+        assert said.startswith("embed/reconstruction_error: 0.02, the champion has 0.01")
 
     def test_a_default_metric_that_neither_has_is_passed_over(self, champion):
         without = champion.model_copy(update={"metrics": {"classify/accuracy": 0.9}})

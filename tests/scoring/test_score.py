@@ -10,6 +10,7 @@ from kedro.io import DatasetError
 from scoring.places import IMAGES, KEPT_BACK
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.downstream import intervals
 from ae_pipelines.latents.file import read_latents
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.scores import Scores
@@ -254,3 +255,7 @@ def test_the_rows_of_a_batch_are_judged_by_their_labels_where_they_have_some(ima
     known = batch.table().query("label != '77'")
     assert metrics["accuracy"] == pytest.approx((known["label"] == known["predicted"]).mean())
     assert metrics["of_unseen_classes"] == 10
+    bounds = intervals.proportion(metrics["accuracy"], len(known))
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == bounds
+    bounds = intervals.proportion(metrics["anomaly_share"], KEPT_BACK)
+    assert (metrics["anomaly_share_low"], metrics["anomaly_share_high"]) == bounds

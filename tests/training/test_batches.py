@@ -7,10 +7,11 @@ from making import ArraySource, images
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.corruptions import CorruptionChoice
+from ae_pipelines.models.inputs import as_tensor
 from ae_pipelines.samples import shards
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.training import batches as loading
-from ae_pipelines.training.batches import Batches, Finish, StreamedBatches
+from ae_pipelines.training.batches import Batches, Finish, OrderedBatches, StreamedBatches
 
 SAMPLES = torch.from_numpy(images(103))
 NOISE = CorruptionChoice(kind="gaussian_noise").build()
@@ -197,3 +198,19 @@ def test_an_epoch_that_is_left_leaves_no_thread_behind(store):
 def test_fewer_streamed_samples_than_a_batch_are_refused(store):
     with pytest.raises(InputError, match="3 samples do not fill one batch of 32"):
         streamed(store, rows=ROWS[:3])
+
+
+@pytest.mark.parametrize("kind", ["resident", "streamed", "ordered"])
+def test_images_of_16_bits_stay_so_and_become_inputs_on_the_way(tmp_path, kind):
+    values = np.random.default_rng(0).integers(0, 65_536, (300, 1, 6, 5), np.uint16)
+    store = write_store(tmp_path, ArraySource(values))
+    spec = store.spec.with_range(1000, 60_000)
+    finish, rows = Finish(**spec.scaling._asdict()), np.arange(300)
+    cpu = torch.device("cpu")
+    loader = {
+        "resident": lambda: Batches(as_tensor(store.read()), finish, batch_size=50),
+        "streamed": lambda: StreamedBatches(store, finish, rows=rows, batch_size=50, device=cpu),
+        "ordered": lambda: OrderedBatches(store, finish, rows=rows, batch_size=50, device=cpu),
+    }[kind]()
+    for batch in loader.epoch(0):
+        np.testing.assert_array_equal(batch.target.numpy(), spec.as_input(values[batch.rows.numpy()]))

@@ -7,6 +7,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.contract import Task
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training import trial
 from ae_pipelines.training.recipe import Recipe
 
 RECIPES = sorted((PROJECT / "conf/base/parameters/recipes").glob("*.yml"))
@@ -116,3 +117,54 @@ def test_only_bounded_samples_can_be_binarised(tmp_path):
     store = write_store(tmp_path, ArraySource(np.random.rand(60, 14).astype(np.float32)))
     with pytest.raises(InputError, match="binarise needs images"):
         of({"kind": "autoencoder", "latent_size": 3}, binarise=True).task(store)
+
+
+def recipe_of(name):
+    return Recipe.model_validate(
+        yaml.safe_load((PROJECT / f"conf/base/parameters/recipes/{name}.yml").read_text())["recipes"][name]
+    )
+
+
+FLAT, PIXELS = "does not know which pixels are neighbours", "only reproduced pixel by pixel"
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "said"),
+    [
+        ("dense", (3, 32, 32), FLAT),
+        ("dense", (1, 29, 16), FLAT),
+        ("vae", (3, 16, 16), FLAT),
+        ("dense", (1, 28, 28), None),
+        ("conv", (3, 32, 32), PIXELS),
+        ("conv", (1, 28, 28), None),
+        ("probe", (3, 32, 32), None),
+        ("denoise_photos", (3, 32, 32), None),
+    ],
+)
+def test_photos_through_a_method_for_drawings_are_warned_about_with_a_recipe_that_suits_them(name, shape, said):
+    recipe, samples = recipe_of(name), SampleSpec(shape=shape, dtype="uint8")
+    task = Task(samples=samples, input_shape=shape, classes=())
+    found = trial.caution(recipe.model, recipe.loader, recipe.try_out(task), samples)
+    assert (found is None) if said is None else (said in found and trial.FOR_CONTENT in found)
+
+
+def test_rows_of_numbers_are_no_photos():
+    samples = SampleSpec(shape=(500,), dtype="float32")
+    recipe = recipe_of("dense")
+    model = recipe.try_out(Task(samples=samples, input_shape=(500,), classes=()))
+    assert trial.caution(recipe.model, recipe.loader, model, samples) is None
+
+
+@pytest.mark.parametrize("given", [trial.FOR_PIXELS, trial.FOR_CONTENT])
+def test_recipes_that_are_named_for_photos_are_there_and_suit_them(given):
+    recipe, samples = recipe_of(given.removeprefix("recipe=")), SampleSpec(shape=(3, 64, 64), dtype="uint8")
+    model = recipe.try_out(Task(samples=samples, input_shape=samples.shape, classes=()))
+    assert FLAT not in (trial.caution(recipe.model, recipe.loader, model, samples) or "")
+
+
+def test_the_warning_is_given_when_samples_are_checked(tmp_path, caplog):
+    photos = np.random.default_rng(0).integers(256, size=(800, 3, 8, 8), dtype=np.uint8)
+    recipe = Recipe.model_validate({"name": "mine", "model": MODEL, "loader": {"batch_size": 8}})
+    recipe.check_samples(write_store(tmp_path, ArraySource(photos)))
+    (said,) = (record.message for record in caplog.records if record.levelname == "WARNING")
+    assert said.startswith("mine: images of 8 x 8 in colour go through a net")

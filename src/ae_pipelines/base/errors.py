@@ -19,6 +19,10 @@ class NothingThere(InputError):  # noqa: N818
     """There are no samples where some may be; not an error for work that runs every night."""
 
 
+class TooFewLabels(InputError):  # noqa: N818
+    """There are too few labels for what needs some; not an error for work that has more to do."""
+
+
 class Unusable(Exception):  # noqa: N818
     """One of many samples cannot be used; the message is the reason, worded the same for faults of one kind."""
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.options import Options
+from ae_pipelines.downstream import intervals
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.latents.provenance import refuse_other_samples
 from ae_pipelines.models.corruptions import CorruptionChoice, corrupted_spec
@@ -118,7 +119,14 @@ def wins_from(contender: Curve, champion: Curve) -> int | None:
 
 
 def metrics(contrast: dict[str, Any]) -> dict[str, float]:
-    """`supervised_error_<labels>` and, if it wins at all, `labels_where_supervised_wins`."""
-    errors = {f"supervised_error_{point['labels']}": float(point["error_mean"]) for point in contrast["supervised"]}
+    """`supervised_error_<labels>` (%) with the bounds of its 95 % interval, as far as they follow from the number of
+    rows that were judged, and, if it wins at all, `labels_where_supervised_wins`."""
+    errors = dict[str, float]()
+    for point in contrast["supervised"]:
+        name, error = f"supervised_error_{point['labels']}", float(point["error_mean"])
+        errors[name] = error
+        if "test_rows" in point:  # curves of earlier versions lack it
+            low, high = intervals.proportion(error / 100, point["test_rows"])
+            errors |= intervals.bounds(name, (100 * low, 100 * high))
     won = wins_from(contrast["supervised"], contrast["latents"])
     return errors if won is None else errors | {"labels_where_supervised_wins": float(won)}

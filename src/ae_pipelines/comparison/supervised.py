@@ -21,6 +21,7 @@ from ae_pipelines.latents.file import Latents
 from ae_pipelines.models import Phase, Player
 from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.corruptions import one_after_another
+from ae_pipelines.models.inputs import as_tensor, inputs
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.samples.store import Samples
@@ -101,7 +102,7 @@ class Supervised:
     def _each(self, rows: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         def of_some(part: np.ndarray) -> np.ndarray:
             with torch.inference_mode():
-                x = torch.from_numpy(self.samples.take(part)).to(torch.float32).mul_(self.samples.spec.scale)
+                x = inputs(self.samples.take(part), self.samples.spec)
                 return function(x).numpy()
 
         parts = np.split(rows, range(ROWS_PER_PASS, len(rows), ROWS_PER_PASS))
@@ -157,7 +158,8 @@ def _point(labels: int, classifiers: list[Supervised], judged: np.ndarray) -> di
     errors = [100 * classifier.error(judged) for classifier in classifiers]
     log.info("supervised by %s labels: %.2f %% of the test samples wrong", f"{labels:,}", np.mean(errors))
     deviation = float(np.std(errors, ddof=1)) if len(errors) > 1 else 0.0
-    return {"labels": labels, "error_mean": float(np.mean(errors)), "error_sd": deviation, "draws": len(errors)}
+    error = {"error_mean": float(np.mean(errors)), "error_sd": deviation}
+    return {"labels": labels, **error, "draws": len(errors), "test_rows": len(judged)}
 
 
 def _spaces(latents: Latents, trained: dict[int, Supervised], judged: np.ndarray, seed: int) -> pd.DataFrame:
@@ -213,12 +215,14 @@ def _batches(
     corrupt = one_after_another([choice.build() for choice in options.augment])
 
     def finish(labels: np.ndarray) -> Finish:
-        return Finish(samples.spec.scale, seed, corrupt, labels=torch.from_numpy(labels).to(device))
+        return Finish(
+            **samples.spec.scaling._asdict(), seed=seed, corrupt=corrupt, labels=torch.from_numpy(labels).to(device)
+        )
 
     batches: Loader
     if len(rows) * samples.spec.sample_bytes > MEMORY_BUDGET:
         batches = StreamedBatches(samples, finish(numbers), rows=rows, batch_size=size, device=device)
     else:
-        values = torch.from_numpy(samples.take(rows)).to(device)
+        values = as_tensor(samples.take(rows)).to(device)
         batches = Batches(values, finish(numbers[rows]), batch_size=size)
     return Repeated(batches, max(options.steps, options.epochs_of_all * len(batches)))

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.errors import TooFewLabels, first_of
 from ae_pipelines.base.registry import Choice, Registry
-from ae_pipelines.downstream import calibration
+from ae_pipelines.downstream import calibration, intervals
 from ae_pipelines.downstream.calibration import Calibration, CalibrationKind
 from ae_pipelines.downstream.classifiers import CLASSIFIERS, Fitted, Places, Prepared
 from ae_pipelines.downstream.on_latents import EncodedBy
@@ -27,7 +27,7 @@ CALIBRATION_ROWS = 20_000
 JUDGED_ROWS = 10_000
 """Most test rows in the k-nearest-neighbour accuracy."""
 ROWS_AT_ONCE = 65_536
-ABOUT = ("train_rows", "test_rows", "test_rows_of_unseen_classes", "transductive", "calibrated")
+ABOUT = ("train_rows", "test_rows", "test_rows_of_unseen_classes", "majority", "transductive", "calibrated")
 """Metrics that say what was judged; the same for all latents of the same samples."""
 NO_TEST = "no labelled samples in the test split, so the classifier cannot be judged: give some"
 
@@ -57,13 +57,13 @@ class ClassifyOptions(Choice):
         return bool(self.build().transductive) and self.fit_on == "all"
 
     def check_samples(self, samples: Samples) -> None:
-        """`InputError` unless there are labels to fit a classifier and to evaluate it."""
+        """`TooFewLabels` unless there are labels to fit a classifier and to evaluate it."""
         labels = samples.label_counts()
         _refuse_single(labels.groupby(level="label").sum())
         splits = labels.index.get_level_values("split")
         _refuse_few_classes(labels[splits == "train"].droplevel("split"))
         if not (splits == "test").any():
-            raise InputError(NO_TEST)
+            raise TooFewLabels(NO_TEST)
         of_split = labels.droplevel("label").index, labels.droplevel("split").index
         _refuse_disjoint(*(of_split[1][of_split[0] == split].to_numpy(str) for split in ("train", "test")))
 
@@ -129,8 +129,8 @@ def numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_classifier(latents: Latents, options: ClassifyOptions) -> Classifier:
-    """A classifier fitted on the labelled rows of the train split, and calibrated; `InputError` if there are too few
-    labels to fit or to evaluate it."""
+    """A classifier fitted on the labelled rows of the train split, and calibrated; `TooFewLabels` if there are too few
+    to fit or to evaluate it."""
     _refuse_disjoint(np.unique(latents.labels[training_rows(latents)]), np.unique(latents.labels[test_rows(latents)]))
     rows = at_most_learned(np.flatnonzero(training_rows(latents)), options)
     names, classes = numbered(latents.labels[rows])
@@ -162,8 +162,10 @@ def predict(classifier: Classifier, latents: Latents) -> pd.DataFrame:
 
 
 def classification_metrics(latents: Latents, classifier: Classifier, options: ClassifyOptions) -> dict[str, float]:
-    """Over the labelled rows of the test split: `accuracy`, `knn_accuracy` of the nearest train latents, `log_loss` in
-    nats and `expected_calibration_error`; `transductive` and `calibrated` are 1 or 0."""
+    """Over the labelled rows of the test split: `accuracy`, `knn_accuracy` of the nearest train latents, each with the
+    bounds of its 95 % interval, `<name>_low` and `<name>_high`, the `majority`, which is the share of the commonest
+    class among them, `log_loss` in nats and `expected_calibration_error`; how many `classes_never_recognised` there
+    are, if any; `transductive` and `calibrated` are 1 or 0."""
     train, test = training_rows(latents), test_rows(latents)
     known = judged_rows(latents, test, classifier)
     probabilities, classes = _probabilities(latents, classifier, known)
@@ -176,9 +178,14 @@ def classification_metrics(latents: Latents, classifier: Classifier, options: Cl
         "expected_calibration_error": calibration.expected_calibration_error(table),
         "train_rows": float(train.sum()),
         "test_rows": float(known.sum()),
+        "majority": float(np.bincount(classes).max() / len(classes)),
         "transductive": float(classifier.transductive),
         "calibrated": float(classifier.calibrated),
     }
+    for name, rows in (("accuracy", len(right)), ("knn_accuracy", min(len(right), JUDGED_ROWS))):
+        metrics |= intervals.bounds(name, intervals.proportion(metrics[name], rows))
+    if missed := len(np.unique(classes)) - len(np.unique(classes[right])):
+        metrics["classes_never_recognised"] = float(missed)
     if unseen := int(test.sum() - known.sum()):
         names = first_of(list(np.unique(latents.labels[test & ~known])))
         log.warning("%d test samples are of classes without a train sample: %s", unseen, names)
@@ -204,6 +211,29 @@ def per_class_table(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
     return table
 
 
+def never_found(table: pd.DataFrame, classifier: Classifier) -> list[str]:
+    """The classes of a `per_class_table` of which no test row is recognised, though the classifier knows them."""
+    known = table["label"].isin(classifier.classes)
+    return list(table["label"][known & (table["recall"] == 0)])
+
+
+def cautions(metrics: dict[str, float], table: pd.DataFrame, classifier: Classifier) -> list[str]:
+    """Warnings about what an accuracy hides: few rows, no more skill than naming the commonest class, whole classes
+    that are never found."""
+    found = [] if (few := intervals.few("accuracy", metrics, int(metrics["test_rows"]))) is None else [few]
+    if metrics["accuracy_low"] <= metrics["majority"]:
+        found.append(
+            f"accuracy {metrics['accuracy']:.3f} is no better, as far as can be told, than always naming the commonest "
+            f"class, {metrics['majority']:.3f}"
+        )
+    if names := never_found(table, classifier):
+        found.append(
+            f"of {len(names)} of {len(classifier.classes)} classes no test sample is recognised (recall 0): "
+            f"{first_of(names)}"
+        )
+    return found
+
+
 def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
     """Counts of test rows: true class (rows) by predicted class (columns)."""
     test = test_rows(latents)
@@ -213,7 +243,7 @@ def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
 
 
 def training_rows(latents: Latents) -> np.ndarray:
-    """The labelled rows of the train split, a bool per row; `InputError` if a classifier cannot be fitted on them."""
+    """The labelled rows of the train split, a bool per row; `TooFewLabels` if a classifier cannot be fitted on them."""
     _refuse_single(pd.Series(latents.labels[latents.labelled]).value_counts())
     rows = latents.labelled & latents.in_split("train")
     _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts())
@@ -221,10 +251,10 @@ def training_rows(latents: Latents) -> np.ndarray:
 
 
 def test_rows(latents: Latents) -> np.ndarray:
-    """The labelled rows of the test split, a bool per row; `InputError` if there are none."""
+    """The labelled rows of the test split, a bool per row; `TooFewLabels` if there are none."""
     rows = latents.labelled & latents.in_split("test")
     if not rows.any():
-        raise InputError(NO_TEST)
+        raise TooFewLabels(NO_TEST)
     return rows
 
 
@@ -272,9 +302,9 @@ def _at_most(count: int, rows: np.ndarray, draw: np.random.Generator) -> np.ndar
 
 
 def _refuse_disjoint(train: np.ndarray, test: np.ndarray) -> None:
-    """`InputError` if no class is in both splits."""
+    """`TooFewLabels` if no class is in both splits."""
     if not np.isin(test, train).any():
-        raise InputError(
+        raise TooFewLabels(
             f"none of the classes in the test split ({first_of(list(map(str, test)))}) is in the train split "
             f"({first_of(list(map(str, train)))}), so the classifier cannot be judged: give labels of the same classes"
         )
@@ -283,7 +313,7 @@ def _refuse_disjoint(train: np.ndarray, test: np.ndarray) -> None:
 def _refuse_single(counts: pd.Series) -> None:
     single = [str(name) for name, count in counts.items() if count == 1]
     if single:
-        raise InputError(
+        raise TooFewLabels(
             f"{len(single)} classes have one sample each, first: {first_of(single)}; a classifier needs at "
             "least two: give more samples, or none of these labels"
         )
@@ -291,9 +321,7 @@ def _refuse_single(counts: pd.Series) -> None:
 
 def _refuse_few_classes(counts: pd.Series) -> None:
     if len(counts) < 2:
-        raise InputError(
+        raise TooFewLabels(
             f"a classifier needs labelled train samples of at least two classes; found {int(counts.sum())} labelled "
-            f"of {len(counts)} ({', '.join(map(str, counts.index)) or 'none'}). Give labels, or run "
-            "ingest, fit, embed and cluster alone",
-            stages=("ingest", "fit", "embed", "cluster"),
+            f"of {len(counts)} ({', '.join(map(str, counts.index)) or 'none'}): give labels"
         )

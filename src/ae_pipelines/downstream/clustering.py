@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.registry import Choice
+from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Assigner, Clusterer, Grouping
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
@@ -26,6 +27,10 @@ SILHOUETTE_ROWS = 10_000
 ROWS_AT_ONCE = 65_536
 SHOWN_GROUPS = 20
 SHOWN_SAMPLES = 12
+WITHOUT_LABELS = range(2, 16)
+"""Numbers of groups that are tried where neither an option nor labels say how many there are."""
+ABOUT = ("labelled_rows", "majority")
+"""Metrics that say what was judged; the same for all latents of the same samples."""
 BETTER = {"silhouette": 1, "bic": -1}
 """Whether a higher (1) or a lower (-1) value of a criterion is better."""
 
@@ -50,7 +55,8 @@ class ClusterOptions(Choice):
     registry = CLUSTERERS
     kind: str = "kmeans"
     clusters: int | Range | None = None
-    """Number of groups; {from: 2, to: 20} chooses among these; None takes the number of different labels."""
+    """Number of groups; {from: 2, to: 20} chooses among these; None takes the number of different labels, or chooses
+    among 2 to 15 where there are fewer than two."""
     choose_by: Literal["silhouette", "bic"] | None = None
     """Criterion for the number of groups, without labels; None: bic where the kind has one, else silhouette."""
     fit_on: Literal["all", "train"] = "all"
@@ -81,8 +87,10 @@ class ClusterOptions(Choice):
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if there are fewer samples, or fewer distinct ones, than groups."""
-        most = max(self.numbers(len(samples.label_counts().groupby(level="label").sum())), default=1)
-        _refuse_too_few(len(samples) if self.fit_on == "all" else len(samples.positions("train")), most)
+        rows = len(samples) if self.fit_on == "all" else len(samples.positions("train"))
+        possible = min(rows - 1, samples.distinct(at_least=WITHOUT_LABELS.stop))
+        most = max(self.numbers(len(samples.label_counts().groupby(level="label").sum()), possible), default=1)
+        _refuse_too_few(rows, most)
         distinct = samples.distinct(at_least=most)
         if distinct < most:
             raise InputError(
@@ -90,20 +98,16 @@ class ClusterOptions(Choice):
                 "give fewer groups, or more samples"
             )
 
-    def numbers(self, labels: int) -> list[int]:
-        """Numbers of groups to choose among; none where the kind finds the number."""
+    def numbers(self, labels: int, possible: int) -> list[int]:
+        """Numbers of groups to choose among; none where the kind finds the number. Where neither options nor labels
+        name one, `WITHOUT_LABELS`, as far as so many groups are possible."""
         if self._maker.finds_number:
             return []
         if isinstance(self.clusters, Range):
             return list(range(self.clusters.first, self.clusters.last + 1))
-        clusters = self.clusters or labels
-        if clusters < 2:
-            raise InputError(
-                f"cannot tell how many groups to look for: the samples have {clusters} different labels. "
-                "Give clusters, their number",
-                options={"cluster.clusters": "<number>"},
-            )
-        return [clusters]
+        if self.clusters is None and labels < 2:
+            return [number for number in WITHOUT_LABELS if number <= max(possible, 2)]
+        return [self.clusters or labels]
 
     @property
     def _maker(self) -> Any:
@@ -144,8 +148,11 @@ class Groups:
 def fit_groups(latents: Latents, options: ClusterOptions) -> Groups:
     """Groups of all latents, or of the train split."""
     clusterer: Clusterer = options.build()
-    numbers = options.numbers(len(np.unique(latents.labels[latents.labelled])))
     vectors = _vectors_to_fit(latents, options, clusterer.most_rows)
+    possible = min(len(vectors) - 1, len(np.unique(vectors[: 100 * WITHOUT_LABELS.stop], axis=0)))
+    numbers = options.numbers(len(np.unique(latents.labels[latents.labelled])), possible)
+    if len(numbers) > 1:
+        log.info("choosing among %d to %d groups by %s", numbers[0], numbers[-1], options.criterion)
     _refuse_too_few(len(vectors), max(numbers, default=1))
     _refuse_too_alike(vectors, max(numbers, default=1))
     groupings = clusterer.groupings(vectors, numbers, options.seed)
@@ -166,7 +173,9 @@ def assign(model: Groups, latents: Latents) -> pd.DataFrame:
 def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed: int = 0) -> dict[str, float]:
     """Number of `clusters`, `silhouette` (without noise, none for fewer than two groups) and what the kind measures;
     where there are labels also `accuracy` (each cluster given its best class, one to one; noise counts as wrong),
-    `nmi` and `ari` (noise is one more group) over the labelled rows, and for groups that were fitted on the train
+    `nmi` and `ari` (noise is one more group) over the labelled rows, each with the bounds of its 95 % interval,
+    `<name>_low` and `<name>_high`, how many `labelled_rows` these are, the share of the commonest class among them,
+    `majority`, and for groups that were fitted on the train
     split `unseen_accuracy`: that of test rows, with classes matched on train rows."""
     metrics = {"clusters": float(len(model.centres)), **model.measures}
     if np.isfinite(value := silhouette(latents.vectors, clusters, seed)):
@@ -176,7 +185,8 @@ def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed:
     train, test = (latents.labelled & latents.in_split(split) for split in ("train", "test"))
     if model.fit_on == "train" and train.any() and test.any():
         classes = _classes_of_clusters(latents.labels[train], clusters[train])
-        metrics["unseen_accuracy"] = _accuracy(latents.labels[test], clusters[test], classes)
+        metrics["unseen_accuracy"] = unseen = _accuracy(latents.labels[test], clusters[test], classes)
+        metrics |= intervals.bounds("unseen_accuracy", intervals.proportion(unseen, int(test.sum())))
     return metrics
 
 
@@ -202,16 +212,21 @@ def matched_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def cluster_sizes(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:
-    """One row per group, noise (-1) first: `size`, `share` of all rows, `mean_distance` to the centre, the commonest
-    `label` among the labelled rows and its share of them, `purity`."""
+    """One row per group, noise (-1) first: `size`, `share` of all rows, `mean_distance` to the centre, how many rows
+    are `labelled`, the commonest `label` among these and its share of them, `purity`, with the bounds of its 95 %
+    interval, `purity_low` and `purity_high`."""
     groups = clusters.groupby("cluster")
     table = pd.DataFrame({"size": groups.size(), "mean_distance": groups["distance"].mean()})
     table.insert(1, "share", table["size"] / len(clusters))
     found = clusters["cluster"].to_numpy()[latents.labelled]
     counts = pd.crosstab(found, latents.labels[latents.labelled]).reindex(table.index, fill_value=0)
-    known = counts.sum(axis=1) > 0
+    table["labelled"] = counts.sum(axis=1)
+    known = table["labelled"] > 0
     table["label"] = pd.Series(counts[known].idxmax(axis=1) if known.any() else None, table.index, dtype="str")
-    table["purity"] = counts.max(axis=1) / counts.sum(axis=1).where(known)
+    table["purity"] = counts.max(axis=1) / table["labelled"].where(known)
+    ends = [intervals.proportion(*row) for row in table.loc[known, ["purity", "labelled"]].itertuples(index=False)]
+    for place, bound in enumerate(intervals.BOUNDS):
+        table[f"purity_{bound}"] = pd.Series([end[place] for end in ends], table.index[known], dtype=float)
     return table.reset_index()
 
 
@@ -221,9 +236,8 @@ def nearest_samples(samples: Samples, clusters: pd.DataFrame) -> dict[int, np.nd
     rows = _nearest_rows(clusters["cluster"].to_numpy(), clusters["distance"].to_numpy())
     ids = clusters["sample_id"]
     places = _places(samples, ids.iloc[np.concatenate([*rows.values(), np.array([], int)])])
-    scale = np.float32(samples.spec.scale)
     found = {group: places.reindex(ids.iloc[these]).dropna().to_numpy(int) for group, these in rows.items()}
-    return {group: samples.take(these) * scale for group, these in found.items()}
+    return {group: samples.spec.as_input(samples.take(these)) for group, these in found.items()}
 
 
 def _nearest_rows(clusters: np.ndarray, distances: np.ndarray) -> dict[int, np.ndarray]:
@@ -286,11 +300,16 @@ def _distances(vectors: np.ndarray, centres: np.ndarray, clusters: np.ndarray) -
 def _agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    return {
+    counts = pd.crosstab(labels, clusters).to_numpy()
+    metrics = {
         "accuracy": matched_accuracy(labels, clusters),
         "nmi": float(normalized_mutual_info_score(labels, clusters)),
         "ari": float(adjusted_rand_score(labels, clusters)),
+        "labelled_rows": float(len(labels)),
+        "majority": float(counts.sum(axis=1).max() / len(labels)),
     }
+    found = {"accuracy": intervals.proportion(metrics["accuracy"], len(labels)), **intervals.agreement(counts)}
+    return metrics | {key: end for name, ends in found.items() for key, end in intervals.bounds(name, ends).items()}
 
 
 def _classes_of_clusters(labels: np.ndarray, clusters: np.ndarray) -> dict[int, str]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.registry import Choice
+from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.detectors import DETECTORS, Scorer
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
@@ -192,9 +193,10 @@ def find_anomalies(model: AnomalyModel, latents: Latents) -> pd.DataFrame:
 
 
 def detection_metrics(latents: Latents, model: AnomalyModel, anomalies: pd.DataFrame) -> dict[str, float]:
-    """`threshold`, `alarms_per_thousand` as requested and measured on normal test rows, `calibration_rows`, and, where
-    the test split has known anomalies, `auroc`, `average_precision`, `recall` at the threshold and
-    `recall_at_one_per_thousand` (of the anomalies, where one in 1,000 normal test rows is an alarm)."""
+    """`threshold`, `alarms_per_thousand` as requested and measured on `normal_rows` of the test split,
+    `calibration_rows`, and, where it has known anomalies, how many `anomalous_rows`, `auroc`, `average_precision`,
+    `recall` at the threshold and `recall_at_one_per_thousand` (of the anomalies, where one in 1,000 normal test rows is
+    an alarm). What is measured has the bounds of its 95 % interval, `<name>_low` and `<name>_high`."""
     normal, odd = (rows & latents.in_split("test") for rows in (normal_rows(latents), anomalous_rows(latents)))
     scores, found = anomalies["score"].to_numpy(), anomalies["anomaly"].to_numpy()
     metrics = {
@@ -204,10 +206,19 @@ def detection_metrics(latents: Latents, model: AnomalyModel, anomalies: pd.DataF
         "anomalies": float(found.sum()),
     }
     if normal.any():
+        metrics["normal_rows"] = float(normal.sum())
         metrics["measured_alarms_per_thousand"] = 1000 * float(found[normal].mean())
+        low, high = intervals.proportion(float(found[normal].mean()), int(normal.sum()))
+        metrics |= intervals.bounds("measured_alarms_per_thousand", (1000 * low, 1000 * high))
     if normal.any() and odd.any():
         metrics |= _separation(scores[normal], scores[odd]) | {"recall": float(found[odd].mean())}
+        metrics |= {"anomalous_rows": float(odd.sum())} | _bounds(metrics, scores[normal], scores[odd])
     return metrics
+
+
+def fewer_rows(metrics: dict[str, float]) -> int:
+    """How many rows there are of the rarer kind, normal or anomalous."""
+    return int(min(metrics["normal_rows"], metrics["anomalous_rows"]))
 
 
 def auroc_of_each(latents: Latents, options: DetectOptions) -> dict[str, float]:
@@ -284,6 +295,15 @@ def _separation(normal: np.ndarray, odd: np.ndarray) -> dict[str, float]:
         "average_precision": float(average_precision_score(truth, scores)),
         "recall_at_one_per_thousand": float((odd > np.sort(normal)[-1 - len(normal) // 1000]).mean()),
     }
+
+
+def _bounds(metrics: dict[str, float], normal: np.ndarray, odd: np.ndarray) -> dict[str, float]:
+    found = {
+        "auroc": intervals.auroc(metrics["auroc"], len(normal), len(odd)),
+        "average_precision": intervals.average_precision(normal, odd),
+        **{name: intervals.proportion(metrics[name], len(odd)) for name in ("recall", "recall_at_one_per_thousand")},
+    }
+    return {key: end for name, ends in found.items() for key, end in intervals.bounds(name, ends).items()}
 
 
 def _auroc(normal: np.ndarray, odd: np.ndarray) -> float:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
+from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.detection import calibration_rows, normal_rows
 from ae_pipelines.latents.file import Latents
 
@@ -73,11 +74,14 @@ def familiarity(sample_ids: Any, errors: np.ndarray, known: ErrorRange) -> pd.Da
 
 
 def familiarity_metrics(found: pd.DataFrame, latents: Latents) -> dict[str, float]:
-    """`share_outside` the training range, of these samples and of the test split of the encoder's own data, and the
-    range itself; errors are medians."""
+    """`share_outside` the training range, of these samples (with the bounds of its 95 % interval) and of the test split
+    of the encoder's own data, and the range itself; errors are medians."""
     known, own = ErrorRange.of(latents), _own_errors(latents)
+    outside = float(found["outside"].mean())
     return {
-        "share_outside": float(found["outside"].mean()),
+        "rows": float(len(found)),
+        "share_outside": outside,
+        **intervals.bounds("share_outside", intervals.proportion(outside, len(found))),
         "own_share_outside": float(known.outside(own).mean()),
         "error": float(found[COLUMN].median()),
         "own_error": float(np.median(own)),
@@ -97,7 +101,8 @@ def verdict(metrics: dict[str, float]) -> str:
         else "some of these samples are not like the data that this encoder was trained on"
     )
     return (
-        f"{sentence}: {share:.1%} of them are reconstructed with an error outside the training range, and "
+        f"{sentence}: {share:.1%} of them ({metrics['rows']:,.0f}: {metrics['share_outside_low']:.1%} to "
+        f"{metrics['share_outside_high']:.1%}) are reconstructed with an error outside the training range, and "
         f"{metrics['own_share_outside']:.1%} of its own test samples (median error {metrics['error']:.3g}, and "
         f"{metrics['own_error']:.3g} of its own)"
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import classification
+from ae_pipelines.base.errors import InputError, TooFewLabels
+from ae_pipelines.downstream import classification, intervals
 from ae_pipelines.downstream.classification import ClassifyOptions, Pool
 from ae_pipelines.latents.file import Latents
 
@@ -46,15 +46,15 @@ def curve(
     balanced draws from the train split, and last for all labels.
 
     Judged on the labelled rows of the test split, or on those of `judged` (a bool per row), which are then not learned
-    from. Draw i has seed `options.seed` + i. Probabilities are not calibrated here. `InputError` if there are
-    no rows to learn from or to judge by.
+    from. Draw i has seed `options.seed` + i. Probabilities are not calibrated here. `TooFewLabels` if there
+    are no rows to learn from or to judge by.
     """
     judged = classification.test_rows(latents) if judged is None else judged & latents.labelled
     rows = classification.at_most_learned(np.flatnonzero(classification.training_rows(latents) & ~judged), options)
     names, classes = classification.numbered(latents.labels[rows])
     judged = judged & np.isin(latents.labels, names)
     if len(names) < 2 or not judged.any():
-        raise InputError(
+        raise TooFewLabels(
             f"{len(rows)} labelled rows of {len(names)} classes to learn from and {int(judged.sum())} of the same "
             "classes to judge by: give labels of at least two classes on both sides"
         )
@@ -70,6 +70,15 @@ def curve(
 def errors(points: list[dict[str, Any]]) -> dict[str, float]:
     """The mean errors (%) of a `curve` by name, without that of all labels."""
     return {f"error_with_{point['labels']}_labels": point["error_mean"] for point in points[:-1]}
+
+
+def bounds(points: list[dict[str, Any]], rows: int) -> dict[str, float]:
+    """The bounds of these mean errors (%) by name, as far as they follow from the number of rows that were judged."""
+    means = {name: error / 100 for name, error in errors(points).items()}
+    found = {name: intervals.proportion(mean, rows) for name, mean in means.items()}
+    return {
+        key: 100 * value for name, interval in found.items() for key, value in intervals.bounds(name, interval).items()
+    }
 
 
 def _draws(classes: np.ndarray, counts: list[int], draws: int, seed: int) -> list[list[np.ndarray]]:

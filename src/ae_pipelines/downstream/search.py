@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.options import Options
+from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.nearest import EXACT_ROWS, Index
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
@@ -24,6 +25,8 @@ RECALL_ROWS = 1_000
 """Number of queries for which an approximate index is compared with an exact one."""
 MANY_QUERIES = 10_000
 """For fewer, comparing each with everything takes less time than building an approximate index."""
+ABOUT = ("test_rows",)
+"""Metrics that say what was judged; the same for all latents of the same samples."""
 KNOWN_IDS = 5
 """Number of known ids listed where an id is unknown."""
 
@@ -117,13 +120,13 @@ class Line:
 
 def lines(found: pd.DataFrame, latents: Latents, samples: Samples) -> list[Line]:
     """A line for each query."""
-    ids, scale = pd.Index(latents.column("sample_id")), np.float32(samples.spec.scale)
+    ids = pd.Index(latents.column("sample_id"))
     results = []
     for name, part in found.groupby("query", sort=False):
         rows = ids.get_indexer([str(name), *part["sample_id"]])
         pictures = np.concatenate([_stored_query(str(name), rows[0], samples)[None], samples.take(rows[1:])])
         labels = ["" if row < 0 else str(latents.labels[row]) for row in rows]
-        results.append(Line(pictures * scale, labels, part["distance"].tolist()))
+        results.append(Line(samples.spec.as_input(pictures), labels, part["distance"].tolist()))
     return results
 
 
@@ -140,19 +143,28 @@ def neighbour_agreement(latents: Latents, k: int, seed: int = 0) -> float:
     """Mean share of the k nearest labelled train rows that have a test row's label, over at most 10,000 labelled test
     rows (from 100,000 train rows on fewer, at least 1,000); NaN where there are no labels in one of the splits."""
     train = np.flatnonzero(latents.labelled & latents.in_split("train"))
-    test = np.flatnonzero(latents.labelled & latents.in_split("test"))
+    test = _judged(latents, seed)
     if not (len(train) and len(test)):
         return math.nan
-    test = np.random.default_rng(seed).permutation(test)[: np.clip(JUDGED_PAIRS // len(train), *JUDGED_ROWS)]
     _, rows = Index(latents.vectors[train], exact=True).nearest(latents.vectors[test], k)
     return float((latents.labels[train][rows] == latents.labels[test][:, None]).mean())
 
 
+def _judged(latents: Latents, seed: int) -> np.ndarray:
+    """Positions of the labelled test rows by which neighbours are judged, in random order."""
+    train = (latents.labelled & latents.in_split("train")).sum()
+    test = np.flatnonzero(latents.labelled & latents.in_split("test"))
+    return np.random.default_rng(seed).permutation(test)[: np.clip(JUDGED_PAIRS // max(train, 1), *JUDGED_ROWS)]
+
+
 def search_metrics(latents: Latents, options: SearchOptions) -> dict[str, float]:
-    """`same_class`: `neighbour_agreement`, where there are labels; `recall`: the share of true neighbours that an
-    approximate index finds, where one is used."""
-    agreement = neighbour_agreement(latents, options.k, options.seed)
-    metrics = {} if math.isnan(agreement) else {"same_class": agreement}
+    """`same_class`: `neighbour_agreement`, where there are labels, with the number of `test_rows` and the bounds of its
+    95 % interval; `recall`: the share of true neighbours that an approximate index finds, where one is used."""
+    agreement, metrics = neighbour_agreement(latents, options.k, options.seed), dict[str, float]()
+    if not math.isnan(agreement):
+        rows = len(_judged(latents, options.seed))
+        bounds = intervals.bounds("same_class", intervals.proportion(agreement, rows))
+        metrics = {"same_class": agreement, **bounds, "test_rows": float(rows)}
     if _is_exact(len(latents), _query_count(options), options):
         return metrics
     return metrics | {"recall": recall(latents, options)}

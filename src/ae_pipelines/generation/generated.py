@@ -10,6 +10,7 @@ import pandas as pd
 from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.generation.generator import Generator
+from ae_pipelines.samples.spec import SampleSpec
 
 SAMPLES, TABLE = "samples.npy", "generated.parquet"
 COLOURS = (1, 3)
@@ -21,10 +22,12 @@ class Generated:
     """New samples, the latents they were decoded from, and the requested classes."""
 
     samples: np.ndarray
-    """(n, *shape): images uint8, others float32, as in a sample store."""
+    """(n, *shape), as in a sample store: images uint8 or uint16, others float32."""
     latents: np.ndarray
     """(n, d), float32."""
     classes: list[str | None]
+    spec: SampleSpec | None = None
+    """What samples look like; None: they are looked at as they are."""
 
     def table(self) -> pd.DataFrame:
         """A row for each sample: `file` (None where there is none), `class` (None if none was requested), `latent`."""
@@ -38,7 +41,8 @@ class Generated:
         with atomic.replacing_folder(folder) as temporary:
             np.save(temporary / SAMPLES, self.samples)
             self.table().to_parquet(temporary / TABLE, index=False)
-            for name, sample in zip(self._files(), self.samples, strict=False):
+            pictures = self.samples if self.spec is None else self.spec.as_picture(self.samples)
+            for name, sample in zip(self._files(), pictures, strict=False):
                 Image.fromarray(sample[0] if len(sample) == 1 else sample.transpose(1, 2, 0)).save(temporary / name)
 
     @classmethod
@@ -52,7 +56,7 @@ class Generated:
 
     def _files(self) -> list[str]:
         """Names of the PNG files; none where samples are not images."""
-        images = self.samples.dtype == np.uint8 and self.samples.ndim == 4 and self.samples.shape[1] in COLOURS
+        images = self.samples.dtype.kind == "u" and self.samples.ndim == 4 and self.samples.shape[1] in COLOURS
         digits = max(4, len(str(len(self.samples) - 1)))
         return [f"{number:0{digits}}.png" for number in range(len(self.samples))] if images else []
 
@@ -60,4 +64,4 @@ class Generated:
 def generated(generator: Generator) -> Generated:
     """As many new samples as the options say."""
     z, classes = generator.draw(generator.options.count)
-    return Generated(np.concatenate(list(generator.made(z, classes))), z, classes)
+    return Generated(np.concatenate(list(generator.made(z, classes))), z, classes, generator.samples.spec)

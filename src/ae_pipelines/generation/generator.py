@@ -107,14 +107,12 @@ class Generator:
             yield self.as_stored(self.decode(z[part], labels[part]))
 
     def as_stored(self, made: np.ndarray) -> np.ndarray:
-        """New samples (n, *shape) as a store keeps them: images as uint8."""
-        if self.samples.spec.dtype != "uint8":
-            return made
-        return np.rint(made * 255).clip(0, 255).astype(np.uint8)
+        """New samples (n, *shape) as a store keeps them: images as uint8 or uint16."""
+        return self.samples.spec.as_stored(made)
 
     def real(self, rows: np.ndarray) -> np.ndarray:
         """Real samples at these positions of the store, (n, *shape), float32 as a model sees them."""
-        return self.samples.take(rows) * np.float32(self.samples.spec.scale)
+        return self.samples.spec.as_input(self.samples.take(rows))
 
     def real_latents(self, rows: np.ndarray) -> np.ndarray:
         """Latents (n, d) of the samples at these positions; `CannotShow` without an encoder."""

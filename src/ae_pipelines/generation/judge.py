@@ -108,7 +108,7 @@ def _new_samples(generator: Generator, judge: Judge) -> tuple[np.ndarray, np.nda
     """For `judged` new samples, made a few at a time: their embeddings, (n, embedding), the numbers of the classes that
     they look like, (n,), and the requested classes."""
     z, classes = generator.draw(generator.options.judged)
-    scale = np.float32(generator.samples.spec.scale)
-    looks = [judge.looks(made * scale) for made in generator.made(z, classes)]
+    as_input = generator.samples.spec.as_input
+    looks = [judge.looks(as_input(made)) for made in generator.made(z, classes)]
     embeddings, numbers = zip(*looks, strict=True)
     return np.concatenate(embeddings), np.concatenate(numbers), classes

@@ -11,6 +11,7 @@ from kedro_datasets.matplotlib import MatplotlibDataset as _MatplotlibDataset
 from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 
 from ae_pipelines.base import atomic
+from ae_pipelines.io.skippable import Skippable
 
 
 class Atomic:
@@ -28,13 +29,13 @@ class Atomic:
                 self._filepath = final
 
 
-class JSONDataset(Atomic, _JSONDataset):
+class JSONDataset(Skippable, Atomic, _JSONDataset):
     """`kedro_datasets.json.JSONDataset`, atomic."""
 
 
-class MatplotlibDataset(Atomic, _MatplotlibDataset):
+class MatplotlibDataset(Skippable, Atomic, _MatplotlibDataset):
     """`kedro_datasets.matplotlib.MatplotlibDataset`, atomic."""
 
 
-class ParquetDataset(Atomic, _ParquetDataset):
+class ParquetDataset(Skippable, Atomic, _ParquetDataset):
     """`kedro_datasets.pandas.ParquetDataset`, atomic."""

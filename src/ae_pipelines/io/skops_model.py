@@ -4,13 +4,16 @@ from typing import Any
 
 from ae_pipelines.downstream import saved
 from ae_pipelines.io.local import LocalDataset
+from ae_pipelines.io.skippable import Skippable
 
 
-class SkopsDataset(LocalDataset):
-    """One scikit-learn model."""
-
+class _Model(LocalDataset):
     def load(self) -> Any:
         return saved.read(self._filepath)
 
     def save(self, data: Any) -> None:
         saved.write(self._filepath, data)
+
+
+class SkopsDataset(Skippable, _Model):
+    """One scikit-learn model, or `Skipped`."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.latents.stream import LatentBlock, LatentStream
-from ae_pipelines.samples.spec import LearnedFrom
+from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
 from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
@@ -42,14 +42,14 @@ def residuals(samples: Samples, rows: np.ndarray, components: int, learned_from:
     """What a reconstruction by PCA gets wrong about the samples at these positions, (len(rows), *shape)."""
     mean, directions = _fit(samples, components, learned_from, seed=0)
     values = samples.take(rows)
-    x = _inputs(values, samples.spec.scale)
+    x = _inputs(values, samples.spec)
     return ((x - mean) @ directions @ directions.T + mean - x).reshape(values.shape)
 
 
 def _blocks(samples: Samples, components: int, learned_from: LearnedFrom, seed: int) -> Iterator[LatentBlock]:
     mean, directions = _fit(samples, components, learned_from, seed)
     for values in samples.blocks(ROWS_PER_PASS):
-        x = _inputs(values, samples.spec.scale)
+        x = _inputs(values, samples.spec)
         z = (x - mean) @ directions
         residual = z @ directions.T + mean - x
         blurred = _blurred_error(residual.reshape(values.shape), x) if values.ndim == 4 else None
@@ -107,9 +107,9 @@ def _inputs_at(samples: Samples, rows: np.ndarray) -> Iterator[np.ndarray]:
     chosen[rows] = True
     start = 0
     for values in samples.blocks(ROWS_PER_PASS):
-        yield _inputs(values[chosen[start : start + len(values)]], samples.spec.scale)
+        yield _inputs(values[chosen[start : start + len(values)]], samples.spec)
         start += len(values)
 
 
-def _inputs(values: np.ndarray, scale: float) -> np.ndarray:
-    return values.reshape(len(values), prod(values.shape[1:])).astype(np.float32) * np.float32(scale)
+def _inputs(values: np.ndarray, spec: SampleSpec) -> np.ndarray:
+    return spec.as_input(values.reshape(len(values), prod(values.shape[1:])))

@@ -16,8 +16,9 @@ from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.errors import InputError, TooFewLabels
 from ae_pipelines.base.run import NO_RUN
+from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.models.contract import Task
 from ae_pipelines.project.advice import advised
 from ae_pipelines.project.locking import only_run
@@ -73,6 +74,9 @@ class CheckHook:
     """Refuses what cannot work: parts before the first node runs, samples as soon as they are there, before
     training. A run without work does without these checks.
 
+    What needs more labels than there are is refused where its stage was asked for by name; in a longer pipeline the
+    stage is left out, which is said once.
+
     A recipe that names an MLflow run to start from is checked, and given to nodes, with the folder in its place; in a
     run that trains nothing, what it would start from need no longer exist.
     """
@@ -82,11 +86,13 @@ class CheckHook:
         self._folders: dict[str, Path] = {}
         self._trains = False
         self._unchecked: list[Checkable] = []
-        self._needs: list[NeedsSamples] = []
+        self._needs: dict[str, NeedsSamples] = {}
         self._stages: list[NeedsRecipe] = []
         self._tasks: list[NeedsTask] = []
         self._recipe: Recipe | None = None
         self._secrets: list[str] = []
+        self._asked_for: set[str] = set()
+        self._left_out: set[str] = set()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -95,14 +101,16 @@ class CheckHook:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         inputs = {name for name in pipeline.inputs() if name.startswith("params:")}
-        values = [catalog.load(name) for name in sorted(inputs)]
+        given = {name.removeprefix("params:"): catalog.load(name) for name in sorted(inputs)}
+        values = list(given.values())
         self._unchecked = [value for value in values if isinstance(value, Checkable)]
-        self._needs = [value for value in values if isinstance(value, NeedsSamples)]
+        self._needs = {name: value for name, value in given.items() if isinstance(value, NeedsSamples)}
         self._stages = [value for value in values if isinstance(value, NeedsRecipe)]
         self._tasks = [value for value in values if isinstance(value, NeedsTask)]
         self._recipe = next((value for value in values if isinstance(value, Recipe)), None)
         self._secrets = secrets_among(run_params.get("runtime_params") or {})
         self._trains = "autoencoder" in pipeline.all_outputs()
+        self._asked_for, self._left_out = set(run_params.get("pipeline_names") or ()), set()
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -119,10 +127,27 @@ class CheckHook:
                     stage.check_recipe(options)
         for samples in (value for value in inputs.values() if isinstance(value, Samples)):
             while self._needs:
-                self._local(self._needs.pop()).check_samples(samples)
+                name, needing = self._needs.popitem()
+                try:
+                    self._local(needing).check_samples(samples)
+                except TooFewLabels as error:
+                    self._leave_out(name, str(error))
             while self._tasks and self._recipe:
                 self._tasks.pop().check_shapes(self._recipe.task(samples))
         return {name: self._local(value) for name, value in inputs.items() if isinstance(value, Recipe)}
+
+    @hook_impl(tryfirst=True)
+    def before_dataset_saved(self, data: Any, node: Node) -> None:
+        if isinstance(data, Skipped):
+            self._leave_out(str(node.namespace), data.why)
+
+    def _leave_out(self, stage: str, why: str) -> None:
+        """Say that a stage is left out; `InputError` if it was asked for by name."""
+        if stage in self._asked_for:
+            raise InputError(f"{why}, or run train, which leaves {stage} out then", stages=("train",))
+        if stage not in self._left_out:
+            log.warning("%s is left out, all else is done: %s", stage, why)
+            self._left_out.add(stage)
 
     def _local(self, options: Any) -> Any:
         """A recipe whose initial encoder is on this machine; other options as they are."""
@@ -218,7 +243,7 @@ class TrackingHook:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         kept = self._kept(dataset_name)
-        if self._record is None or kept is None:
+        if self._record is None or kept is None or isinstance(data, Skipped):
             return
         if kept == "metrics":
             stage = dataset_name.removesuffix("_metrics")

@@ -9,10 +9,21 @@ from kedro.pipeline import Pipeline
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.downstream import intervals
+from ae_pipelines.io.skippable import Skippable
 from ae_pipelines.tracking.store import store_uri
 
-Row = tuple[str, str, Literal["higher", "lower"]]
-"""What a metric is in words, how its number is formatted, and whether higher or lower is better."""
+Better = Literal["higher", "lower"]
+Row = tuple[str, str, Better] | tuple[str, str, Better, str] | tuple[str, str, Better, str, str]
+"""What a metric is in words, how its number is formatted, whether higher or lower is better, and, by name, the metrics
+that say on how many rows it rests and what is reached without any skill. Its bounds are `<name>_low` and
+`<name>_high`."""
+
+
+MARK = " *"
+"""Behind the name of what rests on few rows."""
+FEW_ROWS = f"{MARK.strip()} fewer than {intervals.FEW} rows: look at the range, not at the number"
 
 
 class Shown(Options):
@@ -73,39 +84,60 @@ class Summary:
         for table in tables:
             metrics: dict[str, Any] = {}
             for name in (name for name, shown in self._metrics.items() if shown.table == table):
-                metrics |= self._catalog.load(name)
+                metrics |= self._measured(name)
             if metrics:
                 yield from TABLES[table](metrics)
 
     def _compared(self) -> list[str]:
         """Metrics beside those of the control."""
         lines = [
-            f"{what:38}{metrics[key]:>12{form}}{_control(metrics, key, form)}   ({better} is better)"
+            _compared_line(metrics, key, row)
             for name, shown in self._metrics.items()
-            if shown.rows and (metrics := self._catalog.load(name))
-            for key, (what, form, better) in shown.rows.items()
+            if shown.rows and (metrics := self._measured(name))
+            for key, row in shown.rows.items()
             if key in metrics
         ]
-        return ["", f"{'':38}{'autoencoder':>12}{'PCA':>12}", *lines] if lines else []
+        few = [FEW_ROWS] if any(MARK in line for line in lines) else []
+        return ["", f"{'':38}{'autoencoder':>12}{'PCA':>12}", *lines, *few] if lines else []
 
     def _plain(self) -> list[str]:
         """Metrics for which the catalog names neither rows nor a table."""
-        lines = [
-            _line(f"{name.removesuffix('_metrics')} {key}", value)
-            for name, shown in self._metrics.items()
-            if shown.rows is None and shown.table is None
-            for key, value in self._catalog.load(name).items()
-        ]
+        lines = []
+        for name in (name for name, shown in self._metrics.items() if shown.rows is None and shown.table is None):
+            metrics = self._measured(name)
+            stage = name.removesuffix("_metrics")
+            lines += [
+                _line(f"{stage} {key}", value) + _bounds_of(metrics, key)
+                for key, value in metrics.items()
+                if not _is_bound(metrics, key)
+            ]
         return ["", *lines] if lines else []
 
     def _sentences(self) -> list[str]:
-        """The reports' own sentences."""
-        lines = [str(self._catalog.load(name)[shown.sentence]) for name, shown in self._shown.items() if shown.sentence]
+        """What was left out, and the reports' own sentences."""
+        lines = [
+            f"{name.removesuffix('_metrics')} was left out: {found.why}"
+            for name in self._metrics
+            if (found := self._skipped(name))
+        ]
+        lines += [
+            str(self._catalog.load(name)[shown.sentence]) for name, shown in self._shown.items() if shown.sentence
+        ]
         return ["", *lines] if lines else []
+
+    def _measured(self, name: str) -> dict[str, Any]:
+        """Metrics by name; none where they were skipped."""
+        return {} if self._skipped(name) else self._catalog.load(name)
+
+    def _skipped(self, name: str) -> Skipped | None:
+        dataset = self._catalog.get(name)
+        return dataset.skipped() if isinstance(dataset, Skippable) else None
 
     def _places(self) -> Iterator[str]:
         listed = [(shown.look, name) for name, shown in self._shown.items() if shown.look is not None]
         for _, name in sorted(listed, key=lambda place: place[0]):
+            if self._skipped(name):
+                continue
             if (path := getattr(self._catalog.get(name), "_filepath", None)) is not None:
                 yield f"  {name:22}{path}"
 
@@ -153,12 +185,45 @@ def _scored(metrics: dict[str, Any]) -> list[str]:
     text = f"{metrics['accepted']:,} samples, {int(metrics['rows']):,} of them scored now"
     if metrics["rows"]:
         text += f" ({int(metrics['rows_per_second']):,} rows/s), {int(metrics['anomalies']):,} anomalies"
-    return ["", f"{text}, by version {int(metrics['model_version'])}"]
+    text += f", by version {int(metrics['model_version'])}"
+    if "accuracy" in metrics:
+        known = metrics["labelled"] - metrics["of_unseen_classes"]
+        text += f"; accuracy {metrics['accuracy']:.3f}{_bounds_of(metrics, 'accuracy')} on {int(known):,} labelled ones"
+    return ["", text]
 
 
 def _of_the_method(metrics: dict[str, Any]) -> list[str]:
     """Loss terms on the test split and what only this method measures."""
     return ["", *(_line(name, value) for name, value in metrics.items())]
+
+
+def _compared_line(metrics: dict[str, float], key: str, row: Row) -> str:
+    what, form, better, *about = row
+    few = bool(about) and metrics.get(about[0], intervals.FEW) < intervals.FEW
+    name = f"{what}{MARK}" if few else what
+    certain = "".join(f"; {part}" for part in _certainty(metrics, key, form, *about))
+    return f"{name:38}{metrics[key]:>12{form}}{_control(metrics, key, form)}   ({better} is better{certain})"
+
+
+def _certainty(metrics: dict[str, float], key: str, form: str, counted: str = "", baseline: str = "") -> Iterator[str]:
+    """On how many rows a metric rests, within which bounds it lies, and what it has to be better than."""
+    low, high = (metrics.get(f"{key}_{bound}") for bound in intervals.BOUNDS)
+    bounds = "" if low is None or high is None else f"{low:{form}} to {high:{form}}"
+    if (rows := metrics.get(counted)) is not None:
+        yield f"{int(rows):,} {counted.replace('_', ' ')}" + (f": {bounds}" if bounds else "")
+    elif bounds:
+        yield bounds
+    if baseline in metrics:
+        yield f"{baseline} {metrics[baseline]:{form}}"
+
+
+def _is_bound(metrics: dict[str, float], key: str) -> bool:
+    return any(key.removesuffix(f"_{bound}") in metrics.keys() - {key} for bound in intervals.BOUNDS)
+
+
+def _bounds_of(metrics: dict[str, float], key: str) -> str:
+    low, high = (metrics.get(f"{key}_{bound}") for bound in intervals.BOUNDS)
+    return "" if low is None or high is None else f"   ({low:.5g} to {high:.5g})"
 
 
 def _control(metrics: dict[str, float], key: str, form: str) -> str:

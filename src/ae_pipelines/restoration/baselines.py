@@ -115,5 +115,5 @@ def _mean_tint(samples: Samples) -> np.ndarray:
     """Mean colour of train samples minus its luma, (3, 1, 1)."""
     rows = samples.positions("train")
     some = samples.take(rows[np.linspace(0, len(rows) - 1, min(ROWS_FOR_MEAN, len(rows))).astype(int)])
-    mean = some.mean(axis=(0, 2, 3), dtype=np.float64) / 255
+    mean = samples.spec.as_input(some).mean(axis=(0, 2, 3), dtype=np.float64)
     return (mean - mean @ np.array(LUMA)).astype(np.float32)[:, None, None]

@@ -14,6 +14,7 @@ from ae_pipelines.models.corruptions import CorruptionChoice, one_after_another
 from ae_pipelines.restoration.encoded import EncodedImages, stem
 from ae_pipelines.restoration.options import TEST_SAMPLES, RestoreOptions
 from ae_pipelines.samples.images import Still, at_own_size
+from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.trained import TrainedModel
 
@@ -81,7 +82,7 @@ def _test_samples(samples: Samples, rows: np.ndarray, corrupt: Corrupt) -> Sourc
     names = samples.index["sample_id"].to_numpy()
     for some in np.array_split(rows, -(-len(rows) // ROWS)):
         for row, values in zip(some, samples.take(some), strict=True):
-            clean, name = values * np.float32(samples.spec.scale), str(names[row])
+            clean, name = samples.spec.as_input(values), str(names[row])
             yield Given(name, corrupt(clean, name), clean)
 
 
@@ -91,12 +92,12 @@ def _decoded(encoded: EncodedImages, trained: TrainedModel, options: RestoreOpti
     channels = task.input_shape[0] if corrupt is None else task.samples.shape[0]
     for name, content, clean_file in zip(encoded.names, encoded.contents, encoded.clean, strict=True):
         try:
-            image = _read(content, channels)
+            image = _read(content, channels, task.samples)
             if image.first_of_several:
                 log.warning("%s: the first of several frames or pages is restored, others are not", name)
-            values, alpha = _scaled(image), image.alpha
+            values, alpha = task.samples.as_input(image.values), image.alpha
             if corrupt is None:
-                clean = _clean(clean_file, task.samples.shape[0])
+                clean = _clean(clean_file, task.samples)
             else:
                 height, width = _whole_cells(values, task.enlargement)
                 clean, alpha = values[:, :height, :width], alpha if alpha is None else alpha[:height, :width]
@@ -114,24 +115,20 @@ def _whole_cells(image: np.ndarray, times: int) -> tuple[int, int]:
     return height, width
 
 
-def _clean(path: Path | None, channels: int) -> np.ndarray | None:
+def _clean(path: Path | None, spec: SampleSpec) -> np.ndarray | None:
     """The clean image; None, with a warning, if it cannot be read: the given one can be restored all the same."""
     if path is None:
         return None
     try:
-        return _scaled(_read(path, channels))
+        return spec.as_input(_read(path, spec.shape[0], spec).values)
     except Unusable as fault:
         log.warning("clean image %s is left out of the comparison: %s", path, fault)
         return None
 
 
-def _read(content: bytes | Path, channels: int) -> Still:
+def _read(content: bytes | Path, channels: int, spec: SampleSpec) -> Still:
     try:
         content = content if isinstance(content, bytes) else content.read_bytes()
     except OSError as error:
         raise Unusable(f"cannot be read: {error.strerror}") from error
-    return at_own_size(content, "rgb" if channels == 3 else "grey")
-
-
-def _scaled(image: Still) -> np.ndarray:
-    return image.values / np.float32(255)
+    return at_own_size(content, "rgb" if channels == 3 else "grey", spec.dtype == "uint16")

@@ -334,9 +334,12 @@ def _worst(row: pd.Series, most: int) -> str:
 def in_lines(table: pd.DataFrame, most: int = 40) -> Iterable[str]:
     """The table that `described` gives, as lines of text."""
     share = table["missing"].map("{:.1%}".format).replace("nan%", "")
-    cells = [table.columns.tolist(), *table.assign(missing=share).head(most).astype(str).to_numpy().tolist()]
+    cells: list[list[str]] = [
+        table.columns.tolist(),
+        *table.assign(missing=share).head(most).astype(str).to_numpy().tolist(),
+    ]
     order = ("column", "type", "missing", "features", "treatment")
-    places = [table.columns.get_loc(name) for name in order]
+    places = [cells[0].index(name) for name in order]
     widths = [max(len(row[place]) for row in cells) for place in places]
     for row in cells:
         yield "  ".join(row[place].ljust(width) for place, width in zip(places, widths, strict=True)).rstrip()

@@ -116,7 +116,7 @@ class Decoding:
 
     def __init__(self, source: EncodedSource, folder: Path, spec: SampleSpec) -> None:
         self._source, self._spec = source, spec
-        self.key = canonical_sha256([spec.model_dump(mode="json"), source.decoding()])[:16]
+        self.key = canonical_sha256([spec.decoded, source.decoding()])[:16]
         """Where this is equal, so are the decoded values and the rejects."""
         self._known = Known(folder, spec, self.key)
         self.contents = Digests()

@@ -38,6 +38,16 @@ STARTS = {
 MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 """Pillow's names of pixel formats with 8 bits per channel, or fewer."""
 
+GREY_16 = "I;16"
+"""How Pillow's names of 16-bit grey begin."""
+BITS_PER_SAMPLE = 258
+"""Number of that tag in a TIFF."""
+EIGHT_TO_SIXTEEN = 257
+"""Factor that makes the white of 8 bits that of 16."""
+
+Bits = Literal["8", "16 of grey", "16 of colours"]
+"""Bits a channel, 8 also for fewer. Of 16 in each of several channels Pillow reads the upper 8."""
+
 LARGEST_MEGAPIXELS = 100
 """Limit for an image that is read at its own size."""
 
@@ -87,11 +97,33 @@ def header_size(file: BinaryIO, options: ImageOptions) -> Size | None:
     In a PNG, only EXIF data before the pixels count.
     """
     try:
+        file.seek(0)
         with _opened(file, options) as image:
             return (image.width, image.height) if _sideways(image) else (image.height, image.width)
     except MemoryError:
         raise
     except Exception:
+        return None
+
+
+def bits_of(file: BinaryIO, options: ImageOptions) -> Bits | None:
+    """How many bits an image's header declares; None if it cannot be used."""
+    try:
+        start = file.read(26)
+        kind = format_of(start[:12])
+        if kind == "PNG":  # ISO 15948, 11.2.2: bit depth and colour type follow width and height
+            return "8" if start[24:25] != b"\x10" else "16 of grey" if start[25:26] == b"\0" else "16 of colours"
+        if kind != "TIFF":
+            return "8" if kind else None
+        file.seek(0)
+        with _opened(file, options) as image:
+            if image.mode.startswith(GREY_16):
+                return "16 of grey"
+            if image.mode not in MODES:
+                return None
+            bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
+            return "16 of colours" if 16 in bits else "8"
+    except (Unusable, OSError):
         return None
 
 
@@ -115,17 +147,24 @@ def common_size(sizes: Iterable[tuple[str, Size | None]], options: ImageOptions)
     return expected
 
 
+SHALLOW = {"16_bit_grey": "value * 255 / 65535, rounded"}
+DEEP = {"16_bit_grey": "kept", "8_bit": "value * 257"}
+"""What is done to images of another depth than that of the samples, for the record."""
+
+
 @dataclass(frozen=True)
 class ImageDecoder:
-    """Decodes the content of an image file to uint8 (channels, height, width); `Unusable` says why it cannot."""
+    """Decodes the content of an image file to (channels, height, width); `Unusable` says why it cannot."""
 
     options: ImageOptions
     size: Size
+    deep: bool = False
+    """Whether it gives uint16, which keeps the values of 16-bit grey, and not uint8."""
 
     @classmethod
-    def of(cls, options: ImageOptions, size: Size) -> Self:
+    def of(cls, options: ImageOptions, size: Size, deep: bool) -> Self:
         """A decoder without the options that a source adds, so that a worker need not import the source."""
-        return cls(ImageOptions(**options.model_dump(include=set(ImageOptions.model_fields))), size)
+        return cls(ImageOptions(**options.model_dump(include=set(ImageOptions.model_fields))), size, deep)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -134,7 +173,7 @@ class ImageDecoder:
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        """Everything that determines pixel values."""
+        """Everything that determines stored pixel values."""
         resized = {
             "filter": "lanczos",
             "jpeg": "decoded at 1/8, 1/4 or 1/2 where twice the longer side of the size is left",
@@ -144,7 +183,7 @@ class ImageDecoder:
             **(resized if self.options.resize else {}),
             "size": list(self.size),
             "exif_rotation": "applied",
-            "16_bit_grey": "value * 255 / 65535, rounded",
+            **(DEEP if self.deep else SHALLOW),
         }
 
     @property
@@ -164,25 +203,39 @@ class ImageDecoder:
         if self.options.resize:
             image.draft(None, (2 * max(self.size), 2 * max(self.size)))
         image.load()
-        upright = _eight_bits(_upright(image), self.options)
-        fitted = self._fitted(_flattened(upright, self.options.background))
+        upright = _upright(image)
+        if self.deep and upright.mode.startswith(GREY_16):
+            return self._sixteen_bits(upright)
+        upright = _eight_bits(upright, self.options)
+        fitted = self._fitted(_flattened(upright, self.options.background), self.options.background)
         values = np.asarray(fitted if self.options.colour == "rgb" else fitted.convert("L"))
-        return np.ascontiguousarray(values.reshape(*self.size, -1).transpose(2, 0, 1))  # (channels, height, width)
+        values = np.ascontiguousarray(values.reshape(*self.size, -1).transpose(2, 0, 1))  # (channels, height, width)
+        return values.astype(np.uint16) * EIGHT_TO_SIXTEEN if self.deep else values
 
-    def _fitted(self, image: Image.Image) -> Image.Image:
+    def _sixteen_bits(self, image: Image.Image) -> np.ndarray:
+        """16-bit grey in each channel, resized as floating-point numbers."""
+        paper = Image.new("RGB", (1, 1), self.options.background)
+        paper = paper if self.options.colour == "rgb" else paper.convert("L")
+        shades = [shade * EIGHT_TO_SIXTEEN for shade in paper.tobytes()]
+        grey = Image.fromarray(np.asarray(image).astype(np.float32))
+        fitted = {shade: np.asarray(self._fitted(grey, shade)) for shade in set(shades)}
+        values = np.stack([fitted[shade] for shade in shades])
+        return np.rint(values).clip(0, np.iinfo(np.uint16).max).astype(np.uint16)
+
+    def _fitted(self, image: Image.Image, background: Colour | int) -> Image.Image:
         height, width = self.size
         if image.size == (width, height):
             return image
         if not self.options.resize:
             raise Unusable(f"another size than {height} x {width}")
-        return RESIZERS[self.options.resize](image, self.size, self.options.background)
+        return RESIZERS[self.options.resize](image, self.size, background)
 
 
 class Still(NamedTuple):
     """An image as it is in its file, but turned upright."""
 
     values: np.ndarray
-    """uint8 (channels, height, width)."""
+    """(channels, height, width)."""
     alpha: np.ndarray | None
     """uint8 (height, width); None without transparency."""
     profile: bytes | None
@@ -191,7 +244,7 @@ class Still(NamedTuple):
     """Whether the file is an animation, or has several pages."""
 
 
-def at_own_size(content: bytes, colour: Literal["rgb", "grey"]) -> Still:
+def at_own_size(content: bytes, colour: Literal["rgb", "grey"], deep: bool = False) -> Still:
     """The image in a file's content, the first if there are several; `Unusable` says why it cannot be read."""
     if not content:
         raise Unusable("empty file")
@@ -201,11 +254,16 @@ def at_own_size(content: bytes, colour: Literal["rgb", "grey"]) -> Still:
     with _opened(BytesIO(content), options) as image:
         several, profile = _has_several(image), image.info.get("icc_profile")
         image.load()
-        upright = _eight_bits(_upright(image), options)
+        upright = _upright(image)
+        if deep and upright.mode.startswith(GREY_16):
+            decode = ImageDecoder(ImageOptions(colour=colour), (upright.height, upright.width), deep)
+            return Still(decode._sixteen_bits(upright), None, profile or None, several)
+        upright = _eight_bits(upright, options)
         alpha = np.asarray(upright.convert("RGBA").getchannel("A")) if upright.has_transparency_data else None
         values = np.asarray(upright.convert("RGBA").convert("RGB" if colour == "rgb" else "L"))
     height, width = values.shape[:2]
     values = np.ascontiguousarray(values.reshape(height, width, -1).transpose(2, 0, 1))
+    values = values.astype(np.uint16) * EIGHT_TO_SIXTEEN if deep else values
     return Still(values, alpha, profile or None, several)
 
 
@@ -222,7 +280,7 @@ def encoded_leaf(column: str, type_: "pa.DataType") -> str | None:
 
 
 def _eight_bits(image: Image.Image, options: ImageOptions) -> Image.Image:
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith(GREY_16):
         return Image.fromarray(np.rint(np.asarray(image) * (255 / 65_535)).astype(np.uint8))
     if image.mode not in MODES:
         kind = {"I": "32-bit", "F": "floating-point"}.get(image.mode, image.mode)
@@ -232,25 +290,25 @@ def _eight_bits(image: Image.Image, options: ImageOptions) -> Image.Image:
     return image
 
 
-def _cropped(image: Image.Image, size: Size, background: Colour) -> Image.Image:
+def _cropped(image: Image.Image, size: Size, background: Colour | int) -> Image.Image:
     return ImageOps.fit(image, size[::-1], Image.Resampling.LANCZOS)
 
 
-def _padded(image: Image.Image, size: Size, background: Colour) -> Image.Image:
+def _padded(image: Image.Image, size: Size, background: Colour | int) -> Image.Image:
     (height, width), scale = size, min(size[0] / image.height, size[1] / image.width)
     inner = image.resize(
         (max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.LANCZOS
     )
-    canvas = Image.new("RGB", (width, height), background)
+    canvas = Image.new(image.mode, (width, height), background)
     canvas.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
     return canvas
 
 
-def _stretched(image: Image.Image, size: Size, background: Colour) -> Image.Image:
+def _stretched(image: Image.Image, size: Size, background: Colour | int) -> Image.Image:
     return image.resize(size[::-1], Image.Resampling.LANCZOS)
 
 
-RESIZERS: dict[str, Callable[[Image.Image, Size, Colour], Image.Image]] = {
+RESIZERS: dict[str, Callable[[Image.Image, Size, Colour | int], Image.Image]] = {
     "crop": _cropped,
     "pad": _padded,
     "stretch": _stretched,

@@ -26,6 +26,7 @@ from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.samples.conflicts import COLUMNS, Conflicts, Verdict, judge
 from ae_pipelines.samples.decoding import DUPLICATE, Decoding, Digests
 from ae_pipelines.samples.labels import LabelReader, PartlyLabelled, tell_classes
+from ae_pipelines.samples.ranges import UsedValues
 from ae_pipelines.samples.shards import ShardWriter, known_name, shard_name
 from ae_pipelines.samples.source import Block, EncodedSource, MaskedSource, Reject, Source
 from ae_pipelines.samples.spec import SampleSpec
@@ -180,6 +181,7 @@ class _Store:
         self._content: defaultdict[str, hashlib._Hash] = defaultdict(hashlib.sha256)
         self._id_hashes: list[np.ndarray] = []
         self._reasons: Counter[str] = Counter()
+        self._used = UsedValues(spec)
         self.accepted = self.rejected = 0
         self._complete = False
 
@@ -214,6 +216,7 @@ class _Store:
             "sha256": sha256,
         }
         self._hash(columns)
+        self._used.add(values, columns["split"])
         self._index.add(columns | {"shard": shards, "row": rows})
         self._id_hashes.append(pd.util.hash_array(np.array(block.ids, object)))
         self._reject(block.rejects)
@@ -248,6 +251,7 @@ class _Store:
         if max_rejected_share is not None:
             self._refuse_rejected(max_rejected_share)
             self._refuse_repeated_ids()
+        self._spec = self._used.settled()
         conflicting = self._settle_conflicts()
         store_id = self._id()
         manifest = Manifest(

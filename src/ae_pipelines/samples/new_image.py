@@ -24,7 +24,7 @@ def as_stored(path: Path, spec: SampleSpec) -> np.ndarray:
 
 
 def decoded(content: bytes, spec: SampleSpec, name: str, instead: str) -> np.ndarray:
-    """The image in a file's content, uint8 (channels, height, width), processed in the same way as
+    """The image in a file's content, (channels, height, width), processed in the same way as
     samples like `spec`.
 
     Samples that were not decoded from image files (arrays, IDX) do not record how: then the image must already have
@@ -48,7 +48,7 @@ def encoding(trained: Any) -> Callable[[Path], np.ndarray]:
 
 
 def _decoder(spec: SampleSpec, instead: str) -> ImageDecoder:
-    if spec.dtype != "uint8" or len(spec.shape) != 3 or spec.shape[0] not in COLOURS:
+    if not spec.bounded or len(spec.shape) != 3 or spec.shape[0] not in COLOURS:
         raise InputError(
             f"samples of shape {spec.shape} and dtype {spec.dtype} were not made from image files, so an image cannot "
             f"be compared with them: give {instead} instead"
@@ -56,8 +56,10 @@ def _decoder(spec: SampleSpec, instead: str) -> ImageDecoder:
     recorded = {name: value for name, value in spec.preprocessing.items() if name in ImageOptions.model_fields}
     if not recorded:
         recorded = {"colour": COLOURS[spec.shape[0]]}
-    decoder = ImageDecoder(ImageOptions(**{**recorded, "size": spec.shape[1:]}), (spec.shape[1], spec.shape[2]))
-    if len(recorded) > 1 and decoder.preprocessing != spec.preprocessing:
+    decoder = ImageDecoder(
+        ImageOptions(**{**recorded, "size": spec.shape[1:]}), (spec.shape[1], spec.shape[2]), spec.dtype == "uint16"
+    )
+    if len(recorded) > 1 and decoder.preprocessing != spec.decoded["preprocessing"]:
         raise InputError(
             "these samples were decoded by another version of ae_pipelines, so a new image would not match them: "
             f"ingest them again, or give {instead}"

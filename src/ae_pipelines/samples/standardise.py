@@ -55,7 +55,7 @@ class Standardisation:
 
 def stored_of(raw: np.ndarray, spec: SampleSpec) -> np.ndarray:
     """What a store of `spec` holds for raw samples (n, *shape): images as they are, numbers as `apply` gives them."""
-    if spec.dtype == "uint8":
+    if spec.bounded:
         return raw
     return (Standardisation.recorded(spec.preprocessing) or Standardisation.none(1)).apply(raw)
 

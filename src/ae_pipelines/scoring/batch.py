@@ -54,7 +54,8 @@ class NewRows:
         with atomic.replacing(path) as temporary:
             tables = self._tables()
             first = next(tables)
-            options = parquet_options(first.schema, categories=["label", "predicted"])
+            categories = [name for name in ("label", "predicted") if name in first.schema.names]
+            options = parquet_options(first.schema, categories)
             with pq.ParquetWriter(temporary, first.schema, **options) as writer:
                 writer.write_table(first)
                 for table in tables:

@@ -42,7 +42,8 @@ class Assembly:
 
     autoencoder: TrainedModel
     groups: Groups
-    classifier: Classifier
+    classifier: Classifier | None
+    """None where there were too few labels for one."""
     detector: AnomalyModel
     reference: Distribution
     """Latents of the training, which new ones are compared with."""
@@ -59,7 +60,8 @@ class Assembly:
         with atomic.replacing_folder(folder) as new:
             self.autoencoder.save(new / AUTOENCODER)
             saved.write(new / GROUPS, self.groups)
-            saved.write(new / CLASSIFIER, self.classifier)
+            if self.classifier is not None:
+                saved.write(new / CLASSIFIER, self.classifier)
             saved.write(new / DETECTOR, self.detector)
             pq.write_table(self.reference.table(), new / REFERENCE, compression="zstd", write_page_checksum=True)
             shutil.copytree(self.onnx.folder, new / ONNX)
@@ -69,12 +71,12 @@ class Assembly:
     def _refuse_strangers(self) -> None:
         encoder = self.autoencoder.contract.sha256
         for name, model in (("cluster", self.groups), ("classify", self.classifier), ("detect", self.detector)):
-            if model.encoded_by.encoder != encoder:
+            if model is not None and model.encoded_by.encoder != encoder:
                 raise InputError(
                     f"the model of {name} was fitted on latents of encoder {model.encoded_by.encoder[:12]}, but the "
                     f"encoder at hand is {encoder[:12]}: run embed and {name} again"
                 )
-        of_latents = learned_sha256(self.groups, self.classifier, self.detector)
+        of_latents = learned_sha256(*self._on_latents)
         if (self.onnx.contract.encoder_sha256, self.onnx.contract.models) != (encoder, of_latents):
             raise InputError("the ONNX files were made from other models than those at hand: run export again")
         if self.autoencoder.contract.samples_id != self.samples.id:
@@ -83,27 +85,32 @@ class Assembly:
                 f"{self.samples.folder} holds {self.samples.id}: run fit, and what follows it, again"
             )
 
+    @property
+    def _on_latents(self) -> list[Groups | Classifier | AnomalyModel]:
+        """The models on the latents that there are."""
+        return [model for model in (self.groups, self.classifier, self.detector) if model is not None]
+
     def _contract(self, files: dict[str, str]) -> ScoringContract:
         import sklearn
         import torch
 
-        trained = self.autoencoder.contract
+        trained, classifier = self.autoencoder.contract, self.classifier
         return ScoringContract(
             samples=trained.samples,
             value_range=value_range(self.samples),
             samples_id=self.samples.id,
             latent_size=trained.latent_size,
-            classes=tuple(str(name) for name in self.classifier.classes),
+            classes=() if classifier is None else tuple(str(name) for name in classifier.classes),
             clusters=len(self.groups.centres),
             kinds={
                 "method": trained.model["kind"],
                 "clusterer": self.groups.kind,
-                "classifier": self.classifier.kind,
+                **({} if classifier is None else {"classifier": classifier.kind}),
                 "detector": self.detector.kind,
             },
             metrics=dict(self.metrics),
             recipe=trained.recipe,
-            content=learned_sha256(self.autoencoder.content, self.groups, self.classifier, self.detector),
+            content=learned_sha256(self.autoencoder.content, *self._on_latents),
             run_id=self.run.id,
             versions={
                 "ae_pipelines": ae_pipelines.__version__,
@@ -152,8 +159,9 @@ class ScoringModel:
         return saved.read(self.folder / GROUPS)
 
     @cached_property
-    def classifier(self) -> Classifier:
-        return saved.read(self.folder / CLASSIFIER)
+    def classifier(self) -> Classifier | None:
+        """None where there were too few labels for one."""
+        return saved.read(self.folder / CLASSIFIER) if CLASSIFIER in self.contract.files else None
 
     @cached_property
     def detector(self) -> AnomalyModel:
@@ -164,20 +172,21 @@ class ScoringModel:
         return Distribution.of_table(pq.read_table(self.folder / REFERENCE))
 
     def scored(self, block: LatentBlock, ids: pd.Series) -> pd.DataFrame:
-        """A row a latent: `sample_id`, `cluster`, `distance`, `predicted`, `probability`, `reconstruction_error` (where
-        the method has a decoder), `anomaly_score`, `anomaly`."""
+        """A row a latent: `sample_id`, `cluster`, `distance`, `predicted` and `probability` (where there is a
+        classifier), `reconstruction_error` (where the method has a decoder), `anomaly_score`, `anomaly`."""
         latents = block.latents(ids, self.autoencoder.contract.sha256)
-        clusters = clustering.assign(self.groups, latents)
-        classes = classification.predict(self.classifier, latents)
+        table = clustering.assign(self.groups, latents)
         anomalies = detection.find_anomalies(self.detector, latents)
-        table = clusters.assign(predicted=classes["predicted"], probability=classes["probability"])
+        if self.classifier is not None:
+            classes = classification.predict(self.classifier, latents)
+            table = table.assign(predicted=classes["predicted"], probability=classes["probability"])
         if block.reconstruction_error is not None:
             table["reconstruction_error"] = block.reconstruction_error
         return table.assign(anomaly_score=anomalies["score"], anomaly=anomalies["anomaly"])
 
 
 def assembly(
-    models: tuple[TrainedModel, Groups, Classifier, AnomalyModel],
+    models: tuple[TrainedModel, Groups, Classifier | None, AnomalyModel],
     latents: Latents,
     samples: Samples,
     metrics: Mapping[str, float],

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from ae_pipelines.base.errors import suggestion
 from ae_pipelines.base.options import Options
 from ae_pipelines.samples.columns import LEARNED
-from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.spec import RANGE, SampleSpec
 from ae_pipelines.samples.standardise import STATISTICS
 from ae_pipelines.scoring.scoring_contract import ScoringContract
 
@@ -48,6 +48,8 @@ def _objection(
     name: str, better: Better, new: ScoringContract, champion: ScoringContract, options: PromoteOptions
 ) -> str | None:
     asked_for = "metrics" in options.model_fields_set  # a method may lack some of the default ones
+    if name in champion.metrics and name.startswith("classify/") and "classifier" not in new.kinds:
+        return f"{name}: the new version has no classifier, the champion has one; give labels, or other promote.metrics"
     if name not in new.metrics and (asked_for or name in champion.metrics):
         return f"{name}: the new version was not measured; {suggestion(name, sorted(new.metrics))}"
     if name not in new.metrics or name not in champion.metrics:
@@ -61,8 +63,8 @@ def _objection(
 
 def _comparable(spec: SampleSpec) -> tuple[object, ...]:
     """The spec of samples without the statistics, which change with every row that is added."""
-    done = {name: done for name, done in spec.preprocessing.items() if name not in (*STATISTICS, *LEARNED)}
-    return spec.shape, spec.dtype, done
+    learned = {*STATISTICS, *LEARNED, RANGE}
+    return spec.shape, spec.dtype, {name: done for name, done in spec.preprocessing.items() if name not in learned}
 
 
 def _said(contract: ScoringContract) -> str:

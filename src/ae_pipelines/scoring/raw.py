@@ -22,7 +22,6 @@ from ae_pipelines.training import embedding
 
 log = logging.getLogger(__name__)
 
-LARGEST = 255
 DECODING = Lock()
 """Decoding sets Pillow's limits and Python's warnings, which are shared by the whole process."""
 
@@ -31,10 +30,10 @@ def scored_raw(models: ScoringModel, data: Any) -> list[dict[str, Any]]:
     """Each sample's latent and what the models answer for it, as plain numbers and text; None for what is not a
     number, such as the distance of noise to its centre.
 
-    `data`: numbers of shape (n, *shape), images as whole numbers from 0 to 255, tables before standardisation; base64
-    text of n image files, where samples are images; or a data frame, a mapping of columns or a list of records, whose
-    columns are then taken by name, as they must be where they are of several types. `InputError` if they are anything
-    else.
+    `data`: numbers of shape (n, *shape), images as whole numbers from 0 to 255 (or 65535), tables before
+    standardisation; base64 text of n image files, where samples are images; or a data frame, a mapping of columns or a
+    list of records, whose columns are then taken by name, as they must be where they are of several types. `InputError`
+    if they are anything else.
     """
     values = stored(data, models.contract.samples)
     models.contract.refuse_other_scale(magnitudes(values))
@@ -50,12 +49,12 @@ def stored(data: Any, spec: SampleSpec) -> np.ndarray:
     values = _values(data, spec)
     if not len(values):
         raise InputError(f"given no samples, expected at least one: {_expected(spec)}")
-    if _is_text(values) and values.ndim == 1 and spec.dtype == "uint8":
+    if _is_text(values) and values.ndim == 1 and spec.bounded:
         return np.stack([_decoded(text, row, spec) for row, text in enumerate(values.tolist())])
     _refuse_no_numbers(values, spec)
     _refuse_other_shape(values, spec)
     _refuse_not_finite(values, "NaN or Inf")
-    held = stored_of(_whole(values) if spec.dtype == "uint8" else values, spec)
+    held = stored_of(_whole(values, spec) if spec.bounded else values, spec)
     _refuse_not_finite(held, TOO_LARGE)
     return held
 
@@ -164,7 +163,7 @@ def _refuse_other_columns(given: list[str], names: list[str]) -> None:
 
 def _refuse_no_numbers(values: np.ndarray, spec: SampleSpec) -> None:
     if values.dtype.kind not in "iufb":
-        or_images = ", or base64 text of image files" if spec.dtype == "uint8" else ""
+        or_images = ", or base64 text of image files" if spec.bounded else ""
         odd = _shown(_first_odd(values.ravel()))
         raise InputError(f"given {odd}, expected numbers: {_expected(spec)} for each sample{or_images}")
 
@@ -180,13 +179,14 @@ def _refuse_not_finite(values: np.ndarray, fault: str) -> None:
         raise InputError(f"{fault} in {len(bad)} of {len(values)} samples: {first_of([*map(str, bad)])}")
 
 
-def _whole(values: np.ndarray) -> np.ndarray:
-    """The values as uint8; what does not fit is refused, not wrapped around."""
+def _whole(values: np.ndarray, spec: SampleSpec) -> np.ndarray:
+    """The values as images hold them; what does not fit is refused, not wrapped around."""
+    whole = f"images are whole numbers from 0 to {spec.largest}"
     if values.dtype.kind == "f" and not (values == np.round(values)).all():
-        raise InputError("images are whole numbers from 0 to 255, given fractions: give them before any scaling")
-    if not (values.min() >= 0 and values.max() <= LARGEST):
-        raise InputError(f"images are whole numbers from 0 to 255, given {values.min()} to {values.max()}")
-    return values.astype(np.uint8)
+        raise InputError(f"{whole}, given fractions: give them before any scaling")
+    if not (values.min() >= 0 and values.max() <= spec.largest):
+        raise InputError(f"{whole}, given {values.min()} to {values.max()}")
+    return values.astype(spec.dtype)
 
 
 # -- images ----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.run import NO_RUN, Run
-from ae_pipelines.downstream import drift
+from ae_pipelines.downstream import drift, intervals
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions
 from ae_pipelines.latents.file import LatentsInMemory
@@ -17,8 +17,9 @@ from ae_pipelines.scoring.version import RegisteredModel
 
 def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> dict[str, float]:
     """`rows` scored by `run`, how many and what share of them are `anomalies`, the mean `probability` of the
-    predicted class and `reconstruction_error`, `rows_per_second`; where rows have labels also `labelled`, how many have
-    one that the classifier does not know, and the `accuracy` over the others."""
+    predicted class and `reconstruction_error`, `rows_per_second`; where rows have labels also `labelled` and, where
+    there is a classifier, how many have one that it does not know, and the `accuracy` over the others. Shares have
+    the bounds of their 95 % intervals, `<name>_low` and `<name>_high`."""
     version = {"model_version": float(model.version.number)}
     if not (batches := scores.current(model.version, run)):
         return {"rows": 0.0, **version}
@@ -28,6 +29,7 @@ def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> 
         "rows": float(len(table)),
         "anomalies": float(table["anomaly"].sum()),
         "anomaly_share": float(table["anomaly"].mean()),
+        **intervals.bounds("anomaly_share", intervals.proportion(float(table["anomaly"].mean()), len(table))),
         **{name: float(table[name].mean()) for name in means},
         "rows_per_second": len(table) / max(sum(batch.about["seconds"] for batch in batches), 1e-3),
         **_against_labels(table, model.models.contract.classes),
@@ -58,8 +60,11 @@ def note_judged(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> No
 
 def _against_labels(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, float]:
     labelled = table[table["label"].notna()]
-    if not len(labelled):
-        return {}
+    if not len(labelled) or not classes:
+        return {"labelled": float(len(labelled))} if len(labelled) else {}
     known = labelled[labelled["label"].isin(classes)]
     counted = {"labelled": float(len(labelled)), "of_unseen_classes": float(len(labelled) - len(known))}
-    return counted | ({"accuracy": float((known["label"] == known["predicted"]).mean())} if len(known) else {})
+    if not len(known):
+        return counted
+    right = float((known["label"] == known["predicted"]).mean())
+    return counted | {"accuracy": right} | intervals.bounds("accuracy", intervals.proportion(right, len(known)))

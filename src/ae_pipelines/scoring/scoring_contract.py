@@ -42,9 +42,10 @@ class ScoringContract(Options):
     """The id of the store of these samples."""
     latent_size: int
     classes: tuple[str, ...]
+    """Those of the classifier; none where there were too few labels for one."""
     clusters: int
     kinds: dict[str, str]
-    """Kinds of the models: method, clusterer, classifier, detector."""
+    """Kinds of the models: method, clusterer, classifier (where there is one), detector."""
     metrics: dict[str, float]
     """Their metrics, by `<stage>/<name>`."""
     recipe: str
@@ -78,7 +79,7 @@ class ScoringContract(Options):
         odd value does not count as another scale. Rows of numbers may all happen to be small, images are not."""
         known = max(map(abs, self.value_range))
         beyond = largest > SCALED * known
-        small = self.samples.dtype == "uint8" and known >= SCALED and 0 < largest.max() <= 1
+        small = self.samples.bounded and known >= SCALED and 0 < largest.max() <= 1
         if small or beyond.mean() > ODD_SHARE:
             raise InputError(
                 f"the values of {len(largest) if small else int(beyond.sum())} of {len(largest)} samples reach "

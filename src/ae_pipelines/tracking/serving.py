@@ -1,8 +1,8 @@
 """What `mlflow models serve` loads of a registered version: no code of the model's own, only this module.
 
 Given raw samples, as `scoring.raw.scored_raw` takes them, it answers for each with `latent`, `cluster`, `distance`
-(null for noise), `predicted`, `probability`, `reconstruction_error` (where the method has a decoder), `anomaly_score`
-and `anomaly`.
+(null for noise), `predicted` and `probability` (where there is a classifier), `reconstruction_error` (where the method
+has a decoder), `anomaly_score` and `anomaly`.
 """
 
 from concurrent.futures import ThreadPoolExecutor

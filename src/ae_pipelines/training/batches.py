@@ -1,6 +1,6 @@
 """Loaders: `input = corrupt(target)`, whole batches at a time.
 
-Samples stay as they are stored (uint8 for images). Each batch is one gather, one cast and one scaling;
+Samples stay as they are stored (uint8 or uint16 for images). Each batch is one gather, one cast and one scaling;
 nothing is done per sample in Python. The order of an epoch is a function of (seed, epoch), and corruption
 one of (seed, epoch, step), so a resumed training gets exactly the same batches.
 """
@@ -16,6 +16,8 @@ from torch import Tensor
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.batch import Batch, Corrupt
+from ae_pipelines.models.inputs import as_input, as_tensor
+from ae_pipelines.samples.spec import Scaling
 from ae_pipelines.samples.store import Samples
 
 BLOCK_BYTES = 2**18
@@ -31,7 +33,11 @@ class Finish:
     """Makes batches of samples as they are stored: cast, scaled, corrupted."""
 
     scale: float
-    """Factor of the stored values, 1/255 for images."""
+    """Factor of the stored values, 1/255 for images of 8 bits; this and the next two are a spec's `scaling`."""
+    offset: float = 0.0
+    """What is subtracted before."""
+    clip: bool = False
+    """Whether what is then beyond [0, 1] is cut to it."""
     seed: int = 0
     corrupt: Corrupt | None = None
     binarise: bool = False
@@ -45,9 +51,7 @@ class Finish:
 
     def __call__(self, stored: Tensor, rows: Tensor, epoch: int, number: int, step: int | None) -> Batch:
         """Batch `number` of `epoch`; `stored` (batch, *shape) must not be used by anything else."""
-        target = stored.to(torch.float32)
-        if self.scale != 1.0:
-            target.mul_(self.scale)
+        target = as_input(stored, Scaling(self.scale, self.offset, self.clip))
         label = None if self.labels is None else self.labels[rows]
         layout = None if self.layout is None else self.layout[rows]
         if self.corrupt is None and not self.binarise:
@@ -117,7 +121,7 @@ class OrderedBatches:
         """The batches of an epoch, from step `start` on."""
         for number in range(start, len(self)):
             rows = self._rows[number * self.batch_size : (number + 1) * self.batch_size]
-            values, places = (torch.from_numpy(part).to(self._device) for part in (self._samples.take(rows), rows))
+            values, places = (as_tensor(part).to(self._device) for part in (self._samples.take(rows), rows))
             yield self._finish(values, places, epoch, number, None)
 
 
@@ -150,7 +154,7 @@ class StreamedBatches:
         most = max(2, buffer_bytes // (self._block_rows * samples.spec.sample_bytes))
         self._in_buffer = min(most, len(self._blocks.first))
         self._shape = (self._in_buffer * self._block_rows, *samples.spec.shape)
-        self._dtype = getattr(torch, samples.spec.dtype)
+        self._dtype = as_tensor(np.empty(0, samples.spec.dtype)).dtype
 
     def __len__(self) -> int:
         return self._count // self.batch_size

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.stream import LatentBlock, LatentStream
+from ae_pipelines.models.inputs import inputs
 from ae_pipelines.models.method import pooled
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.devices import in_parallel
@@ -55,7 +56,7 @@ def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterat
 @torch.inference_mode()
 def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = True) -> LatentBlock:
     """Latents of stored values (batch, *shape) and, with `errors`, their errors, if the model has a decoder."""
-    x = torch.from_numpy(values).to(torch.float32).mul_(autoencoder.contract.samples.scale)
+    x = inputs(values, autoencoder.contract.samples)
     z = autoencoder.module.encode(autoencoder.encoder_input(x))
     vectors = pooled(z).numpy()
     if not (errors and hasattr(autoencoder.module, "decode")):

@@ -31,13 +31,13 @@ def residuals(trained: TrainedModel, values: np.ndarray) -> np.ndarray | None:
     """What reconstructions of stored samples (n, *shape) get wrong, of the same shape; None if there are none."""
     if not (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
         return None
-    return trained.reconstruct(values) - values * np.float32(trained.contract.samples.scale)
+    return trained.reconstruct(values) - trained.contract.samples.as_input(values)
 
 
 def rebuilt(trained: TrainedModel, values: np.ndarray) -> Rows:
     """Samples (n, *shape) as they are stored, with the model's reconstructions and the absolute differences; only the
     samples if it cannot reconstruct."""
-    clean = values * np.float32(trained.contract.samples.scale)
+    clean = trained.contract.samples.as_input(values)
     if not (hasattr(trained.module, "encode") and hasattr(trained.module, "decode")):
         return {"sample": clean}
     output = trained.reconstruct(values)
@@ -51,7 +51,7 @@ def _spread(samples: Samples, count: int) -> np.ndarray:
 
 
 def _reconstructed(trained: TrainedModel, shown: np.ndarray) -> Rows:
-    clean = shown * np.float32(trained.contract.samples.scale)
+    clean = trained.contract.samples.as_input(shown)
     if not trained.contract.corruptions:
         return {"sample": clean, "output": trained.reconstruct(shown)}
     corrupted = trained.corrupted(shown)
@@ -67,8 +67,8 @@ def _neighbours(trained: TrainedModel, samples: Samples) -> Rows:
     shown = np.linspace(0, len(among) - 1, min(SHOWN, len(among))).astype(int)
     distances = np.linalg.norm(vectors[shown, None] - vectors[None], axis=-1)
     distances[np.arange(len(shown)), shown] = np.inf
-    scale = np.float32(trained.contract.samples.scale)
-    return {"sample": among[shown] * scale, "nearest": among[distances.argmin(axis=1)] * scale}
+    as_input = trained.contract.samples.as_input
+    return {"sample": as_input(among[shown]), "nearest": as_input(among[distances.argmin(axis=1)])}
 
 
 def _new_samples(trained: TrainedModel, count: int) -> Rows:

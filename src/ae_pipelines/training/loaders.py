@@ -11,6 +11,7 @@ from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.downstream.layout import LayoutOptions, layout
 from ae_pipelines.models.batch import Loader
 from ae_pipelines.models.corruptions import one_after_another
+from ae_pipelines.models.inputs import as_tensor
 from ae_pipelines.models.method import Method
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.batches import BUFFER_BYTES, Batches, Finish, OrderedBatches, StreamedBatches
@@ -36,7 +37,7 @@ def loaders(
         finish = replace(finish, layout=coordinates.to(device))
     if recipe.loader.streams(samples):
         return _streamed(samples, recipe, model, finish, device)
-    values = torch.from_numpy(samples.read()).to(device)
+    values = as_tensor(samples.read()).to(device)
     training, held_out = _parts(samples, recipe, model, finish)
     validation = None
     if len(held_out):
@@ -70,7 +71,7 @@ def _finish(samples: Samples, recipe: Recipe, model: Method, device: torch.devic
     if labels or model.wants_labels:
         numbers = torch.from_numpy(samples.label_numbers(samples.classes())).to(device)
     return Finish(
-        scale=samples.spec.scale,
+        **samples.spec.scaling._asdict(),
         seed=recipe.training.seed,
         corrupt=one_after_another([choice.build() for choice in recipe.loader.corruptions]),
         binarise=recipe.loader.binarise,

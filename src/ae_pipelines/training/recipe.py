@@ -1,5 +1,6 @@
 """A recipe: which method learns, from which batches, and how it is trained. Cheap to import."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -17,6 +18,8 @@ from ae_pipelines.training.options import LoaderOptions, TrainOptions
 if TYPE_CHECKING:
     from ae_pipelines.models.method import Method
     from ae_pipelines.training.initial_encoder import InitialEncoder
+
+log = logging.getLogger(__name__)
 
 VALIDATION_PART = 16
 """Streamed validation samples are read again in each epoch, so they take at most the memory budget ÷ this."""
@@ -104,9 +107,11 @@ class Recipe(Options):
             )
         task = self.task(samples)
         model = self.try_out(task)
-        if model.wants_labels:
-            from ae_pipelines.training.trial import refuse_too_few_labels
+        from ae_pipelines.training.trial import caution, refuse_too_few_labels
 
+        if (said := caution(self.model, self.loader, model, samples.spec)) is not None:
+            log.warning("%s: %s", self.name, said)
+        if model.wants_labels:
             refuse_too_few_labels(model, self.model.kind, samples.label_numbers(task.classes)[learning], self.loader)
 
     def try_out(self, task: Task) -> "Method":

@@ -17,6 +17,7 @@ from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.models import ModelChoice, weights
 from ae_pipelines.models.contract import Contract, Origin, Task
 from ae_pipelines.models.corruptions import Corruption, CorruptionChoice, one_after_another
+from ae_pipelines.models.inputs import inputs
 from ae_pipelines.models.method import Half, Method, keep_half, of_half, pooled, restored, restores
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.samples.tiles import Tiling, in_tiles
@@ -82,7 +83,7 @@ class TrainedModel:
         return TrainedModel(module.eval(), weights.sealed(contract, module.state_dict()))
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
-        """Latents (batch, latent_size), float32, of samples (batch, *shape) as they are stored (uint8 images).
+        """Latents (batch, latent_size), float32, of samples (batch, *shape) as they are stored.
 
         Raises `InputError` for samples that break the contract, saying what differs.
         """
@@ -155,7 +156,7 @@ class TrainedModel:
 
     def corrupted(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:
         """Samples (batch, *shape) as the encoder got them in training, float32."""
-        x = torch.from_numpy(samples).to(torch.float32) * self.contract.samples.scale
+        x = inputs(samples, self.contract.samples)
         corrupt = one_after_another(self._corruptions)
         return x.numpy() if corrupt is None else corrupt(x, torch.Generator().manual_seed(seed)).numpy()
 
@@ -178,8 +179,7 @@ class TrainedModel:
     def _inputs(self, samples: np.ndarray, size: int = 4096) -> Iterator[Tensor]:
         self.contract.samples.refuse_misfit(samples, self.contract.part)
         for start in range(0, len(samples), size):
-            clean = torch.from_numpy(samples[start : start + size]).to(torch.float32) * self.contract.samples.scale
-            yield self.encoder_input(clean)
+            yield self.encoder_input(inputs(samples[start : start + size], self.contract.samples))
 
     def _numbers(self, labels: Sequence[str | None], count: int) -> Tensor:
         kind, classes = self.contract.model["kind"], self.contract.task.classes

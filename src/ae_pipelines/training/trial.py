@@ -12,8 +12,15 @@ from ae_pipelines.models import ModelChoice, Player
 from ae_pipelines.models.batch import Batch
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.method import Method
+from ae_pipelines.models.nets import NetChoice
+from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training.initial_encoder import InitialEncoder
 from ae_pipelines.training.options import LoaderOptions
+
+LARGEST_DRAWING = 28
+"""Height and width up to which grey images are taken for drawings, such as digits."""
+FOR_PIXELS, FOR_CONTENT = "recipe=conv", "recipe=probe"
+"""Recipes for photos, by what the latents are for."""
 
 
 def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: InitialEncoder | None) -> Method:
@@ -35,6 +42,29 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
             f"copy them. Give model.latent_size below {prod(task.input_shape)}, or a corruption, or a penalty"
         )
     return model
+
+
+def caution(choice: ModelChoice, loader: LoaderOptions, model: Method, samples: SampleSpec) -> str | None:
+    """A warning where these samples are photos, in colour or larger than `LARGEST_DRAWING`, and the method is one for
+    drawings; None if they suit it."""
+    if not (samples.bounded and len(samples.shape) == 3):
+        return None
+    channels, height, width = samples.shape
+    if channels == 1 and max(height, width) <= LARGEST_DRAWING:
+        return None
+    these = f"images of {height} x {width}{' in colour' if channels > 1 else ''}"
+    if any(isinstance(net, NetChoice) and net.flat for net in choice.check().values()):
+        return (
+            f"{these} go through a net that does not know which pixels are neighbours: a convolutional recipe suits "
+            f"them better, such as {FOR_PIXELS} (reconstructions, odd samples) or {FOR_CONTENT} (classes, groups, "
+            "neighbours)"
+        )
+    if model.may_copy and not loader.corruptions:
+        return (
+            f"{these} are only reproduced pixel by pixel, so latents tell more of colours and backgrounds than of what "
+            f"is shown: for classes, groups and neighbours {FOR_CONTENT} suits them better"
+        )
+    return None
 
 
 def refuse_too_few_labels(model: Method, kind: str, numbers: np.ndarray, loader: LoaderOptions) -> None:

@@ -60,6 +60,15 @@ def test_controls_stand_beside_a_recipe_at_every_task(whole):
     assert value(table, "small", "classifier")["mean"] > 0.85
 
 
+def test_each_number_says_by_how_many_samples_it_was_judged(whole, digits):
+    table, _, _ = whole
+    test = len(digits.positions("test"))
+    assert value(table, "small", "reconstruction")["rows"] == test
+    assert value(table, "small", "classifier")["rows"] == test, "all digits have labels"
+    assert value(table, "small", "kmeans")["rows"] == len(digits)
+    assert value(table, "small", "unseen")["rows"] == test
+
+
 def test_scores_are_means_over_seeds_and_only_recipes_take_time(whole):
     table, folder, _ = whole
     kept = [json.loads((folder / f"seed-{seed}/small/kmeans.json").read_text()) for seed in (0, 1)]

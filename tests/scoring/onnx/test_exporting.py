@@ -88,6 +88,18 @@ def test_the_scorer_says_what_the_stages_say(folder, digits, models, embedded):
     assert dtypes == ["float32", "int64", "int64", "float32", "bool"]
 
 
+def test_without_a_classifier_the_scorer_gives_all_but_a_class(trained, models, digits):
+    groups, _, anomaly_model = models
+    trial = Trial.of(trained, digits)
+    on_latents = OnLatents(trial.latents, groups, None, anomaly_model)
+    file = exporting.scorer(trial, on_latents, ScorerModule(trained, groups, None, anomaly_model)).file
+    assert [value.name for value in file.gives] == [
+        *("latent", "cluster", "distance", "reconstruction_error", "anomaly_score", "anomaly")
+    ]
+    assert file.parity["cluster"].equal_share == 1
+    assert on_latents.about()["classes"] == []
+
+
 @pytest.mark.parametrize("rows", [1, 7])
 def test_each_row_is_answered_by_itself_whatever_the_batch(folder, digits, rows):
     values = digits.read()

@@ -132,7 +132,8 @@ class Cell:
 
 def scores(samples: Samples, options: ScoreboardOptions, folder: Path, run: Run = NO_RUN) -> pd.DataFrame:
     """A row for each encoder, task and metric, with `mean` and standard deviation `sd` over seeds (none for one), the
-    number of `seeds`, and mean `seconds` of training (for recipes).
+    number of `seeds`, mean `seconds` of training (for recipes), and the number of `rows` that the task judges by, which
+    bounds how certain a number is whatever the seeds say.
 
     What is finished in `folder` is not done again, and a killed training is taken up. Each encoder and seed is a part
     of `run`.
@@ -147,7 +148,9 @@ def scores(samples: Samples, options: ScoreboardOptions, folder: Path, run: Run 
                 part.report({f"{row['task']}/{row['metric']}": row["value"] for row in found}, 0)
             rows += found
             steps.advance(1)
-    return _summary(pd.DataFrame(rows))
+    judged = {name: task.judged_rows(samples) for name, task in tasks(options.tasks).items()}
+    table = _summary(pd.DataFrame(rows))
+    return table.assign(rows=table["task"].map(judged))
 
 
 def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterator[Cell]:

@@ -9,8 +9,6 @@ from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.run import Run
 from ae_pipelines.latents.file import LatentsFile
@@ -168,8 +166,7 @@ class RawValues:
 
 def _raw_blocks(samples: Samples) -> Iterator[LatentBlock]:
     for values in samples.blocks(ROWS_PER_PASS):
-        flat = values.reshape(len(values), prod(samples.spec.shape)).astype(np.float32)
-        yield LatentBlock(flat * np.float32(samples.spec.scale))
+        yield LatentBlock(samples.spec.as_input(values.reshape(len(values), prod(samples.spec.shape))))
 
 
 def of_labels(recipe: Recipe, normal_labels: tuple[str, ...]) -> Recipe:

@@ -51,6 +51,10 @@ class ScoreboardTask(Protocol):
         """`InputError` if the samples do not suit it."""
         ...
 
+    def judged_rows(self, samples: Samples) -> int:
+        """Number of samples by which it judges."""
+        ...
+
 
 class TaskChoice(Choice):
     """A task by kind."""
@@ -74,6 +78,11 @@ class _Task:
                 "task out, or give labels"
             )
 
+    def judged_rows(self, samples: Samples) -> int:
+        """The labelled samples of the test split."""
+        labels = samples.label_counts()
+        return int(labels[labels.index.get_level_values("split") == "test"].sum())
+
 
 @TASKS.register("reconstruction")
 class Reconstruction(_Task):
@@ -81,6 +90,9 @@ class Reconstruction(_Task):
 
     def check_samples(self, samples: Samples) -> None:
         samples.positions("test")
+
+    def judged_rows(self, samples: Samples) -> int:
+        return len(samples.positions("test"))
 
     def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
         errors = encodings.latents().errors("test")
@@ -107,6 +119,9 @@ class Cluster(_Task):
     def check_samples(self, samples: Samples) -> None:
         super().check_samples(samples)
         self._options.check_samples(samples)
+
+    def judged_rows(self, samples: Samples) -> int:
+        return int(samples.label_counts().sum()) if self.transductive else super().judged_rows(samples)
 
 
 @TASKS.register("classify")

@@ -38,3 +38,9 @@ class NetChoice(Choice):
     """A net by kind."""
 
     registry = NETS
+
+    @property
+    def flat(self) -> bool:
+        """Whether its encoders take values in no order, so that they do not know which pixels are neighbours: what its
+        maker says in an attribute `flat`."""
+        return getattr(self.registry.maker(self.kind), "flat", False)

@@ -28,6 +28,7 @@ class Dense:
     """
 
     latent: Latent = "vector"
+    flat = True
 
     def __init__(
         self,

@@ -1,30 +1,41 @@
-"""Latents and the known labels become a classifier."""
+"""Latents and the known labels become a classifier; with too few labels all results are `Skipped`."""
 
+import logging
 from typing import Any
 
 import pandas as pd
 
+from ae_pipelines.base.errors import TooFewLabels
+from ae_pipelines.base.skipped import Skipped, unless_skipped
 from ae_pipelines.downstream import classification, few_labels, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.latents.file import Latents
 
+log = logging.getLogger(__name__)
+
 
 def fit(latents: Latents, options: ClassifyOptions) -> Any:
     """The classifier on the latents."""
-    return classification.fit_classifier(latents, options)
+    try:
+        return classification.fit_classifier(latents, options)
+    except TooFewLabels as error:
+        return Skipped(str(error), latents.encoder)
 
 
+@unless_skipped
 def predict(classifier: Any, latents: Latents) -> pd.DataFrame:
     """Each sample's class and its probability."""
     return classification.predict(classifier, latents)
 
 
-def draw_few(latents: Latents, pca_latents: Latents, options: ClassifyOptions) -> dict[str, Any]:
+@unless_skipped
+def draw_few(classifier: Any, latents: Latents, pca_latents: Latents, options: ClassifyOptions) -> dict[str, Any]:
     """Errors by number of labels, beside those of PCA latents."""
     curves = {"latents": few_labels.curve(latents, options), "pca": few_labels.curve(pca_latents, options)}
     return curves | {"kind": options.kind, "encoder": latents.encoder, "seed": options.seed}
 
 
+@unless_skipped
 def measure(
     latents: Latents,
     classifier: Any,
@@ -36,21 +47,27 @@ def measure(
     """How good classes and probabilities are on the test split, beside a classifier on PCA latents."""
     metrics = classification.classification_metrics(latents, classifier, options)
     control = classification.classification_metrics(pca_latents, pca_classifier, options)
-    metrics |= few_labels.errors(few_labels_curves["latents"])
-    control |= few_labels.errors(few_labels_curves["pca"])
+    for found, points in ((metrics, few_labels_curves["latents"]), (control, few_labels_curves["pca"])):
+        found |= few_labels.errors(points) | few_labels.bounds(points, int(metrics["test_rows"]))
     return metrics | {f"pca_{name}": control[name] for name in control if name not in classification.ABOUT}
 
 
-def tabulate(latents: Latents, predictions: pd.DataFrame) -> pd.DataFrame:
+@unless_skipped
+def tabulate(latents: Latents, predictions: pd.DataFrame, classifier: Any, metrics: dict[str, float]) -> pd.DataFrame:
     """Precision, recall, f1 and support of each class."""
-    return classification.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
+    table = classification.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
+    for caution in classification.cautions(metrics, table, classifier):
+        log.warning("classify: %s", caution)
+    return table
 
 
+@unless_skipped
 def list_to_label(classifier: Any, latents: Latents, options: ClassifyOptions) -> pd.DataFrame:
     """Unlabelled samples whose labels would teach most."""
     return labelling.to_label(classifier, latents, options)
 
 
+@unless_skipped
 def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[str, float]) -> Any:
     """Which classes are confused."""
     from ae_pipelines.plots import classes
@@ -59,6 +76,7 @@ def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[st
     return classes.confusion_matrix(counts, metrics["accuracy"])
 
 
+@unless_skipped
 def draw_reliability(latents: Latents, classifier: Any, pca_latents: Latents, pca_classifier: Any) -> Any:
     """How often the classifiers are right, by confidence."""
     from ae_pipelines.plots import classes
@@ -67,6 +85,7 @@ def draw_reliability(latents: Latents, classifier: Any, pca_latents: Latents, pc
     return classes.reliability(ours, classification.reliability(pca_latents, pca_classifier))
 
 
+@unless_skipped
 def draw_few_labels(few_labels_curves: dict[str, Any]) -> Any:
     """Errors by number of labels."""
     from ae_pipelines.plots import classes

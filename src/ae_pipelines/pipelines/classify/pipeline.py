@@ -11,14 +11,24 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.fit, ["latents", "params:classify"], "classifier", name="fit_classifier"),
             Node(nodes.predict, ["classifier", "latents"], "predictions", name="predict"),
             Node(nodes.fit, ["pca_latents", "params:classify"], "pca_classifier", name="fit_pca_classifier"),
-            Node(nodes.draw_few, ["latents", "pca_latents", "params:classify"], "few_labels", name="draw_few_labels"),
+            Node(
+                nodes.draw_few,
+                ["classifier", "latents", "pca_latents", "params:classify"],
+                "few_labels",
+                name="draw_few_labels",
+            ),
             Node(
                 nodes.measure,
                 [*LATENTS, *PCA, "few_labels", "params:classify"],
                 "classify_metrics",
                 name="measure_classifier",
             ),
-            Node(nodes.tabulate, ["latents", "predictions"], "per_class", name="tabulate_classes"),
+            Node(
+                nodes.tabulate,
+                ["latents", "predictions", "classifier", "classify_metrics"],
+                "per_class",
+                name="tabulate_classes",
+            ),
             Node(
                 nodes.list_to_label, ["classifier", "latents", "params:classify"], "to_label", name="list_what_to_label"
             ),

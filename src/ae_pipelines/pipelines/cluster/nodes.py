@@ -1,14 +1,17 @@
 """Latents become groups."""
 
+import logging
 from typing import Any
 
 import pandas as pd
 
-from ae_pipelines.downstream import clustering
+from ae_pipelines.downstream import clustering, intervals
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
+
+log = logging.getLogger(__name__)
 
 
 def fit(latents: Latents, options: ClusterOptions) -> Any:
@@ -32,7 +35,9 @@ def measure(
     """How good the groups are, beside groups of PCA latents."""
     metrics = clustering.cluster_metrics(latents, model, clusters["cluster"].to_numpy())
     control = clustering.cluster_metrics(pca_latents, pca_model, pca_clusters["cluster"].to_numpy())
-    return metrics | {f"pca_{name}": value for name, value in control.items()}
+    if "accuracy" in metrics and (caution := intervals.few("accuracy", metrics, int(metrics["labelled_rows"]))):
+        log.warning("cluster: %s", caution)
+    return metrics | {f"pca_{name}": control[name] for name in control if name not in clustering.ABOUT}
 
 
 def tabulate(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:

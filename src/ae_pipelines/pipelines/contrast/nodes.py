@@ -4,7 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import Run
+from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.comparison import contrast
 from ae_pipelines.comparison.contrast import ContrastOptions
 from ae_pipelines.latents.file import Latents
@@ -12,11 +14,13 @@ from ae_pipelines.samples.store import Samples
 
 
 def compare(
-    samples: Samples, latents: Latents, few_labels: dict[str, Any], options: ContrastOptions, run: Run
+    samples: Samples, latents: Latents, few_labels: dict[str, Any] | Skipped, options: ContrastOptions, run: Run
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The error by number of labels, and where some test samples lie in each space."""
     from ae_pipelines.comparison import supervised
 
+    if isinstance(few_labels, Skipped):
+        raise InputError(f"contrast stands on the few-label curve of classify, which was skipped: {few_labels.why}")
     return supervised.contrast(samples, latents, few_labels, options, run)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ae_pipelines.downstream import detection, localisation
+from ae_pipelines.downstream import detection, intervals, localisation
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
@@ -46,6 +46,8 @@ def measure(
     for caution in anomaly_model.cautions:
         log.warning("detect: %s", caution)
     metrics = detection.detection_metrics(latents, anomaly_model, anomalies)
+    if "auroc" in metrics and (caution := intervals.few("auroc", metrics, detection.fewer_rows(metrics))):
+        log.warning("detect: %s", caution)
     control = detection.detection_metrics(pca_latents, pca_anomaly_model, pca_anomalies)
     beside = {f"pca_{name}": control[name] for name in detection.COMPARED if name in control}
     return metrics | detection.auroc_of_each(latents, options) | beside | _localised(samples, autoencoder)
@@ -63,7 +65,8 @@ def _localised(samples: Samples, autoencoder: Any) -> dict[str, float]:
         return {}
     control = pca.residuals(samples, rows, contract.latent_size, contract.learned_from)
     found = {"pixel_auroc": residuals, "pca_pixel_auroc": control}
-    return {name: localisation.pixel_auroc(wrong, masks) for name, wrong in found.items()}
+    metrics = {name: localisation.pixel_auroc(wrong, masks) for name, wrong in found.items()}
+    return metrics | {"masked_images": float(masks.any(axis=(1, 2)).sum())}
 
 
 def list_oddest(anomalies: pd.DataFrame, samples: Samples, autoencoder: Any) -> pd.DataFrame:

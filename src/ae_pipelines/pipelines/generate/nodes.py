@@ -39,7 +39,7 @@ def draw_new_samples(generator: Any, generated: Any) -> Any:
     from ae_pipelines.plots import generation as plots
 
     title = f"{generator.name}: new samples from {generator.prior.said}"
-    return plots.new_samples(generated.samples * generator.samples.spec.scale, generator.classes, title)
+    return plots.new_samples(generator.samples.spec.as_input(generated.samples), generator.classes, title)
 
 
 def draw_interpolation(generator: Any) -> tuple[Any, Any]:

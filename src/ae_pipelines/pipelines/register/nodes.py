@@ -3,6 +3,7 @@
 from typing import Any
 
 from ae_pipelines.base.run import Run
+from ae_pipelines.base.skipped import Skipped, made
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.promotion import PromoteOptions
@@ -17,13 +18,15 @@ def assemble(
     samples: Samples,
     onnx_models: Any,
     run: Run,
-    **metrics: dict[str, float],
+    **metrics: dict[str, float] | Skipped,
 ) -> Any:
     """The models, their contract and what new rows are held against, to be saved together."""
     from ae_pipelines.scoring import model
 
-    by_stage = {f"{stage}/{name}": value for stage, found in metrics.items() for name, value in found.items()}
-    models = (autoencoder, cluster_model, classifier, anomaly_model)
+    measured = {stage: found for stage, found in metrics.items() if not isinstance(found, Skipped)}
+    by_stage = {f"{stage}/{name}": value for stage, found in measured.items() for name, value in found.items()}
+    known = made(classifier, autoencoder.contract.sha256, "classify")
+    models = (autoencoder, cluster_model, known, anomaly_model)
     return model.assembly(models, latents, samples, by_stage, onnx_models, run)
 
 

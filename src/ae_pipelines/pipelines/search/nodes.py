@@ -24,7 +24,8 @@ def find(latents: Latents, autoencoder: Any, options: SearchOptions, samples: Sa
 def measure(latents: Latents, pca_latents: Latents, options: SearchOptions) -> dict[str, float]:
     """How often neighbours are of one class, beside neighbours among PCA latents."""
     control = search.search_metrics(pca_latents, options)
-    return search.search_metrics(latents, options) | {f"pca_{name}": value for name, value in control.items()}
+    beside = {f"pca_{name}": value for name, value in control.items() if name not in search.ABOUT}
+    return search.search_metrics(latents, options) | beside
 
 
 def draw_neighbours(neighbours: pd.DataFrame, latents: Latents, samples: Samples) -> Any:

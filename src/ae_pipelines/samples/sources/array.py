@@ -1,6 +1,7 @@
 """An array of any size in a `.npy` file or in a member of an `.npz`."""
 
 import hashlib
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
@@ -15,11 +16,14 @@ from pydantic import BeforeValidator
 from ae_pipelines.base.errors import InputError, NothingThere, suggestion
 from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.npy import Npy, members
+from ae_pipelines.samples.ranges import Range, ranged
 from ae_pipelines.samples.source import Block, Reject
 from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
-from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.spec import RANGE, SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
+
+log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 4 * 2**20
 BLOCK_ROWS = 16_384
@@ -31,6 +35,7 @@ ARRANGED: dict[Layout, Callable[[np.ndarray], np.ndarray]] = {
     "NCHW": lambda rows: rows,
 }
 """Functions from a file's axes to (n, features) or (n, channels, height, width)."""
+IMAGES: dict[np.dtype, Literal["uint8", "uint16"]] = {np.dtype(np.uint8): "uint8", np.dtype(np.uint16): "uint16"}
 
 
 def _require_layout(given: Any) -> Any:
@@ -61,19 +66,26 @@ class ArrayFile:
     array's folder."""
     unlabelled: Unlabelled = None
     standardise: bool = True
-    """Scale each feature, or channel of images, to mean 0 and variance 1 over the train rows; uint8 is kept as is."""
+    """Scale each feature, or channel of images, to mean 0 and variance 1 over the train rows; uint8 and uint16 are kept
+    as they are."""
+    range: Range | None = None
+    """Values of uint8 and uint16 that a model gets as 0 and 1. full: 0 to 255, or to 65535; data: from the 0.1 % to the
+    99.9 % quantile of the train split's values; [low, high]; None: data for uint16, full for uint8."""
 
     @property
     def name(self) -> str:
         return printable_stem(self.path)
 
     def like(self, spec: SampleSpec) -> "ArrayFile":
-        """This array, on the scale of samples like `spec`, if it is to be standardised."""
-        return replace(self, given=Standardisation.recorded(spec.preprocessing))
+        """This array, on the scale of samples like `spec`, if it is to be standardised, or of images."""
+        given = Standardisation.recorded(spec.preprocessing)
+        return replace(self, given=given, range=spec.preprocessing.get(RANGE, "full") if spec.bounded else None)
 
     def spec(self) -> SampleSpec:
-        if self._is_uint8:
-            return SampleSpec(shape=self._shape, dtype="uint8")
+        if self._images:
+            return ranged(SampleSpec(shape=self._shape, dtype=self._images), self.range)
+        if self.range is not None:
+            log.warning("%s holds %s: range is for uint8 and uint16", self._values, self._values.header.dtype)
         preprocessing = self._standardisation.record() if self.standardise else {}
         return SampleSpec(shape=self._shape, dtype="float32", preprocessing=preprocessing)
 
@@ -84,7 +96,7 @@ class ArrayFile:
     def blocks(self) -> Iterator[Block]:
         first, width = 0, len(str(self.count()))
         for (rows, sha256, finite), labels in zip(self._parts(), self._label_parts(), strict=False):
-            values = rows if self._is_uint8 else self._standardisation.apply(rows)
+            values = rows.astype(self._images) if self._images else self._standardisation.apply(rows)
             sound = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
             ids = [f"{self.name}/{row:0{width}d}" for row in range(first, first + len(rows))]
             yield Block(
@@ -100,8 +112,9 @@ class ArrayFile:
             first += len(rows)
 
     @property
-    def _is_uint8(self) -> bool:
-        return self._values.header.dtype == np.uint8
+    def _images(self) -> Literal["uint8", "uint16"] | None:
+        """The type of images that are kept as they are; None for floats, which are not."""
+        return IMAGES.get(self._values.header.dtype.newbyteorder("="))
 
     @property
     def _arrange(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -185,9 +198,10 @@ def _refuse_other_values(values: Npy, layout: Layout) -> None:
     shape, dtype, _ = values.header
     if len(shape) != len(layout):
         raise InputError(f"{values} has the shape {shape}, but layout={layout} means {len(layout)} axes")
-    if dtype != np.uint8 and not (dtype.kind == "f" and dtype.itemsize <= 8):
+    image = dtype == np.uint8 or (dtype.newbyteorder("=") in IMAGES and layout != "NF")
+    if not image and not (dtype.kind == "f" and dtype.itemsize <= 8):
         raise InputError(
-            f"{values} holds {dtype}, expected float16, 32 or 64, or uint8 for images of 0 to 255: "
+            f"{values} holds {dtype}, expected float16, 32 or 64, or uint8 or uint16 for images of 0 to 255 or 65535: "
             "save values.astype(numpy.float32)"
         )
 

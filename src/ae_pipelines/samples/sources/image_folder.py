@@ -7,14 +7,15 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.images import ImageOptions, Size, common_size, format_of, header_size
+from ae_pipelines.samples.images import format_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
 from ae_pipelines.samples.sources.folder_layout import FolderLayout, Understood
@@ -49,6 +50,10 @@ OTHER_IMAGES = {
     *(".pgm", ".ppm", ".pbm", ".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".dcm", ".nii"),
 }
 """Extensions of images that cannot be read: they are rejected, while other files are passed over."""
+
+
+SHALLOW = {"JPEG", "GIF", "BMP", "WEBP"}
+"""Formats without 16-bit grey, as we read them."""
 
 
 @SOURCES.register("image_folder")
@@ -117,12 +122,17 @@ class ImageFolder(ImageSource):
     def _folder(self) -> Path:
         return Path(os.path.realpath(self.path))
 
-    @cached_property
-    def _size(self) -> Size:
-        if self._file_count and self.resize and self.size:
-            return self.size
-        usable = (file for file in self._files() if not file.fault)
-        return common_size(((file.id, file.header_size(self)) for file in usable), self)
+    def _headers(self, needed: bool) -> Iterator[tuple[str, BinaryIO | None]]:
+        if not self._file_count:
+            return
+        for file in self._files():
+            if file.fault:
+                continue
+            if needed or EXTENSIONS.get(file.path.suffix.lower()) not in SHALLOW:
+                with suppress(OSError), file.path.open("rb") as opened:  # reported when the whole file is read
+                    yield file.id, opened
+            else:
+                yield file.id, None
 
     @cached_property
     def _file_count(self) -> int:
@@ -202,13 +212,6 @@ class _File:
                 return format_of(file.read(12))
         except OSError:
             return None  # reported when the whole file is read
-
-    def header_size(self, options: ImageOptions) -> Size | None:
-        try:
-            with self.path.open("rb") as file:
-                return header_size(file, options)
-        except OSError:
-            return None
 
     def sha256(self) -> str:
         """sha256 of the content; for a link, of the path that it holds."""

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.images import Size, common_size, encoded_leaf, header_size
+from ae_pipelines.samples.images import encoded_leaf
 from ae_pipelines.samples.parquet import is_text, is_uuid, open_parquet, readable
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
@@ -73,14 +73,9 @@ class ImageParquet(ImageSource):
         splits = _splits(paths, self.splits)
         return [_File(path, split, self) for path, split in zip(paths, splits, strict=True)]
 
-    @cached_property
-    def _size(self) -> Size:
-        files = self._files
-        if self.resize and self.size:
-            return self.size
-        rows = (row for file in files for block in file.blocks() for row in block)
-        sizes = ((row.id, header_size(BytesIO(row.image or b""), self)) for row in rows)
-        return common_size(sizes, self)
+    def _headers(self, needed: bool) -> Iterator[tuple[str, BinaryIO | None]]:
+        rows = (row for file in self._files for block in file.blocks() for row in block)
+        return ((row.id, BytesIO(row.image or b"")) for row in rows)
 
 
 class _Row(NamedTuple):

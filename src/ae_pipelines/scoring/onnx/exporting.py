@@ -20,6 +20,7 @@ from ae_pipelines.downstream.clustering import Groups
 from ae_pipelines.downstream.detection import AnomalyModel
 from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.latents.file import Latents
+from ae_pipelines.models.inputs import inputs
 from ae_pipelines.models.method import pooled
 from ae_pipelines.samples import features
 from ae_pipelines.samples.columns import is_mixed
@@ -42,7 +43,7 @@ COMPARED_ROWS = 512
 EXAMPLE_ROWS = 3
 """Rows in the batch that the exporter traces through a module."""
 
-_Models = tuple[Groups, Classifier, AnomalyModel]
+_Models = tuple[Groups, Classifier | None, AnomalyModel]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Trial:
     @cached_property
     def z(self) -> Tensor:
         """Latents, or feature maps."""
-        x = torch.from_numpy(self.stored).to(torch.float32) * self.trained.contract.samples.scale
+        x = inputs(self.stored, self.trained.contract.samples)
         with torch.inference_mode():
             return self.trained.module.encode(self.trained.encoder_input(x))
 
@@ -88,9 +89,9 @@ class Trial:
 
 
 def export_models(
-    trained: TrainedModel, groups: Groups, classifier: Classifier, anomaly_model: AnomalyModel, samples: Samples
+    trained: TrainedModel, groups: Groups, classifier: Classifier | None, anomaly_model: AnomalyModel, samples: Samples
 ) -> OnnxExport:
-    """Encoder, decoder and scorer, compared on samples of the store.
+    """Encoder, decoder and scorer, compared on samples of the store; without a classifier the scorer gives no class.
 
     What a method or a part cannot give is left out, and the contract says why. Raises `InputError` if there is no
     encoder, if models and samples do not belong together, or if a file would answer differently from its model.
@@ -134,15 +135,19 @@ def _contract(
         left_out=left_out,
         samples=contract.samples,
         latent_shape=contract.latent_shape,
-        classes=tuple(map(str, classifier.classes)),
+        classes=() if classifier is None else tuple(map(str, classifier.classes)),
         groups=len(groups.centres),
         anomaly_threshold=anomaly_model.threshold,
-        kinds={"cluster": groups.kind, "classifier": classifier.kind, "detector": anomaly_model.kind},
+        kinds={
+            "cluster": groups.kind,
+            **({} if classifier is None else {"classifier": classifier.kind}),
+            "detector": anomaly_model.kind,
+        },
         compared_rows=len(trial.raw),
         tolerance=TOLERANCE,
         opset=OPSET,
         versions=_versions(),
-        models=learned_sha256(groups, classifier, anomaly_model),
+        models=learned_sha256(*(model for model in models if model is not None)),
         encoder_sha256=contract.sha256,
         preprocessing_sha256=contract.preprocessing_sha256,
         recipe=contract.recipe,

@@ -54,12 +54,12 @@ class OnnxContract(Options):
     left_out: dict[OnnxPart, str]
     """Why each missing file was left out."""
     samples: SampleSpec
-    """As they are stored; what `preprocessing` says of mean and standard deviation is done inside the files, what it
-    says of treatments of columns by `FEATURES`, which then lies beside them."""
+    """As they are stored; what `preprocessing` says of range, mean and standard deviation is done inside the files,
+    what it says of treatments of columns by `FEATURES`, which then lies beside them."""
     latent_shape: tuple[int, ...]
     """(d,), or (d, height, width) where the latent is a feature map."""
     classes: tuple[str, ...]
-    """The name of each class number."""
+    """The name of each class number; none without a classifier."""
     groups: int
     """How many clusters there are; -1 is noise."""
     anomaly_threshold: float

@@ -26,15 +26,18 @@ class OnLatents:
     """What the models on the latents answer for some samples, as in the stages; `InputError` if a model was fitted on
     other latents."""
 
-    def __init__(self, latents: Latents, groups: Groups, classifier: Classifier, anomaly_model: AnomalyModel) -> None:
+    def __init__(
+        self, latents: Latents, groups: Groups, classifier: Classifier | None, anomaly_model: AnomalyModel
+    ) -> None:
         self._latents, self._groups, self._classifier, self._anomalies = latents, groups, classifier, anomaly_model
         self.answers: Answers = self._said(latents)
-        """`cluster`, `distance`, `class_number`, `probability`, `anomaly_score` and `anomaly`."""
+        """`cluster`, `distance`, `class_number` and `probability` (where there is a classifier), `anomaly_score` and
+        `anomaly`."""
 
     def about(self) -> dict[str, object]:
         """What a reader of the numbers must know."""
         return {
-            "classes": list(map(str, self._classifier.classes)),
+            "classes": [] if self._classifier is None else list(map(str, self._classifier.classes)),
             "groups": len(self._groups.centres),
             "anomaly_threshold": self._anomalies.threshold,
         }
@@ -53,15 +56,22 @@ class OnLatents:
 
     def _said(self, latents: Latents) -> dict[str, np.ndarray]:
         clusters = clustering.assign(self._groups, latents)
-        classes = classification.predict(self._classifier, latents)
         odd = detection.find_anomalies(self._anomalies, latents)
         return {
             "cluster": clusters["cluster"].to_numpy(np.int64),
             "distance": clusters["distance"].to_numpy(),
-            "class_number": np.searchsorted(self._classifier.classes, classes["predicted"].to_numpy(str)),
-            "probability": classes["probability"].to_numpy(),
+            **self._classes(latents),
             "anomaly_score": odd["score"].to_numpy(),
             "anomaly": odd["anomaly"].to_numpy(),
+        }
+
+    def _classes(self, latents: Latents) -> dict[str, np.ndarray]:
+        if self._classifier is None:
+            return {}
+        classes = classification.predict(self._classifier, latents)
+        return {
+            "class_number": np.searchsorted(self._classifier.classes, classes["predicted"].to_numpy(str)),
+            "probability": classes["probability"].to_numpy(),
         }
 
 

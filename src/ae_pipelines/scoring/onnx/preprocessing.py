@@ -4,20 +4,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.spec import SampleSpec, Scaling
 from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.training.trained import TrainedModel
 
 
 class Scaled(nn.Module):
-    """Stored values times `scale`, float32."""
+    """Stored values as a model gets them, as `SampleSpec.as_input`, float32."""
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scaling: Scaling) -> None:
         super().__init__()
-        self._scale = scale
+        self._scaling = scaling
 
     def forward(self, raw: Tensor) -> Tensor:
-        return raw.to(torch.float32) * self._scale
+        scale, offset, clip = self._scaling
+        x = raw.to(torch.float32)
+        x = (x - offset if offset else x) * scale
+        return x.clamp(0, 1) if clip else x
 
 
 class Standardised(nn.Module):
@@ -58,7 +61,7 @@ class Seen(nn.Module):
 def input_of(spec: SampleSpec) -> nn.Module:
     """From raw samples (batch, *shape), of the dtype of `spec`, to a model's input."""
     columns = Standardisation.recorded(spec.preprocessing)
-    return Scaled(spec.scale) if columns is None else Standardised(columns, len(spec.shape))
+    return Scaled(spec.scaling) if columns is None else Standardised(columns, len(spec.shape))
 
 
 def output_of(spec: SampleSpec) -> nn.Module:

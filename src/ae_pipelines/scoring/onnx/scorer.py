@@ -17,22 +17,25 @@ GIVES = (
     *("latent", "cluster", "distance", "class_number", "probability"),
     *("reconstruction_error", "anomaly_score", "anomaly"),
 )
-"""What a scorer gives, in order; without a decoder there is no reconstruction error."""
+"""What a scorer gives, in order; without a decoder there is no reconstruction error, without a classifier no class."""
+OF_CLASSES = ("class_number", "probability")
 
 
 class ScorerModule(nn.Module):
     """Raw samples (batch, *shape) → what `GIVES` names, each (batch,) but the latent (batch, d)."""
 
     def __init__(
-        self, trained: TrainedModel, groups: Groups, classifier: Classifier, anomaly_model: AnomalyModel
+        self, trained: TrainedModel, groups: Groups, classifier: Classifier | None, anomaly_model: AnomalyModel
     ) -> None:
         """`NoModuleError` if a part of the models on the latents has no module."""
         super().__init__()
         self._input, self._seen, self._model = input_of(trained.contract.samples), Seen(trained), trained.module
-        self._clusterer, self._classifier = ClustererModule(groups), ClassifierModule(classifier)
+        self._clusterer = ClustererModule(groups)
+        self._classifier = None if classifier is None else ClassifierModule(classifier)
         self._detector = DetectorModule(anomaly_model)
         self._decodes = hasattr(trained.module, "decode")
-        self.gives = tuple(name for name in GIVES if self._decodes or name != "reconstruction_error")
+        absent = (*(() if self._decodes else ("reconstruction_error",)), *(OF_CLASSES if classifier is None else ()))
+        self.gives = tuple(name for name in GIVES if name not in absent)
 
     def forward(self, raw: Tensor) -> tuple[Tensor, ...]:
         x = self._input(raw)
@@ -40,7 +43,8 @@ class ScorerModule(nn.Module):
         latent, errors = pooled(z), self._errors(x, z)
         said = {"latent": latent, **errors}
         said["cluster"], said["distance"] = self._clusterer(latent)
-        said["class_number"], said["probability"] = self._classifier(latent)
+        if self._classifier is not None:
+            said["class_number"], said["probability"] = self._classifier(latent)
         said["anomaly_score"], said["anomaly"] = self._detector(latent, errors)
         return tuple(said[name] for name in self.gives)
 

@@ -1,0 +1,44 @@
+"""Datasets of one file whose result may be skipped."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ae_pipelines.base import atomic
+from ae_pipelines.base.skipped import Skipped
+
+
+class Skippable:
+    """Mixin: save `Skipped`, and an earlier file is gone, with a note beside its place; load gives it back.
+
+    The file counts before the note, so that each takes the place of the other in one step.
+    """
+
+    _filepath: Any
+    """A path of either kind: Kedro's are never those of Windows."""
+
+    def skipped(self) -> Skipped | None:
+        """What was saved, if that was `Skipped`."""
+        if Path(self._filepath).exists() or not self._note.exists():
+            return None
+        return Skipped(**json.loads(self._note.read_text(encoding="utf-8")))
+
+    def load(self) -> Any:
+        found = self.skipped()
+        return super().load() if found is None else found  # type: ignore[misc]
+
+    def save(self, data: Any) -> None:
+        if isinstance(data, Skipped):
+            atomic.write_text(self._note, json.dumps(asdict(data)))
+            Path(self._filepath).unlink(missing_ok=True)
+        else:
+            super().save(data)  # type: ignore[misc]
+            self._note.unlink(missing_ok=True)
+
+    def _exists(self) -> bool:
+        return self.skipped() is not None or super()._exists()  # type: ignore[misc]
+
+    @property
+    def _note(self) -> Path:
+        return Path(f"{self._filepath}.skipped")
