@@ -104,9 +104,9 @@ def test_16_bits_have_the_range_of_the_data_unless_another_is_given():
     assert ranged(spec("uint8"), "data").preprocessing == {"range": "data"}
 
 
-@pytest.mark.parametrize("given", ["wide", [5], [5, 5], [9, 3], [-1, 3]])
+@pytest.mark.parametrize("given", ["wide", "12", [5], [5, 5], [9, 3], [-1, 3], 7, [0, "nan"], [0, float("inf")]])
 def test_a_range_that_is_none_is_refused(given, tmp_path):
-    with pytest.raises(InputError, match="range"):
+    with pytest.raises(InputError, match="range: given .* expected full, data, or two stored values, the lower first"):
         SourceChoice(kind="array", path=tmp_path / "x.npy", layout="NHW", range=given).build()
 
 

@@ -168,6 +168,7 @@ def test_raw_is_as_the_file_holds_it(tmp_path):
         ["7,5,9", "2,6,10"],
         ["alice,30", "bob,25"],
         ["2024-01-01,x,1", "2024-01-02,y,2"],
+        ["2024-01-01,x", "2024-01-02,y"],
         ["p,x,s", "e,x,y", "p,f,s", "e,x,s"],
         ["1.5,2.5"],
     ],
@@ -353,6 +354,14 @@ def test_folders_of_partitions_are_columns(tmp_path):
     assert rows[0]["y"] is None
     (batch,) = found[1].batches({"y": "text"})
     assert batch.column("y").to_pylist() == ["k 0", "k 0"]
+
+
+def test_a_column_in_a_file_goes_before_its_folder(tmp_path):
+    (tmp_path / "y=k0").mkdir()
+    pq.write_table(pa.table({"y": [1, 2]}), tmp_path / "y=k0" / "a.parquet")
+    (found,) = readers_of(tmp_path)
+    assert (found.names, found.types) == (["y"], {"y": "number"})
+    assert [batch.column("y").to_pylist() for batch in found.batches({"y": "number"})] == [[1, 2]]
 
 
 def test_a_dialect_can_be_used_elsewhere(tmp_path):

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from math import inf
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator
+from pydantic import BeforeValidator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.spec import OPEN_RANGE, RANGE, SampleSpec
@@ -25,13 +26,22 @@ COUNTED_AT_ONCE = 2**18
 """Values that are counted together: in the processor's cache, this takes half the time."""
 
 
-def _rising(given: tuple[float, float]) -> tuple[float, float]:
-    if not 0 <= given[0] < given[1]:
-        raise ValueError(f"given {list(given)}, expected two stored values, the lower first, such as [0, 4095]")
-    return given
+def _known(given: Any) -> Any:
+    """`given` with numbers as such; one message for all that is no range."""
+    if given in ("full", "data"):
+        return given
+    try:
+        low, high = (0, 0) if isinstance(given, str) else map(float, given)
+    except (TypeError, ValueError):
+        low, high = 0, 0
+    if not 0 <= low < high < inf:
+        raise ValueError(
+            f"given {given!r}, expected full, data, or two stored values, the lower first, such as [0, 4095]"
+        )
+    return low, high
 
 
-Range = Literal["full", "data"] | Annotated[tuple[float, float], AfterValidator(_rising)]
+Range = Annotated[Literal["full", "data"] | tuple[float, float], BeforeValidator(_known)]
 """`full`: all that the dtype can hold; `data`: from the 0.1 % to the 99.9 % quantile of the train split's pixels; or
 two stored values."""
 

@@ -63,8 +63,8 @@ def _objection(
 
 def _comparable(spec: SampleSpec) -> tuple[object, ...]:
     """The spec of samples without the statistics, which change with every row that is added."""
-    learned = {*STATISTICS, *LEARNED, RANGE}
-    return spec.shape, spec.dtype, {name: done for name, done in spec.preprocessing.items() if name not in learned}
+    statistics = {*STATISTICS, *LEARNED, RANGE}
+    return spec.shape, spec.dtype, {name: done for name, done in spec.preprocessing.items() if name not in statistics}
 
 
 def _said(contract: ScoringContract) -> str:

@@ -32,8 +32,8 @@ def scored_raw(models: ScoringModel, data: Any) -> list[dict[str, Any]]:
 
     `data`: numbers of shape (n, *shape), images as whole numbers from 0 to 255 (or 65535), tables before
     standardisation; base64 text of n image files, where samples are images; or a data frame, a mapping of columns or a
-    list of records, whose columns are then taken by name, as they must be where they are of several types. `InputError`
-    if they are anything else.
+    list of records, whose columns are then taken by name, as they must be where they are of several types.
+    `InputError` if they are anything else.
     """
     values = stored(data, models.contract.samples)
     models.contract.refuse_other_scale(magnitudes(values))

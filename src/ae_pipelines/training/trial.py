@@ -56,13 +56,13 @@ def caution(choice: ModelChoice, loader: LoaderOptions, model: Method, samples: 
     if any(isinstance(net, NetChoice) and net.flat for net in choice.check().values()):
         return (
             f"{these} go through a net that does not know which pixels are neighbours: a convolutional recipe suits "
-            f"them better, such as {FOR_PIXELS} (reconstructions, odd samples) or {FOR_CONTENT} (classes, groups, "
+            f"them, such as {FOR_PIXELS} (for reconstructions, odd samples) or {FOR_CONTENT} (for classes, groups, "
             "neighbours)"
         )
     if model.may_copy and not loader.corruptions:
         return (
             f"{these} are only reproduced pixel by pixel, so latents tell more of colours and backgrounds than of what "
-            f"is shown: for classes, groups and neighbours {FOR_CONTENT} suits them better"
+            f"is shown: {FOR_CONTENT} is made for classes, groups and neighbours"
         )
     return None
 
