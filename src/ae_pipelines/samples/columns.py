@@ -334,10 +334,8 @@ def _worst(row: pd.Series, most: int) -> str:
 def in_lines(table: pd.DataFrame, most: int = 40) -> Iterable[str]:
     """The table that `described` gives, as lines of text."""
     share = table["missing"].map("{:.1%}".format).replace("nan%", "")
-    cells: list[list[str]] = [
-        table.columns.tolist(),
-        *table.assign(missing=share).head(most).astype(str).to_numpy().tolist(),
-    ]
+    shown = table.assign(missing=share).head(most).astype(str)
+    cells: list[list[str]] = [table.columns.tolist(), *shown.to_numpy().tolist()]
     order = ("column", "type", "missing", "features", "treatment")
     places = [cells[0].index(name) for name in order]
     widths = [max(len(row[place]) for row in cells) for place in places]

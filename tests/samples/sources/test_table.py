@@ -120,7 +120,7 @@ def test_all_columns_without_another_use_are_taken_and_those_that_say_nothing_na
     assert caplog.messages == [
         "left out of the values: 'nothing' (empty)",
         "left out of the values: 'name' (free text or ids: most rows have values that are rare); 'country' (constant)"
-        ". To keep rarer levels give a lower source.min_frequency; ids are for source.id",
+        ". A lower source.min_frequency keeps rarer levels; source.id=<column> takes one as the ids of rows",
     ]
     assert [*found.spec().preprocessing["left_out"]] == ["nothing", "name", "country"]
 
@@ -245,20 +245,20 @@ def test_a_number_that_stands_for_nothing_is_asked_about_and_then_missing(tmp_pa
     frame.loc[:9, "area"] = -999
     with caplog.at_level(logging.WARNING):
         written(tmp_path, frame).spec()
-    assert caplog.messages == [
-        "-999 lies far from all other values of 'area': if it stands for a missing value, give source.missing=[-999]"
-    ]
+    (said,) = caplog.messages
+    assert "column 'area' is -999 in 10 rows" in said
     spec = written(tmp_path, frame, missing=["-999"]).spec()
     assert spec.preprocessing["treatments"][0]["indicator"]
     assert written(tmp_path, frame, "new.csv").like(spec).spec() == spec, "new rows are read so too"
 
 
-def test_a_row_number_that_pandas_wrote_is_no_value(tmp_path):
+def test_a_row_number_that_pandas_wrote_is_no_value(tmp_path, caplog):
     frame = cells()[["area", "nuclei"]]
     frame.to_csv(tmp_path / "a.csv")
     frame[frame["nuclei"] > 1].to_parquet(tmp_path / "a.parquet")
     for name in ("a.csv", "a.parquet"):
         assert source(tmp_path / name).spec().preprocessing["columns"] == ["area", "nuclei"]
+    assert "left out of the values: '', since its name is that of row numbers; source.id=<column> makes" in caplog.text
 
 
 @pytest.mark.parametrize("name", KINDS)

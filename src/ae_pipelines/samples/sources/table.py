@@ -19,7 +19,7 @@ from pydantic import Field
 from ae_pipelines.base.errors import InputError, NothingThere, first_of, suggestion
 from ae_pipelines.samples import columns as treatments
 from ae_pipelines.samples import features
-from ae_pipelines.samples.column_roles import NumberFacts, not_values, stand_ins
+from ae_pipelines.samples.column_roles import NumberFacts, not_values, values_among
 from ae_pipelines.samples.columns import ColumnType, Look, TrainRows, Treating
 from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.reading import faults_of
@@ -42,7 +42,7 @@ READ_AS: dict[ColumnType, set[str]] = {
 }
 """What a column may be in a file, by what it was in the training."""
 NUMERIC = {"number", "boolean"}
-KEEP = ". To keep rarer levels give a lower source.min_frequency; ids are for source.id"
+KEEP = ". A lower source.min_frequency keeps rarer levels; source.id=<column> takes one as the ids of rows"
 MOST_COLUMNS = 50_000
 """A file with more is refused unless some are named."""
 
@@ -244,28 +244,31 @@ class Table:
         for reader in self._readers:
             with _faults_of(reader.path):
                 _refuse_misfit(reader, self.columns or [], self._others)
-        types = {name: self._type(name) for name in self.columns or self._names}
         if self.columns:
-            self._refuse_unusable(types)
-        self._tell(self._set_aside)
-        return {name: kind for name, kind in types.items() if name not in self._set_aside}  # type: ignore[misc]
+            self._refuse_unusable()
+        self._tell({name: why for name, why in self._set_aside.items() if self._types[name] not in KINDS})
+        return {
+            name: self._types[name]  # type: ignore[misc]
+            for name in self.columns or self._names
+            if name not in self._set_aside
+        }
 
     @cached_property
     def _set_aside(self) -> dict[str, str]:
         """Why columns that nobody asked for are no values, by their types and names."""
         if self.columns:
             return {}
-        types = {name: self._type(name) for name in self._names}
+        types = {name: self._types[name] for name in self._names}
         unusable = {name: _types_of(name, self._readers) for name, kind in types.items() if kind not in KINDS}
-        facts = {name: found for name in types if types[name] == "number" and (found := self._facts(name))}
-        return unusable | not_values(facts)
+        numbers, files = [name for name in types if types[name] == "number"], list(self._facts())
+        values = {*values_among(numbers, files)}
+        known = {name: [facts[name] for facts in files if name in facts] for name in numbers if name not in values}
+        return unusable | not_values(known)
 
-    def _facts(self, name: str) -> list[NumberFacts]:
-        found = []
+    def _facts(self) -> Iterator[Mapping[str, NumberFacts]]:
         for reader in self._readers:
             with _faults_of(reader.path):
-                found += [reader.facts[name]] if name in reader.facts else []
-        return found
+                yield reader.facts
 
     @property
     def _names(self) -> list[str]:
@@ -273,18 +276,15 @@ class Table:
         first, *more = self._readers
         return [n for n in first.names if n not in self._others and all(n in reader.names for reader in more)]
 
-    def _type(self, name: str) -> str:
-        """What a column is in all files: text, where they differ."""
-        found = {reader.types[name] for reader in self._readers} - {"empty"}
-        if found == NUMERIC:
-            return "number"
-        if "unusable" in found or not found:
-            return "unusable" if found else "empty"
-        return next(iter(found)) if len(found) == 1 and found != {"text"} else "category"
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        """What each column is in all files: text, where they differ."""
+        types = [reader.types for reader in self._readers]
+        return {name: _joined({found[name] for found in types if name in found}) for name in self._readers[0].names}
 
-    def _refuse_unusable(self, types: Mapping[str, str]) -> None:
-        if other := [name for name, kind in types.items() if kind not in KINDS]:
-            usable = [name for name in self._names if self._type(name) in KINDS]
+    def _refuse_unusable(self) -> None:
+        if other := [name for name in self.columns or [] if self._types[name] not in KINDS]:
+            usable = [name for name in self._names if self._types[name] in KINDS]
             raise InputError(
                 f"{self.path}: {_first(other)} can be no values, since there are neither numbers, text nor dates in "
                 f"them; usable are {_first(usable)}"
@@ -322,7 +322,6 @@ class Table:
         types = self._candidates
         if not types:
             raise self._nothing_usable()
-        self._tell_stand_ins(types)
         found = self._numbers(types) if self._may_be_plain(types.values()) else None
         return found or self._mixed(types)
 
@@ -402,18 +401,6 @@ class Table:
             )
             log.warning("left out of the values: %s", said + (KEEP if treatments.FREE_TEXT in useless.values() else ""))
 
-    def _tell_stand_ins(self, types: Mapping[str, ColumnType]) -> None:
-        """Ask about numbers that seem to say that there is none."""
-        found: dict[float, list[str]] = {}
-        for name in (name for name in types if types[name] == "number" and self._facts(name)):
-            for number in stand_ins(self._facts(name)):
-                found.setdefault(number, []).append(name)
-        for number, names in found.items():
-            log.warning(
-                "%g lies far from all other values of %s: if it stands for a missing value, give source.missing=[%g]",
-                *(number, _first(names), number),
-            )
-
     def _reported(self, mixed: Mixed) -> Mixed:
         table = treatments.described(mixed.preprocessing)
         log.info("what becomes of each column:\n%s", "\n".join(treatments.in_lines(table)))
@@ -490,13 +477,24 @@ def _refuse_misfit(reader: Reader, wanted: list[str], others: list[str]) -> None
 
 def _refuse_other_types(reader: Reader, types: Mapping[str, ColumnType]) -> None:
     """`InputError` where a column holds something else than in the training."""
+    held = reader.types
     for name, kind in types.items():
-        if (found := reader.types[name]) not in READ_AS[kind]:
+        if (found := held[name]) not in READ_AS[kind]:
             raise InputError(
                 f"{reader.path}: column {name!r} holds {found}, expected what it held in the training: "
                 f"{features.EXPECTED[kind]}. Mend it, or say what stands for missing values",
                 options={"source.missing": "[...]"},
             )
+
+
+def _joined(types: set[str]) -> str:
+    """What a column is that is each of these in some file."""
+    found = types - {"empty"}
+    if not found or "unusable" in found:
+        return "unusable" if found else "empty"
+    if found == NUMERIC:
+        return "number"
+    return next(iter(found)) if len(found) == 1 and found != {"text"} else "category"
 
 
 def _types_of(name: str, readers: Sequence[Reader]) -> str:
