@@ -143,9 +143,10 @@ def _band(axis: "Axes", points: list[dict[str, Any]], others: list[dict[str, Any
     labels, mean, spread = (table[column] for column in ("labels", "error_mean", "error_sd"))
     axis.fill_between(labels, np.maximum(mean - spread, 0), mean + spread, color=colour, alpha=0.2, linewidth=0)
     axis.plot(labels, mean, "o-", color=colour, markersize=4, label=name)
-    for x, y, other in zip(labels, mean, (point["error_mean"] for point in others), strict=True):
+    said = spaced(np.log(labels.to_numpy(float)), [f"{y:.1f}" for y in mean], AXIS, 8)
+    for x, y, other, number in zip(labels, mean, (point["error_mean"] for point in others), said, strict=True):
         up = 6 if y > other else -13
-        axis.annotate(f"{y:.1f}", (x, y), (0, up), textcoords="offset points", ha="center", fontsize=8, color=colour)
+        axis.annotate(number, (x, y), (0, up), textcoords="offset points", ha="center", fontsize=8, color=colour)
 
 
 def _few_labels_title(curves: dict[str, Any]) -> str:

@@ -143,6 +143,7 @@ def _strip(axis: "Axes", images: np.ndarray, most: int, spread: tuple[float, flo
         strip[:, :, place * (width + gap) : place * (width + gap) + width] = (image - low) / (high - low)
     show(axis, strip)
     axis.spines[:].set_visible(False)
+    axis.set_anchor("W")  # the name stays where the layout has made room for it
 
 
 def _heat_map(axis: "Axes", rows: np.ndarray, most: int, spread: tuple[float, float]) -> None:

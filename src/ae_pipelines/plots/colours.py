@@ -8,6 +8,8 @@ NAMED = 20
 """How many names fit into a map: those of the largest classes or groups have colours, the others share one."""
 UNKNOWN = "0.8"
 """Rows without a label, and noise."""
+GREY = 7
+"""The place of grey among ten colours."""
 OTHERS = "0.5"
 """Classes or groups without a colour of their own."""
 
@@ -21,12 +23,15 @@ def unknown(values: np.ndarray) -> np.ndarray:
 
 
 def colours(values: np.ndarray) -> Colours:
-    """A colour for each of the largest classes or groups."""
+    """A colour for each of the largest classes or groups; none is grey where some values are unknown."""
     from matplotlib import colormaps
 
     names = _largest(values)
-    palette = colormaps["tab10" if len(names) <= 10 else "turbo"]
-    return {name: palette(n if len(names) <= 10 else n / (len(names) - 1)) for n, name in enumerate(names)}
+    few = [*colormaps["tab10"].colors]  # type: ignore[attr-defined]
+    if unknown(values).any():
+        few[GREY] = (0.1, 0.1, 0.1)
+    many = colormaps["turbo"](np.linspace(0, 1, len(names)))
+    return dict(zip(names, few if len(names) <= len(few) else many.tolist(), strict=False))
 
 
 def matched(labels: np.ndarray, groups: np.ndarray) -> tuple[Colours, Colours]:

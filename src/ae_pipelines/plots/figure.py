@@ -39,7 +39,9 @@ def _figure_class() -> Any:
         @allow_rasterization
         def draw(self, renderer: Any) -> None:
             for one in self.findobj(Text):
-                one.set_fontfamily(text.families())  # type: ignore[attr-defined]
+                one.set_fontfamily(text.families())
+            if layout := self.get_layout_engine():
+                layout.execute(self)  # images find their size, which the next time makes room for their names
             super().draw(renderer)
 
     return Readable
@@ -97,7 +99,7 @@ def features_inches(names: Sequence[str], inches: float) -> float:
     return text.under(names, inches / len(names), FEATURE_SIZE, most=1.4).inches
 
 
-def spaced(places: Sequence[float], texts: Sequence[str], inches: float, size: float) -> list[str]:
+def spaced(places: Sequence[float] | np.ndarray, texts: Sequence[str], inches: float, size: float) -> list[str]:
     """The texts at ascending places along an axis that is so long; empty are those that would touch the next one, from
     the last, which stays, backwards."""
     span = max(places[-1] - places[0], 1e-9) if len(places) else 1.0

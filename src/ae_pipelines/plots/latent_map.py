@@ -91,13 +91,17 @@ class Map:
         """Draw it; what is unknown lies behind."""
         nobody = unknown(self.values)
         other = ~nobody & ~np.isin(self.values, list(self.colours))
-        axis.scatter(*self.points[nobody].T, s=3, color=UNKNOWN if not nobody.all() else OTHERS, linewidths=0, zorder=1)
-        axis.scatter(*self.points[other].T, s=4, color=OTHERS, linewidths=0, zorder=1.5)
+        self._dots(axis, nobody, UNKNOWN if not nobody.all() else OTHERS, size=3, order=1)
+        self._dots(axis, other, OTHERS, size=4, order=1.5)
         for name, colour in self.colours.items():
-            axis.scatter(*self.points[self.values == name].T, s=5, color=colour, linewidths=0, zorder=2)
+            self._dots(axis, self.values == name, colour, size=5, order=2)
         axis.set_xticks([])
         axis.set_yticks([])
         (self._write_names if self._in_place else self._add_legend)(axis)
+
+    def _dots(self, axis: "Axes", rows: np.ndarray, colour: Any, size: float, order: float) -> None:
+        x, y = self.points[rows].T
+        axis.scatter(x, y, s=size, color=colour, linewidths=0, zorder=order)
 
     def _write_names(self, axis: "Axes") -> None:
         for (name, colour), (x, y) in zip(self.colours.items(), self._middles, strict=True):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -156,7 +156,7 @@ def _fonts() -> list[tuple[str, "FT2Font"]]:
     from matplotlib import font_manager
 
     installed = {font.name: font.fname for font in reversed(font_manager.fontManager.ttflist)}
-    paths = {FONT: font_manager.findfont(FONT)}
+    paths: dict[str, Any] = {FONT: font_manager.findfont(FONT)}
     paths |= {name: installed[name] for name in OTHER_FONTS if name in installed}
     return [(name, font_manager.get_font(path)) for name, path in paths.items()]
 
@@ -178,7 +178,7 @@ def _inches(text: str, size: float) -> float:
 
 
 def _joined(lines: list[list[str]]) -> str:
-    return "\n".join("".join(line) for line in lines).replace("$", r"\$")
+    return "\n".join("".join(line).rstrip() for line in lines).replace("$", r"\$")
 
 
 def _widest(lines: list[list[str]], size: float) -> float:

@@ -36,7 +36,9 @@ def learning_curves(history: list[dict[str, Any]]) -> "Figure":
     axes[0, 1].set_ylim(bottom=0)
     for axis in axes[0]:
         axis.xaxis.set_major_locator(whole_numbers())
-        _mark_kept(axis, table)
+        if len(epochs) == 1:
+            axis.set_xlim(0, 2)
+        _mark_kept(axis, history)
     _add_legend(axes[0, 0])
     for start in np.flatnonzero(table["phase"] != table["phase"].shift())[1:]:
         for axis in axes[0]:
@@ -56,8 +58,8 @@ def kept_epochs(history: list[dict[str, Any]]) -> list[int]:
     return best.fillna(rows.groupby(phases).max()).astype(int).tolist()
 
 
-def _mark_kept(axis: "Axes", table: pd.DataFrame) -> None:
-    kept = kept_epochs(table.to_dict("records"))
+def _mark_kept(axis: "Axes", history: list[dict[str, Any]]) -> None:
+    kept = kept_epochs(history)
     for number, epoch in enumerate(kept):
         which = f"epoch {epoch}" if len(kept) == 1 else "these epochs"
         label = f"weights of {which} kept" if number == 0 else None
