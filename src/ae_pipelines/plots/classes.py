@@ -48,7 +48,7 @@ def confusion_matrix(counts: pd.DataFrame, accuracy: float) -> "Figure":
     axis.set_ylabel("true")
     some = "" if len(shown) == len(counts) else f"; the {len(shown)} most confused of {len(counts):,} classes"
     total = int(counts.to_numpy().sum())
-    said = f"Classifier on the latents, test split: accuracy {accuracy:.3f} of {total:,} rows{some}"
+    said = f"Classifier on the latents, test split: accuracy {accuracy:.3f} ({total:,} rows){some}"
     title_of(axis, said, size - 0.6)
     return figure
 
