@@ -2,7 +2,6 @@
 
 import warnings
 from io import BytesIO
-from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +9,6 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import DriftOptions, compare
@@ -267,27 +265,26 @@ def shown_texts(figure: Figure) -> list[Text]:
     return [one for one in figure.findobj(Text) if one.get_visible() and one.get_text() and one not in unseen]
 
 
-def box_of(one: Text) -> Bbox:
-    """Where it is seen: lines before it that are empty are not."""
+def box_of(one: Text) -> np.ndarray:
+    """Where it is seen, ((x, y), (x, y)): empty lines before it are not."""
     box = one.get_window_extent()
     lines = one.get_text().split("\n")
     empty = next(number for number, line in enumerate(lines) if line)
-    return Bbox.from_extents(box.x0, box.y0, box.x1, box.y1 - empty * box.height / len(lines))
+    return np.array([[box.x0, box.y0], [box.x1, box.y1 - empty * box.height / len(lines)]])
 
 
 def check(figure: Figure) -> None:
     """Everything is in the picture, and no text lies over another."""
     figure.savefig(BytesIO())
     texts = shown_texts(figure)
-    boxes = [box_of(one) for one in texts]
-    width, height = figure.canvas.get_width_height()
-    assert max(width, height) < 6000
-    for one, box in zip(texts, boxes, strict=True):
-        inside = min(box.x0, box.y0) >= -SHARE and box.x1 <= width + SHARE and box.y1 <= height + SHARE
-        assert inside, f"{one.get_text()!r} is cut: {box} of {width} x {height}"
-    for (one, a), (other, b) in combinations(zip(texts, boxes, strict=True), 2):
-        over = min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1
-        assert not over, f"{one.get_text()!r} and {other.get_text()!r} overlap: {a}, {b}"
+    boxes = np.array([box_of(one) for one in texts]).reshape(-1, 2, 2)  # (texts, low and high, x and y)
+    size = np.array(figure.canvas.get_width_height())
+    assert size.max() < 6000
+    cut = (boxes[:, 0] < -SHARE).any(axis=1) | (boxes[:, 1] > size + SHARE).any(axis=1)
+    assert not cut.any(), f"cut: {[texts[number].get_text() for number in np.flatnonzero(cut)]}"
+    shared = np.minimum(boxes[:, None, 1], boxes[None, :, 1]) - np.maximum(boxes[:, None, 0], boxes[None, :, 0])
+    over = np.argwhere(np.triu((shared > 1).all(axis=2), k=1))
+    assert not len(over), f"overlap: {[[texts[number].get_text() for number in pair] for pair in over]}"
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
