@@ -187,7 +187,7 @@ def _widest(lines: list[list[str]], size: float) -> float:
 
 def _cut(lines: list[list[str]]) -> bool:
     """Whether a line ends inside a word."""
-    return any(not re.search(r"[\s_/.,;:-]$", "".join(line)) for line in lines[:-1])
+    return any(not re.search(r"[\s_/-]$", "".join(line)) for line in lines[:-1])
 
 
 def _broken(units: list[str], inches: float, size: float) -> list[list[str]]:
@@ -207,7 +207,7 @@ def _words(units: list[str]) -> list[list[str]]:
     words: list[list[str]] = [[]]
     for unit in units:
         words[-1].append(unit)
-        if re.fullmatch(r"[\s_/.,;:-]", unit):
+        if re.fullmatch(r"[\s_/-]", unit):
             words.append([])
     return words
 
