@@ -1,11 +1,11 @@
 """The oddest samples, and how scores are distributed."""
 
-import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ae_pipelines.plots.figure import new_figure, show
+from ae_pipelines.plots.figure import entitle, features_inches, name_features, new_figure, show, title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,23 +18,39 @@ Groups = dict[str, np.ndarray]
 """Values by the name of their group."""
 
 
-def oddest(rows: dict[str, np.ndarray], scores: np.ndarray, groups: Groups, threshold: float, title: str) -> "Figure":
+def oddest(
+    rows: dict[str, np.ndarray],
+    scores: np.ndarray,
+    groups: Groups,
+    threshold: float,
+    rests_on: int,
+    title: str,
+    features: Sequence[str] = (),
+) -> "Figure":
     """The oddest samples, what the model makes of them and what it gets wrong (by name, (n, *shape)), under their
-    `scores`; below, how the scores of each group are distributed, and the threshold."""
-    count = len(scores)
-    figure, _ = new_figure(max(8.0, 0.85 * count + 0.9), 0.95 * len(rows) + 3.6)
+    `scores`; below, how the scores of each group are distributed, and the threshold with the number of rows that it
+    `rests_on`. Vectors have the names of their features if these have some."""
+    images = next(iter(rows.values())).ndim == 4
+    width = max(8.0, 0.85 * len(scores) + 0.9)
+    each = (width - 1.8) / len(rows)
+    upper = 0.95 * len(rows) + 0.4 + (0.0 if images else features_inches(features, each))
+    figure, _ = new_figure(width, upper + 3.2)
     figure.clear()
     above: Any
     below: Any
-    above, below = figure.subfigures(2, 1, height_ratios=[0.95 * len(rows) + 0.4, 3.0])  # type: ignore[misc]
-    images = next(iter(rows.values())).ndim == 4
-    (_images if images else _features)(above, rows, [f"{score:.3g}" for score in scores])
+    above, below = figure.subfigures(2, 1, height_ratios=[upper, 3.0])  # type: ignore[misc]
+    captions = [f"{score:.3g}" for score in scores]
+    if images:
+        _images(above, rows, captions)
+    else:
+        _features(above, rows, captions, features, each)
     axis = below.subplots()
     histogram(axis, groups)
-    axis.axvline(threshold, color="0.2", linestyle="--", linewidth=1.2, label=f"threshold {threshold:.3g}")
+    said = f"threshold {threshold:.3g} (set on {rests_on:,} row{'s' if rests_on != 1 else ''})"
+    axis.axvline(threshold, color="0.2", linestyle="--", linewidth=1.2, label=said)
     axis.set_xlabel("score (higher is odder)")
     axis.legend(fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    entitle(figure, title)
     return figure
 
 
@@ -70,7 +86,9 @@ def _images(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> No
         axis.set_title(caption, fontsize=8)
 
 
-def _features(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> None:
+def _features(
+    figure: Any, rows: dict[str, np.ndarray], captions: list[str], features: Sequence[str], width: float
+) -> None:
     """Samples without height and width, one line each."""
     axes = figure.subplots(1, len(rows), squeeze=False)[0]
     most = float(np.quantile(np.abs(next(iter(rows.values()))), 0.99)) or 1.0
@@ -78,20 +96,22 @@ def _features(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> 
         values = values.reshape(len(values), -1)
         shown = axis.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
         axis.set_title(name, fontsize=9)
-        axis.set_xlabel("feature")
+        name_features(axis, features, width)
         axis.set_yticks([])
     axes[0].set_yticks(range(len(captions)), captions, fontsize=7)
     axes[0].set_ylabel("score")
     figure.colorbar(shown, ax=list(axes), label="value")
 
 
-def two_ranges(groups: Groups, low: float, high: float, title: str) -> "Figure":
-    """Histograms of the reconstruction errors of each group, and the training range between `low` and `high`."""
+def two_ranges(groups: Groups, low: float, high: float, rests_on: int, title: str) -> "Figure":
+    """Histograms of the reconstruction errors of each group, and the training range between `low` and `high` with the
+    number of rows that it `rests_on`."""
     figure, axes = new_figure(8.5, 3.8)
     axis = axes[0, 0]
     histogram(axis, groups)
-    axis.axvspan(low, high, color="0.85", zorder=0, label="training range (0.1 % to 99.9 %)")
+    said = f"training range (0.1 % to 99.9 % of {rests_on:,} rows)"
+    axis.axvspan(low, high, color="0.85", zorder=0, label=said)
     axis.set_xlabel("reconstruction error")
     axis.legend(fontsize=8)
-    axis.set_title(textwrap.fill(title, 110), fontsize=10)
+    title_of(axis, title, 7.6)
     return figure

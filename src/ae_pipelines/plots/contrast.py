@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ae_pipelines.plots.figure import new_figure
-from ae_pipelines.plots.latent_map import in_the_plane, scatter
+from ae_pipelines.plots.colours import colours
+from ae_pipelines.plots.figure import new_figure, spaced
+from ae_pipelines.plots.latent_map import Map, in_the_plane, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ def contrast_curve(contrast: dict[str, Any], wins_from: int | None) -> "Figure":
     counts = [point["labels"] for point in contrast["latents"]]
     axis.set(xscale="log", yscale="log", xlabel="labels", ylabel="error on the test split, %")
     _mark(axis, counts, wins_from)
-    axis.set_xticks(counts, [f"{count:,}" for count in counts])
+    axis.set_xticks(counts, spaced(np.log(counts), [f"{count:,}" for count in counts], 6.0, 10))
     axis.set_xticks([], minor=True)
     lowest, highest = axis.get_ylim()
     axis.set_ylim(bottom=0.6 * lowest)  # room for the text
@@ -49,13 +50,12 @@ def contrast_maps(spaces: pd.DataFrame, seed: int = 0) -> "Figure":
     """A panel for each space, a column of vectors beside `sample_id` and `label`: the same samples in the plane by
     t-SNE, coloured by label."""
     names = [str(name) for name in spaces if name not in ("sample_id", "label")]
-    figure, axes = new_figure(5.4 * len(names), 5.6, 1, len(names))
-    for axis, name in zip(axes[0], names, strict=True):
+    labels, maps = spaces["label"].fillna("").to_numpy(dtype=str), []
+    for name in names:
         vectors = np.array(spaces[name].tolist(), np.float32)
-        scatter(axis, in_the_plane(vectors, seed), spaces["label"].to_numpy(dtype=str))
-        axis.set_title(_title(name, vectors.shape[1]), fontsize=11)
-    figure.suptitle(f"The same {len(spaces):,} test samples by t-SNE, coloured by label")
-    return figure
+        one = Map(in_the_plane(vectors, seed), labels, colours(labels), "without a label")
+        maps.append((_title(name, vectors.shape[1]), one))
+    return side_by_side(maps, 5.4, 5.6, f"The same {len(spaces):,} test samples by t-SNE, coloured by label")
 
 
 def _curve(axis: "Axes", points: list[dict[str, Any]], label: str, colour: str) -> None:

@@ -1,6 +1,5 @@
 """New rows beside the reference."""
 
-import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +7,9 @@ import numpy as np
 
 from ae_pipelines.downstream.distribution import Distribution
 from ae_pipelines.downstream.drift import BATCH_ROWS
+from ae_pipelines.plots import text
 from ae_pipelines.plots.anomalies import histogram
-from ae_pipelines.plots.figure import new_figure
+from ae_pipelines.plots.figure import entitle, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,17 +32,17 @@ def drift(reference: Distribution, batch: Distribution, report: dict[str, Any]) 
         return _verdict_alone(report["said"])
     panels = _panels(reference, batch, report)
     figure, axes = new_figure(4.4 * len(panels), 4.3, 1, len(panels))
-    figure.suptitle(textwrap.fill(report["said"], 50 * len(panels)), fontsize=11)
     for axis, panel in zip(axes[0], panels, strict=True):
         panel(axis)
         axis.spines[["top", "right"]].set_visible(False)
+    entitle(figure, report["said"], 11)
     return figure
 
 
 def _verdict_alone(said: str) -> "Figure":
     figure, axes = new_figure(8.8, 1.5)
     axes[0, 0].set_axis_off()
-    axes[0, 0].text(0.5, 0.5, said, ha="center", va="center", fontsize=12, color="0.3")
+    axes[0, 0].text(0.5, 0.5, text.fitted(said, 8.0, 12, 4), ha="center", va="center", fontsize=12, color="0.3")
     return figure
 
 

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ae_pipelines.plots.figure import new_figure
-from ae_pipelines.plots.latent_map import scatter
+from ae_pipelines.plots import text
+from ae_pipelines.plots.colours import colours
+from ae_pipelines.plots.figure import entitle, new_figure, title_of
+from ae_pipelines.plots.latent_map import Map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +24,9 @@ ACROSS = 10
 MOST_CLASSES = 16
 """Up to this many classes, each has a column."""
 MOST_ROWS = 10
+MOST_COLUMNS = 24
+SIDE, COLUMN = 0.55, 0.8
+"""Inches of an image in the grid, and in a column of before and after."""
 GAP = 1
 """Pixels between images."""
 FRAME_PIXELS = 112
@@ -29,11 +34,11 @@ FRAME_PIXELS = 112
 FAR_TINT = np.array([0.77, 0.31, 0.32])
 
 
-def said(text: str) -> "Figure":
+def said(why: str) -> "Figure":
     """Why there is no picture."""
     figure, axes = new_figure(7.0, 1.2)
     axes[0, 0].axis("off")
-    axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", wrap=True, fontsize=9)
+    axes[0, 0].text(0.5, 0.5, text.fitted(why, 6.4, 9, lines=6), ha="center", va="center", fontsize=9)
     return figure
 
 
@@ -42,27 +47,30 @@ def new_samples(samples: np.ndarray, classes: tuple[str, ...], title: str) -> "F
     across = len(classes) if 1 < len(classes) <= MOST_CLASSES else ACROSS
     across = min(across, len(samples))
     down = min(MOST_ROWS, len(samples) // across)
-    figure, axes = new_figure(0.55 * across + 0.4, 0.55 * down + 0.6)
+    names = text.under(classes if len(classes) == across else [], SIDE, 8)
+    figure, axes = new_figure(max(4.0, SIDE * across + 0.4), SIDE * down + 0.6 + names.inches)
     axis = axes[0, 0]
     centres, _ = _show(axis, samples[: across * down].reshape(down, across, *samples.shape[1:]))
     if len(classes) == across and len(centres) == across:
-        axis.set_xticks(centres, classes, fontsize=8)
+        axis.set_xticks(centres, names.texts, rotation=names.rotation, fontsize=8)
         axis.xaxis.tick_top()
-    figure.suptitle(title, fontsize=9)
+    entitle(figure, title, 9)
     return figure
 
 
 def manifold(found: "Manifold", title: str) -> "Figure":
     """The decoded plane, and beside it where real samples lie in it, by label."""
     panels = 2 if len(found.points) else 1
-    figure, axes = new_figure(6.0 * panels, 6.3, 1, panels)
+    known = colours(found.labels)
+    places = Map(found.points, found.labels, known, "without a label" if known else "samples")
+    figure, axes = new_figure(6.0 * panels, 6.3 + (places.inches if panels > 1 else 0.0), 1, panels)
     _show(axes[0, 0], found.pictures)
     axes[0, 0].set_title("decoded, equal steps between quantiles", fontsize=10)
     if panels > 1:
-        scatter(axes[0, 1], found.points, found.labels)
+        places.draw(axes[0, 1])
         axes[0, 1].set_title("where samples lie, by label" if (found.labels != "").any() else "where samples lie",
                              fontsize=10)  # fmt: skip
-    figure.suptitle(title, fontsize=11)
+    entitle(figure, title, 11)
     return figure
 
 
@@ -71,16 +79,19 @@ def interpolation(found: "Interpolation", title: str) -> "Figure":
     made = np.stack(list(found.rows.values()))
     real = found.ends.pictures
     if real is not None:
-        ends = np.stack([real] * len(made))
-        made = np.concatenate([ends[:, :1], made, ends[:, 1:]], axis=1)
-    figure, axes = new_figure(0.75 * made.shape[1] + 0.9, 0.75 * len(made) + 0.9)
+        sides = np.stack([real] * len(made))
+        made = np.concatenate([sides[:, :1], made, sides[:, 1:]], axis=1)
+    wide = 0.75 * made.shape[1]
+    ends = [text.fitted(name, wide / 2 - 0.1, 7, lines=3) for name in found.ends.names]
+    more = text.height(7, max(name.count("\n") for name in ends))
+    figure, axes = new_figure(wide + 0.9, 0.75 * len(made) + 0.9 + more)
     across, down = _show(axes[0, 0], made)
     _name_rows(axes[0, 0], down, list(found.rows))
     if len(across):
-        axes[0, 0].set_xticks(across[[0, -1]], found.ends.names, fontsize=7)
+        axes[0, 0].set_xticks(across[[0, -1]], ends, fontsize=7)
         axes[0, 0].get_xticklabels()[0].set_ha("left")
         axes[0, 0].get_xticklabels()[1].set_ha("right")
-    figure.suptitle(title, fontsize=9)
+    entitle(figure, title, 9)
     return figure
 
 
@@ -93,25 +104,28 @@ def frames(found: "Interpolation") -> np.ndarray:
 
 
 def arithmetic(found: "Arithmetic", title: str) -> "Figure":
-    """Before, after, and the real sample nearest to the result, with its label."""
-    pictures = np.stack([found.before, found.after, found.nearest])
-    figure, axes = new_figure(0.8 * pictures.shape[1] + 2.2, 0.8 * 3 + 0.8)
+    """Before, after, and the real sample nearest to the result, with its label; of the first samples."""
+    pictures = np.stack([found.before, found.after, found.nearest])[:, :MOST_COLUMNS]
+    names = text.under(found.labels[:MOST_COLUMNS], COLUMN, 8)
+    rows = text.beside(["z", found.said, "nearest real"], COLUMN, 8)
+    width = COLUMN * pictures.shape[1] + max(2.2, rows.inches + 0.4)
+    figure, axes = new_figure(width, COLUMN * 3 + 0.8 + max(0.0, names.inches - text.height(8)))
     across, down = _show(axes[0, 0], pictures)
-    _name_rows(axes[0, 0], down, ["z", found.said, "nearest real"])
+    _name_rows(axes[0, 0], down, rows.texts)
     if len(across):
-        axes[0, 0].set_xticks(across, found.labels, fontsize=8)
-    figure.suptitle(title, fontsize=9)
+        axes[0, 0].set_xticks(across, names.texts, rotation=names.rotation, fontsize=8)
+    entitle(figure, title, 9)
     return figure
 
 
 def traversal(found: "Traversal", title: str) -> "Figure":
     """A row for each latent, from low to high."""
     down, across = found.pictures.shape[:2]
-    figure, axes = new_figure(0.6 * across + 1.2, 0.6 * down + 0.6)
+    figure, axes = new_figure(max(4.0, 0.6 * across + 1.2), 0.6 * down + 0.6)
     _, places = _show(axes[0, 0], found.pictures)
     changes = zip(found.latents, found.changes, strict=False)
     _name_rows(axes[0, 0], places, [f"z{latent}: {change:.3f}" for latent, change in changes])
-    figure.suptitle(title, fontsize=9)
+    entitle(figure, title, 9)
     return figure
 
 
@@ -126,7 +140,7 @@ def gaps(found: "list[Gaps]") -> "Figure":
             axis.imshow(far, cmap="Reds", vmin=0, vmax=1.5)
             axis.set_xticks([])
             axis.set_yticks([])
-        axis.set_title(f"{one.name}: {one.share:.0%} of the points are far from any real sample (red)", fontsize=10)
+        title_of(axis, f"{one.name}: {one.share:.0%} of the points are far from any real sample (red)", 5.7)
     return figure
 
 

@@ -1,10 +1,13 @@
 """Latents in the plane."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ae_pipelines.plots.figure import new_figure
+from ae_pipelines.plots import text
+from ae_pipelines.plots.colours import OTHERS, UNKNOWN, Colours, colours, matched, unknown
+from ae_pipelines.plots.figure import entitle, new_figure, title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,54 +15,147 @@ if TYPE_CHECKING:
 
 MAP_ROWS = 3000
 """t-SNE is slow: the latent map shows a random sample of at most this many rows."""
-
-NAMED = 20
-"""How many names fit into a map: those of the largest groups."""
+PANEL = 5.4
+"""Inches, about, of a side of a map."""
+NAME_SIZE = 9
+LEGEND_SIZE = 8
+LEGEND_COLUMNS = 3
+WIDEST_NAME = 1.2
+"""Inches of the widest name that is written into a map; where one is wider, there is a legend."""
 
 
 def latent_map(
     vectors: np.ndarray, labels: np.ndarray | None, clusters: np.ndarray, kind: str, seed: int = 0
 ) -> "Figure":
-    """Latents (n, d) in the plane by t-SNE, coloured by label and by group of this kind; by group alone without
-    labels. Noise, group -1, is grey."""
+    """Latents (n, d) in the plane by t-SNE, coloured by label and by group of this kind, a group in the colour of its
+    commonest label; by group alone without labels. Noise, group -1, and rows without a label, "", are grey."""
     chosen = np.random.default_rng(seed).permutation(len(vectors))[:MAP_ROWS]
-    points = in_the_plane(vectors[chosen], seed)
-    panels = [] if labels is None else [("by label (never shown to the encoder)", labels[chosen])]
-    panels.append((f"by group ({kind})", clusters[chosen]))
-    figure, axes = new_figure(6.2 * len(panels), 6.0, 1, len(panels))
-    for axis, (title, colours) in zip(axes[0], panels, strict=True):
-        scatter(axis, points, colours)
-        axis.set_title(title, fontsize=11)
-    figure.suptitle(f"Latent map: t-SNE of {len(chosen):,} of {len(vectors):,} latents (d = {vectors.shape[1]})")
+    points, groups = in_the_plane(vectors[chosen], seed), clusters[chosen]
+    maps = []
+    if labels is None:
+        of_groups = colours(groups)
+    else:
+        of_labels, of_groups = matched(labels[chosen], groups)
+        title = "by label (never shown to the encoder)"
+        maps.append((title, Map(points, labels[chosen], of_labels, "without a label")))
+    maps.append((f"by group ({kind})", Map(points, groups, of_groups, "noise")))
+    said = f"Latent map: t-SNE of {len(chosen):,} of {len(vectors):,} latents (d = {vectors.shape[1]})"
+    return side_by_side(maps, 6.2, 6.0, said)
+
+
+def side_by_side(maps: "list[tuple[str, Map]]", width: float, height: float, title: str) -> "Figure":
+    """Maps, each of this size and with its title, and one over all."""
+    figure, axes = new_figure(width * len(maps), height + max(one.inches for _, one in maps), 1, len(maps))
+    for axis, (name, one) in zip(axes[0], maps, strict=True):
+        one.draw(axis)
+        title_of(axis, name, width - 0.4, 11)
+    entitle(figure, title, 12)
     return figure
 
 
 def in_the_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """Vectors (n, d) as points (n, 2)."""
     from sklearn.manifold import TSNE
 
     if vectors.shape[1] == 2:
         return vectors
+    if len(vectors) < 3 or not np.ptp(vectors, axis=0).any():
+        return np.pad(vectors, ((0, 0), (0, 1)))[:, :2]  # too little for neighbours to say anything
     perplexity = min(30.0, max(1.0, (len(vectors) - 1) / 3))
     start: Any = "pca" if vectors.shape[1] > 1 else "random"
     return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors)
 
 
-def scatter(axis: "Axes", points: np.ndarray, colours: np.ndarray) -> None:
-    """Points (n, 2) by colour, the names of the largest few among them; -1 is grey and behind."""
-    from matplotlib import colormaps
+@dataclass(frozen=True)
+class Map:
+    """Points (n, 2) by label or group: names where they lie or, if these would not fit there, in a legend below."""
 
-    noise = colours == -1 if colours.dtype.kind == "i" else np.zeros(len(colours), bool)
-    axis.scatter(points[noise, 0], points[noise, 1], s=3, color="0.8", linewidths=0)
-    names, codes, sizes = np.unique(colours[~noise], return_inverse=True, return_counts=True)
-    palette = colormaps["tab10" if len(names) <= 10 else "turbo"]
-    named = set(np.argsort(-sizes, kind="stable")[:NAMED])
-    for code, name in enumerate(names):
-        these = points[~noise][codes == code]
-        colour = palette(code if len(names) <= 10 else code / (len(names) - 1))
-        axis.scatter(these[:, 0], these[:, 1], s=5, color=colour, linewidths=0)
-        if code in named:
-            x, y = np.median(these, axis=0)
+    points: np.ndarray
+    values: np.ndarray
+    """Label or group of each point; "" and -1 are unknown."""
+    colours: Colours
+    """Of the largest; all others share one."""
+    unknown: str
+    """What unknown values are."""
+
+    @property
+    def inches(self) -> float:
+        """Height of the legend."""
+        if self._in_place:
+            return 0.0
+        rows = -(-len(self._entries) // LEGEND_COLUMNS)
+        lines = max(name.count("\n") + 1 for _, name in self._entries)
+        return rows * (text.height(LEGEND_SIZE, lines) + 0.06) + 0.2
+
+    def draw(self, axis: "Axes") -> None:
+        """Draw it; what is unknown lies behind."""
+        nobody = unknown(self.values)
+        other = ~nobody & ~np.isin(self.values, list(self.colours))
+        self._dots(axis, nobody, UNKNOWN if not nobody.all() else OTHERS, size=3, order=1)
+        self._dots(axis, other, OTHERS, size=4, order=1.5)
+        for name, colour in self.colours.items():
+            self._dots(axis, self.values == name, colour, size=5, order=2)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        (self._write_names if self._in_place else self._add_legend)(axis)
+
+    def _dots(self, axis: "Axes", rows: np.ndarray, colour: Any, size: float, order: float) -> None:
+        x, y = self.points[rows].T
+        axis.scatter(x, y, s=size, color=colour, linewidths=0, zorder=order)
+
+    def _write_names(self, axis: "Axes") -> None:
+        for (name, colour), (x, y) in zip(self.colours.items(), self._middles, strict=True):
             box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour, "alpha": 0.85}
-            axis.text(x, y, str(name), ha="center", va="center", fontsize=9, bbox=box)
-    axis.set_xticks([])
-    axis.set_yticks([])
+            shown = text.fitted(str(name), WIDEST_NAME, NAME_SIZE)
+            axis.text(x, y, shown, ha="center", va="center", fontsize=NAME_SIZE, bbox=box, zorder=3)
+        if count := np.count_nonzero(unknown(self.values)):
+            axis.set_xlabel(f"grey: {count:,} {self.unknown}", fontsize=LEGEND_SIZE, color="0.4")
+
+    def _add_legend(self, axis: "Axes") -> None:
+        from matplotlib.lines import Line2D
+
+        marks = [Line2D([], [], marker="o", linestyle="", color=colour, markersize=5) for colour, _ in self._entries]
+        place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.01), "ncols": LEGEND_COLUMNS}
+        names = [name for _, name in self._entries]
+        axis.legend(marks, names, **place, fontsize=LEGEND_SIZE, frameon=False, handletextpad=0.2, columnspacing=1)
+
+    @property
+    def _entries(self) -> list[tuple[Any, str]]:
+        """Colours and names of the legend."""
+        wide = PANEL / LEGEND_COLUMNS - 0.35
+        names = text.beside([str(name) for name in self.colours], text.height(LEGEND_SIZE, 3), LEGEND_SIZE, wide).texts
+        entries: list[tuple[Any, str]] = list(zip(self.colours.values(), names, strict=True))
+        if others := self._others:
+            entries.append((OTHERS, f"{others:,} others"))
+        if count := np.count_nonzero(unknown(self.values)):
+            entries.append((UNKNOWN, f"{count:,} {self.unknown}"))
+        return entries
+
+    @property
+    def _others(self) -> int:
+        """Number of classes or groups without a colour of their own."""
+        return len(np.unique(self.values[~unknown(self.values)])) - len(self.colours)
+
+    @property
+    def _middles(self) -> np.ndarray:
+        """Where names are written, (names, 2)."""
+        return np.array([np.median(self.points[self.values == name], axis=0) for name in self.colours]).reshape(-1, 2)
+
+    @property
+    def _in_place(self) -> bool:
+        """Whether all names fit into the map, none over another."""
+        if self._others:
+            return False
+        sizes = np.array([(text.width(_as_drawn(name), NAME_SIZE), text.height(NAME_SIZE)) for name in self.colours])
+        sizes = sizes.reshape(-1, 2) + 0.1
+        low, high = self.points.min(axis=0), self.points.max(axis=0)
+        span = np.where(high > low, high - low, 1.0)
+        places = (0.5 + 0.9 * (self._middles - (low + high) / 2) / span) * PANEL
+        inside = (places - sizes / 2 >= 0) & (places + sizes / 2 <= PANEL)
+        apart = (np.abs(places[:, None] - places[None]) >= (sizes[:, None] + sizes[None]) / 2).any(axis=2)
+        np.fill_diagonal(apart, True)
+        return bool(inside.all() and (sizes[:, 0] <= WIDEST_NAME).all() and apart.all())
+
+
+def _as_drawn(name: Any) -> str:
+    return text.fitted(str(name), 100.0, NAME_SIZE)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ae_pipelines.plots.figure import new_figure, show
+from ae_pipelines.plots.figure import entitle, new_figure, show
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ def restored(columns: list[Any], baseline: str, recipe: str) -> "Figure":
     }
     rows.pop("identity", None)  # it is the corrupted image
     rows = {name: images for name, images in rows.items() if any(image is not None for image in images)}
-    figure, axes = new_figure(1.1 * len(columns) + 0.9, 1.15 * len(rows) + 0.5, len(rows), len(columns))
+    figure, axes = new_figure(max(4.0, 1.1 * len(columns) + 0.9), 1.15 * len(rows) + 0.5, len(rows), len(columns))
     for line, (name, images) in zip(axes, rows.items(), strict=True):
         for axis, image in zip(line, images, strict=True):
             if image is None:
@@ -29,5 +29,5 @@ def restored(columns: list[Any], baseline: str, recipe: str) -> "Figure":
             else:
                 show(axis, image)
         line[0].set_ylabel(name)
-    figure.suptitle(f"{recipe}: images restored", fontsize=10)
+    entitle(figure, f"{recipe}: images restored")
     return figure

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.plots import text
 from ae_pipelines.plots.figure import new_figure
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 LESS_IS_BETTER = ("mse", "error", "seconds")
 """Beginnings of the names of metrics of which lower values are better."""
+COLUMN, ROW = 1.25, 0.38
+"""Inches of a column and of a row."""
+NAME_SIZE, HEAD_SIZE = 9, 8
 DIGITS = {"error": 2, "seconds": 0}
 """Digits after the point; 4 for all other metrics."""
 
@@ -23,24 +27,32 @@ def scoreboard(table: pd.DataFrame) -> "Figure":
     cells = _headlines(table)
     encoders = list(dict.fromkeys(cells.sort_values("control", kind="stable")["encoder"]))
     columns = list(dict.fromkeys(zip(cells["task"], cells["metric"], cells["transductive"], strict=True)))
-    figure, axes = _sized(len(encoders), len(columns))
+    names = text.beside(encoders, ROW, NAME_SIZE)
+    heads = [_head(*column) for column in columns]
+    lines = max(head.count("\n") + 1 for head in heads)
+    figure, axes = _sized(len(encoders), len(columns), max(0.0, names.inches - 1.8), text.height(HEAD_SIZE, lines - 3))
     axis = axes[0, 0]
-    for place, (task, metric, transductive) in enumerate(columns):
+    for place, (task, metric, _) in enumerate(columns):
         here = cells[(cells["task"] == task) & (cells["metric"] == metric)].set_index("encoder").reindex(encoders)
         _column(axis, place, here, metric)
-        mark = "\n(transductive)" if transductive else ""
-        axis.text(place, -0.75, f"{task}\n{metric}{mark}".replace("_", " "), ha="center", va="bottom", fontsize=8)
+        axis.text(place, -0.75, heads[place], ha="center", va="bottom", fontsize=HEAD_SIZE)
     controls = cells.drop_duplicates("encoder").set_index("encoder")["control"]
     for row, name in enumerate(encoders):
         style = "italic" if controls[name] else "normal"
-        axis.text(-0.6, row, name, ha="right", va="center", fontsize=9, style=style)
+        axis.text(-0.6, row, names.texts[row], ha="right", va="center", fontsize=NAME_SIZE, style=style)
     axis.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(encoders) - 0.5, -0.5))
     axis.axis("off")
     return figure
 
 
-def _sized(rows: int, columns: int) -> tuple["Figure", np.ndarray]:
-    return new_figure(2.6 + 1.25 * columns, 1.3 + 0.38 * rows)
+def _sized(rows: int, columns: int, wider: float, higher: float) -> tuple["Figure", np.ndarray]:
+    return new_figure(2.6 + COLUMN * columns + wider, 1.3 + ROW * rows + max(0.0, higher))
+
+
+def _head(task: str, metric: str, transductive: bool) -> str:
+    """What stands above a column."""
+    parts = [task, metric, *(["(transductive)"] if transductive else [])]
+    return "\n".join(text.fitted(part.replace("_", " "), COLUMN - 0.05, HEAD_SIZE, lines=3) for part in parts)
 
 
 def _headlines(table: pd.DataFrame) -> pd.DataFrame:

@@ -213,7 +213,7 @@ class _Training:
         row["gradient_norm"] = at.gradient_norm
         row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]
         at.history.append(row)
-        self._keep_best(row)
+        row["best_so_far"] = self._keep_best(row)
         at.epoch, at.step, self._totals = at.epoch + 1, 0, {}
         rate = batches_per_second * self._batches.batch_size
         self._report(row, len(at.history), samples_per_second=rate)
@@ -239,10 +239,13 @@ class _Training:
             means = mean_terms(players, self._validation, self._precision)
         return {**{f"validation/{name}": value for name, value in means.items()}, "loss": sum(means.values())}
 
-    def _keep_best(self, row: dict[str, Any]) -> None:
-        if self._validation is not None and self._phase.judged and row["loss"] < self._at.best:
-            self._at.best, self._at.best_epoch = row["loss"], self._at.epoch
-            self._best = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+    def _keep_best(self, row: dict[str, Any]) -> bool:
+        """Whether these weights are the best so far; then they are kept."""
+        if self._validation is None or not self._phase.judged or row["loss"] >= self._at.best:
+            return False
+        self._at.best, self._at.best_epoch = row["loss"], self._at.epoch
+        self._best = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+        return True
 
     def _out_of_patience(self) -> bool:
         patience, at = self._options.patience, self._at

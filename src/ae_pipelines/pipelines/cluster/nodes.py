@@ -55,9 +55,10 @@ def draw_report(model: Any, sizes: pd.DataFrame) -> Any:
 def draw_examples(latents: Latents, samples: Samples, clusters: pd.DataFrame, sizes: pd.DataFrame) -> Any:
     """The samples nearest to each group's centre."""
     from ae_pipelines.plots import clusters as plots
+    from ae_pipelines.plots.figure import column_names
 
     provenance.refuse_other_samples(latents, samples)
-    return plots.examples(clustering.nearest_samples(samples, clusters), sizes)
+    return plots.examples(clustering.nearest_samples(samples, clusters), sizes, column_names(samples.spec))
 
 
 def draw_latent_map(latents: Latents, clusters: pd.DataFrame, model: Any) -> Any:

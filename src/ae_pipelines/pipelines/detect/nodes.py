@@ -83,6 +83,7 @@ def draw_oddest(
 ) -> Any:
     """The oddest samples, and the distribution of scores."""
     from ae_pipelines.plots import anomalies as plots
+    from ae_pipelines.plots.figure import column_names
     from ae_pipelines.training import examples
 
     scores = anomalies["score"].to_numpy()
@@ -90,4 +91,5 @@ def draw_oddest(
     shown = examples.rebuilt(autoencoder, samples.take(rows))
     groups = detection.scores_by_group(latents, scores)
     title = detection.in_words(anomaly_model, anomalies)
-    return plots.oddest(shown, scores[rows], groups, anomaly_model.threshold, title)
+    threshold = (anomaly_model.threshold, anomaly_model.calibration_rows)
+    return plots.oddest(shown, scores[rows], groups, *threshold, title, column_names(samples.spec))

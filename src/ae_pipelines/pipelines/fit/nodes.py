@@ -24,11 +24,13 @@ def measure(autoencoder: Any, samples: Samples, recipe: Recipe) -> dict[str, flo
 def draw_examples(autoencoder: Any, samples: Samples) -> Any:
     """What the model makes of some test samples, or of noise."""
     from ae_pipelines.plots import rows
+    from ae_pipelines.plots.figure import column_names
     from ae_pipelines.training import examples
 
     made = examples.examples(autoencoder, samples)
     shown = "samples of the test split" if "sample" in made else "drawn from noise"
-    return rows.examples(made, f"{autoencoder.contract.recipe} on {samples.manifest.source}: {shown}")
+    title = f"{autoencoder.contract.recipe} on {samples.manifest.source}: {shown}"
+    return rows.examples(made, title, column_names(samples.spec))
 
 
 def draw_learning_curves(history: list[dict[str, Any]]) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ae_pipelines.downstream import familiarity
+from ae_pipelines.downstream.detection import calibration_rows
 from ae_pipelines.downstream.familiarity import RecogniseOptions
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
@@ -37,4 +38,5 @@ def draw(found: pd.DataFrame, trained_latents: Latents, metrics: dict[str, float
     from ae_pipelines.plots import anomalies
 
     groups = familiarity.errors_of_both(found, trained_latents)
-    return anomalies.two_ranges(groups, metrics["range_low"], metrics["range_high"], verdict["verdict"])
+    known = (metrics["range_low"], metrics["range_high"], int(calibration_rows(trained_latents).sum()))
+    return anomalies.two_ranges(groups, *known, verdict["verdict"])

@@ -31,5 +31,6 @@ def measure(latents: Latents, pca_latents: Latents, options: SearchOptions) -> d
 def draw_neighbours(neighbours: pd.DataFrame, latents: Latents, samples: Samples) -> Any:
     """What is looked for, and beside it what is nearest."""
     from ae_pipelines.plots import neighbours as plots
+    from ae_pipelines.plots.figure import column_names
 
-    return plots.neighbours(search.lines(neighbours, latents, samples))
+    return plots.neighbours(search.lines(neighbours, latents, samples), column_names(samples.spec))
