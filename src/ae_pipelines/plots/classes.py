@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.calibration import BINS, expected_calibration_error
 from ae_pipelines.plots import text
 from ae_pipelines.plots.figure import new_figure, spaced, title_of
@@ -102,12 +103,8 @@ def merged(table: pd.DataFrame, least: int = LEAST_ROWS) -> pd.DataFrame:
 
 
 def _intervals(bins: pd.DataFrame) -> np.ndarray:
-    """The 95 % interval of each accuracy (Wilson 1927), (bins, 2)."""
-    from scipy.stats import binomtest
-
-    right = np.rint(bins["accuracy"] * bins["rows"]).astype(int)
-    pairs = zip(right, bins["rows"], strict=True)
-    return np.array([binomtest(int(k), int(n)).proportion_ci(method="wilson") for k, n in pairs])
+    """The 95 % interval of each accuracy, (bins, 2)."""
+    return np.array([intervals.proportion(*bin) for bin in zip(bins["accuracy"], bins["rows"], strict=True)])
 
 
 def _stairs(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,6 @@ from ae_pipelines.base.registry import Choice, Registry
 SOURCES = Registry("source", __name__)
 """Makers of a `Source` or an `EncodedSource`, which reads nothing until it is used."""
 
-GivenPath = Path
-"""A path as an option: `base.words` reads it."""
-
 
 class SourceChoice(Choice):
     """A source by kind."""

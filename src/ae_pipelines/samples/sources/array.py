@@ -14,11 +14,12 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from ae_pipelines.base.errors import InputError, NothingThere, suggestion
+from ae_pipelines.base.words import expanded
 from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.npy import Npy, members
 from ae_pipelines.samples.ranges import Range, ranged
 from ae_pipelines.samples.source import Block, Reject
-from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
+from ae_pipelines.samples.sources import SOURCES, printable_stem
 from ae_pipelines.samples.spec import RANGE, SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
@@ -55,7 +56,7 @@ class ArrayFile:
     given: Standardisation | None = None
     """The scale of other samples; None: the array's own is computed, if `standardise`."""
     _: KW_ONLY
-    path: GivenPath
+    path: Path
     """`.npy` or `.npz`."""
     layout: Annotated[Layout, BeforeValidator(_require_layout)]
     """The file's axes in order: N samples, F features, H height, W width, C channels."""
@@ -145,7 +146,7 @@ class ArrayFile:
             raise InputError(f"{path} is neither .npy nor .npz: save it with numpy.save or numpy.savez")
         if self.key is not None:
             raise InputError(f"key={self.key} is a member of an .npz, but {path} is one array: leave it out")
-        return Npy(path), None if self.labels is None else Npy(path.parent / self.labels)
+        return Npy(path), None if self.labels is None else Npy(path.parent / expanded(self.labels))
 
     @property
     def _values(self) -> Npy:

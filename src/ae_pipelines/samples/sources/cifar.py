@@ -17,7 +17,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.fetch import Fetch
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block
-from ae_pipelines.samples.sources import SOURCES, GivenPath
+from ae_pipelines.samples.sources import SOURCES
 from ae_pipelines.samples.spec import SampleSpec
 
 CLASSES = np.array(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
@@ -49,7 +49,7 @@ class Cifar10:
 
     rows_per_file: int = 10_000
     _: KW_ONLY
-    path: GivenPath
+    path: Path
     """The folder."""
     fetch: Fetch = None
     """The public set from which the archive is fetched if the folder has neither."""

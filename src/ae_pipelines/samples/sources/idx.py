@@ -21,7 +21,7 @@ from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.npy import LARGEST_SAMPLE
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block
-from ae_pipelines.samples.sources import SOURCES, GivenPath
+from ae_pipelines.samples.sources import SOURCES
 from ae_pipelines.samples.spec import SampleSpec
 
 UNSIGNED_BYTE = 0x08
@@ -112,7 +112,7 @@ class IdxFolder:
     Without t10k files each sample's split follows from its content.
     """
 
-    path: GivenPath
+    path: Path
     """The folder."""
     name: str
     """Start of all ids."""

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, Self
 
 from pydantic import PrivateAttr
@@ -11,7 +12,6 @@ from pydantic import PrivateAttr
 from ae_pipelines.samples.images import Bits, ImageDecoder, ImageOptions, Size, bits_of, common_size, header_size
 from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.ranges import Range, ranged
-from ae_pipelines.samples.sources import GivenPath
 from ae_pipelines.samples.spec import RANGE, SampleSpec
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class ImageSource(ImageOptions):
     Samples are uint8, or uint16 where at least one image is 16-bit grey.
     """
 
-    path: GivenPath
+    path: Path
     unlabelled: Unlabelled = None
     range: Range | None = None
     """Stored values that a model gets as 0 and 1. full: 0 to 255, or to 65535 of 16-bit grey; data: from the 0.1 % to

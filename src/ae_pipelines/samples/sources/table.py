@@ -24,7 +24,7 @@ from ae_pipelines.samples.columns import ColumnType, Look, TrainRows, Treating
 from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block, Reject
-from ae_pipelines.samples.sources import SOURCES, GivenPath, printable_stem
+from ae_pipelines.samples.sources import SOURCES, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
@@ -151,7 +151,7 @@ class Table:
     given: Mapping[str, Any] | None = None
     """What was learned of the columns of other samples; None: it is learned from the train rows."""
     _: KW_ONLY
-    path: GivenPath
+    path: Path
     """`.csv`, `.parquet`, or a folder of `.parquet` files, read in the order of their names."""
     columns: Annotated[list[str], Field(min_length=1)] | None = None
     """The columns of a sample, in this order; None: all that can be used and have no other use."""
