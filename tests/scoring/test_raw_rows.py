@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples import columns
-from ae_pipelines.samples.columns import Treating, learn
-from ae_pipelines.samples.features import features
 from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.tables import treatments
+from ae_pipelines.samples.tables.features import features
+from ae_pipelines.samples.tables.treatments import Treating, learn
 from ae_pipelines.scoring import raw
 
 TRAIN = {
@@ -21,7 +21,7 @@ TRAIN = {
 }
 TYPES = {"age": "number", "member": "boolean", "since": "date", "kind": "category"}
 LEARNED = learn(TRAIN, TYPES, Treating())
-SPEC = SampleSpec(shape=(len(columns.columns_of(LEARNED)),), dtype="float32", preprocessing=LEARNED)
+SPEC = SampleSpec(shape=(len(treatments.columns_of(LEARNED)),), dtype="float32", preprocessing=LEARNED)
 ROW = {"age": 31, "member": True, "since": "2022-01-08", "kind": "a"}
 EXPECTED = features({name: values[:1] for name, values in TRAIN.items()}, LEARNED)
 

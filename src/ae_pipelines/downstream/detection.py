@@ -14,9 +14,9 @@ from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.detectors import DETECTORS, Scorer
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
-from ae_pipelines.samples import columns
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.samples.tables import treatments
 
 PREFERRED = ("blurred_residual", "reconstruction_mse", "mahalanobis")
 """The default is the first of these whose columns the latents have."""
@@ -249,10 +249,10 @@ def listed(anomalies: pd.DataFrame, residual: np.ndarray | None, spec: SampleSpe
     """Some anomalies with, of a table that is reconstructed, `reconstruction_error` and `most_of_it`: the three columns
     with the largest errors, "age: 3.1, kind: 0.2, height: 0.1 of 3.5"; `residual` (n, features)."""
     table = anomalies.reset_index(drop=True)
-    if residual is None or not columns.columns_of(spec.preprocessing):
+    if residual is None or not treatments.columns_of(spec.preprocessing):
         return table
-    errors = columns.errors_by_column(np.square(residual, dtype=np.float64), spec.preprocessing)
-    return table.assign(reconstruction_error=errors.sum(axis=1), most_of_it=columns.worst(errors))
+    errors = treatments.errors_by_column(np.square(residual, dtype=np.float64), spec.preprocessing)
+    return table.assign(reconstruction_error=errors.sum(axis=1), most_of_it=treatments.worst(errors))
 
 
 def scores_by_group(latents: Latents, scores: np.ndarray) -> dict[str, np.ndarray]:

@@ -7,9 +7,9 @@ from pydantic import Field, field_validator
 
 from ae_pipelines.base.errors import suggestion
 from ae_pipelines.base.options import Options
-from ae_pipelines.samples.columns import LEARNED
 from ae_pipelines.samples.spec import RANGE, SampleSpec
 from ae_pipelines.samples.standardise import STATISTICS
+from ae_pipelines.samples.tables.treatments import LEARNED
 from ae_pipelines.scoring.scoring_contract import ScoringContract
 
 Better = Literal["higher", "lower"]

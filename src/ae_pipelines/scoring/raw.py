@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.errors import InputError, first_of
-from ae_pipelines.samples import features
-from ae_pipelines.samples.columns import in_words, is_mixed
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.standardise import TOO_LARGE, stored_of
+from ae_pipelines.samples.tables import features
+from ae_pipelines.samples.tables.treatments import in_words, is_mixed
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.scoring_contract import magnitudes
 from ae_pipelines.training import embedding

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples import columns, tables
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources import SourceChoice, table
 from ae_pipelines.samples.splits import split_by_content
+from ae_pipelines.samples.tables import files, treatments
 
 
 def cells(count=400, seed=0):
@@ -69,7 +69,7 @@ def faults(found):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(tables, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(files, "BLOCK_ROWS", 7)
 
 
 KINDS = ["cells.csv", "cells.parquet"]
@@ -186,7 +186,7 @@ def test_new_rows_are_treated_as_those_of_the_training_by_the_names_of_their_col
     assert "columns that the training did not have are not used: 'more', 'part'" in caplog.messages
     assert "not met in the train rows: 'lion', 'zebra' in column 'kind' (3 rows)" in caplog.messages
     known = read(written(tmp_path, frame, label="part", scaling=scaling))[0][:7]
-    other = [place for place, name in enumerate(columns.columns_of(spec.preprocessing)) if name != "kind"]
+    other = [place for place, name in enumerate(treatments.columns_of(spec.preprocessing)) if name != "kind"]
     np.testing.assert_array_equal(values[:, other], known[:, other])
 
 
@@ -302,7 +302,7 @@ def test_numbers_may_stand_among_spaces_and_in_quotes(tmp_path):
 
 
 def test_a_line_break_within_quotes_is_text_wherever_a_block_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "CSV_BYTES", 50)
+    monkeypatch.setattr(files, "CSV_BYTES", 50)
     found = written(tmp_path, "a,y\n" + '1,"two\nlines"\n2,one\n' * 100, label="y", standardise=False)
     assert read(found)[2] == ["two\nlines", "one"] * 100
 
@@ -369,7 +369,7 @@ def test_a_folder_of_parquet_files_is_read_in_the_order_of_their_names(tmp_path,
 def test_a_row_group_is_read_in_parts(tmp_path):
     pq.write_table(pa.table({"a": np.arange(100_000.0)}), tmp_path / "a.parquet", row_group_size=100_000)
     blocks = list(source(tmp_path / "a.parquet", columns=["a"]).blocks())
-    assert max(len(block.ids) for block in blocks) <= tables.BLOCK_ROWS
+    assert max(len(block.ids) for block in blocks) <= files.BLOCK_ROWS
     assert sum(len(block.ids) for block in blocks) == 100_000
 
 

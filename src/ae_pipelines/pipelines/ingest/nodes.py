@@ -26,9 +26,9 @@ def list_rejects(samples: Samples) -> pd.DataFrame:
 
 def list_columns(samples: Samples) -> pd.DataFrame:
     """What became of each column of a table; no rows where samples have none."""
-    from ae_pipelines.samples import columns
+    from ae_pipelines.samples.tables import treatments
 
-    return columns.described(samples.spec.preprocessing)
+    return treatments.described(samples.spec.preprocessing)
 
 
 def list_conflicts(samples: Samples) -> pd.DataFrame:

@@ -17,10 +17,6 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of, suggestion
-from ae_pipelines.samples import columns as treatments
-from ae_pipelines.samples import features
-from ae_pipelines.samples.column_roles import NumberFacts, not_values, values_among
-from ae_pipelines.samples.columns import ColumnType, Look, TrainRows, Treating
 from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block, Reject
@@ -28,7 +24,10 @@ from ae_pipelines.samples.sources import SOURCES, printable_stem
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.standardise import TOO_LARGE, Standardisation, fit
-from ae_pipelines.samples.tables import CsvFile, Kind, Reader, readers_of
+from ae_pipelines.samples.tables import features, treatments
+from ae_pipelines.samples.tables.column_roles import NumberFacts, not_values, values_among
+from ae_pipelines.samples.tables.files import CsvFile, Kind, Reader, readers_of
+from ae_pipelines.samples.tables.treatments import ColumnType, Look, TrainRows, Treating
 
 log = logging.getLogger(__name__)
 

@@ -22,10 +22,10 @@ from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.models.inputs import inputs
 from ae_pipelines.models.method import pooled
-from ae_pipelines.samples import features
-from ae_pipelines.samples.columns import is_mixed
 from ae_pipelines.samples.standardise import stored_of
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.samples.tables import features
+from ae_pipelines.samples.tables.treatments import is_mixed
 from ae_pipelines.scoring.onnx.files import OPSET, answers, note, onnx_of, values
 from ae_pipelines.scoring.onnx.halves import DecoderModule, EncoderModule
 from ae_pipelines.scoring.onnx.onnx_contract import OnnxContract, OnnxFile, OnnxPart, Parity

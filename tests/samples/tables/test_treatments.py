@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples import columns, features
-from ae_pipelines.samples.columns import Look, TrainRows, Treating, learn
+from ae_pipelines.samples.tables import features, treatments
+from ae_pipelines.samples.tables.treatments import Look, TrainRows, Treating, learn
 
 TYPES = {"age": "number", "member": "boolean", "since": "date", "kind": "category", "town": "category"}
 
@@ -37,7 +37,7 @@ def scikit_learns(train, treating):
     numbers, texts = ["age", "member"], ["kind", "town"]
     scaling = [StandardScaler()]
     if treating.scaling == "quantile":
-        scaling.insert(0, QuantileTransformer(n_quantiles=min(columns.QUANTILES, len(train)), subsample=None))
+        scaling.insert(0, QuantileTransformer(n_quantiles=min(treatments.QUANTILES, len(train)), subsample=None))
     levels = OneHotEncoder(
         min_frequency=treating.fewest(len(train)),
         max_categories=treating.max_categories,
@@ -117,7 +117,7 @@ def test_without_scaling_days_are_counted_from_the_earliest():
     angle = 2 * np.pi * np.array([0, 1, 0, 4]) / 7
     np.testing.assert_allclose(values[:, 1], np.where([0, 0, 1, 0], 0, np.sin(angle)), atol=1e-6)
     np.testing.assert_allclose(values[:, 2], np.where([0, 0, 1, 0], 0, np.cos(angle)), atol=1e-6)
-    assert "days since 2024-01-01" in columns.described(learned)["treatment"][0]
+    assert "days since 2024-01-01" in treatments.described(learned)["treatment"][0]
 
 
 @given(st.datetimes(min_value=pd.Timestamp(1700, 1, 1), max_value=pd.Timestamp(2200, 1, 1)))
@@ -161,14 +161,14 @@ def test_what_was_learned_is_the_same_after_it_was_written_as_json():
 def test_a_column_that_is_constant_over_the_train_rows_has_no_features():
     rows = {"a": np.array([1.0, 2.0]), "same": np.array([3.0, 3.0]), "one": np.array(["x", "x"], object)}
     learned = learn(rows, {"a": "number", "same": "number", "one": "category"}, Treating())
-    assert columns.columns_of(learned) == ["a"]
-    assert columns.described(learned)["treatment"].tolist()[1:] == ["left out: constant over the train rows"] * 2
+    assert treatments.columns_of(learned) == ["a"]
+    assert treatments.described(learned)["treatment"].tolist()[1:] == ["left out: constant over the train rows"] * 2
     with pytest.raises(InputError, match="all of the 1 columns are constant over the 2 train rows"):
         learn({"same": rows["same"]}, {"same": "number"}, Treating())
 
 
 def test_too_many_features_are_refused_with_the_widest_columns(monkeypatch):
-    monkeypatch.setattr(columns, "MOST_FEATURES", 20)
+    monkeypatch.setattr(treatments, "MOST_FEATURES", 20)
     with pytest.raises(InputError, match="features, most of them from town, .*name fewer columns, or merge more"):
         learn(people(), TYPES, Treating())
 
@@ -207,14 +207,14 @@ def test_columns_that_say_nothing_are_found_with_the_reason():
 
 
 def test_ids_are_found_among_more_levels_than_are_counted_at_once(monkeypatch):
-    monkeypatch.setattr(columns, "COUNTED_LEVELS", 50)
+    monkeypatch.setattr(treatments, "COUNTED_LEVELS", 50)
     rows = {"id": np.array([f"{row}" for row in range(2000)], object), "kind": people(2000)["kind"]}
     assert [*looked_at(rows, {"id": "category", "kind": "category"}, 100).useless(Treating())] == ["id"]
 
 
 @pytest.mark.parametrize("size", [1, 13, 500])
 def test_rows_to_learn_from_do_not_depend_on_how_they_come(monkeypatch, size):
-    monkeypatch.setattr(columns, "SAMPLED_ROWS", 40)
+    monkeypatch.setattr(treatments, "SAMPLED_ROWS", 40)
     rows, sha = people(500), [f"{number:064x}" for number in np.random.default_rng(1).permutation(500) << 244]
     train = np.arange(500) % 5 > 0
     found = TrainRows(5)
@@ -233,24 +233,24 @@ def test_rows_to_learn_from_do_not_depend_on_how_they_come(monkeypatch, size):
 def test_errors_of_features_are_told_by_column_and_add_up_to_the_reconstruction_error():
     rows = people()
     learned = learn(rows, TYPES, Treating())
-    squares = np.random.default_rng(0).random((6, len(columns.columns_of(learned))))
-    found = columns.errors_by_column(squares, learned)
+    squares = np.random.default_rng(0).random((6, len(treatments.columns_of(learned))))
+    found = treatments.errors_by_column(squares, learned)
     assert list(found) == list(TYPES)
     np.testing.assert_allclose(found.sum(axis=1), squares.mean(axis=1))
     np.testing.assert_allclose(found["age"], squares[:, :2].sum(axis=1) / squares.shape[1])
-    plain = columns.errors_by_column(np.array([[3.0, 1.0, 0.0]]), {"columns": ["a", "b", "c"]})
-    assert columns.worst(plain, 2) == ["a: 1, b: 0.33 of 1.3"]
+    plain = treatments.errors_by_column(np.array([[3.0, 1.0, 0.0]]), {"columns": ["a", "b", "c"]})
+    assert treatments.worst(plain, 2) == ["a: 1, b: 0.33 of 1.3"]
 
 
 def test_what_became_of_columns_is_a_table_in_lines():
     rows = people(missing=0.0) | {"kind": people(missing=0.25)["kind"]}
-    learned = learn(rows, TYPES, Treating(max_categories=8)) | {"left_out": {"note": columns.FREE_TEXT}}
-    lines = list(columns.in_lines(columns.described(learned)))
+    learned = learn(rows, TYPES, Treating(max_categories=8)) | {"left_out": {"note": treatments.FREE_TEXT}}
+    lines = list(treatments.in_lines(treatments.described(learned)))
     assert lines[0].split() == ["column", "type", "missing", "features", "treatment"]
     assert lines[1].split(maxsplit=4) == ["age", "number", "0.0%", "1", "standardised"]
     assert lines[4].split(maxsplit=4)[4] == "one-hot: 4 levels, one of them for missing, the rare ones merged"
-    assert lines[6].split(maxsplit=2)[2] == f"left out: {columns.FREE_TEXT}"
-    assert list(columns.in_lines(columns.described(learned), 2))[3] == "... and 4 more columns"
+    assert lines[6].split(maxsplit=2)[2] == f"left out: {treatments.FREE_TEXT}"
+    assert list(treatments.in_lines(treatments.described(learned), 2))[3] == "... and 4 more columns"
 
 
 # -- what programs hold ----------------------------------------------------------------------------------------------

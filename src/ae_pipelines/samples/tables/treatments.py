@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.errors import InputError, first_of
-from ae_pipelines.samples import features
-from ae_pipelines.samples.features import Columns
+from ae_pipelines.samples.tables import features
+from ae_pipelines.samples.tables.features import Columns
 
 ColumnType = Literal["number", "boolean", "date", "category"]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ae_pipelines.samples.column_roles import FactsBuilder, is_id_name, not_values, stand_ins, values_among
-from ae_pipelines.samples.tables import readers_of
+from ae_pipelines.samples.tables.column_roles import FactsBuilder, is_id_name, not_values, stand_ins, values_among
+from ae_pipelines.samples.tables.files import readers_of
 
 RANDOM = np.random.default_rng(0)
 

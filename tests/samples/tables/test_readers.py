@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples import parquet, tables
-from ae_pipelines.samples.dialect import Dialect, looks_like_data
-from ae_pipelines.samples.tables import readers_of
+from ae_pipelines.samples import parquet
+from ae_pipelines.samples.tables import files
+from ae_pipelines.samples.tables.dialect import Dialect, looks_like_data
+from ae_pipelines.samples.tables.files import readers_of
 
 RANDOM = np.random.default_rng(0)
 ROWS = [
@@ -130,8 +131,8 @@ def test_a_column_is_what_all_its_cells_are(tmp_path, cells, delimiter, type_, v
 def test_the_type_does_not_depend_on_where_blocks_end(tmp_path, monkeypatch, last):
     cells = ["1", "20", "", "3"] * 20 + [last]
     whole = column(tmp_path, cells)
-    monkeypatch.setattr(tables, "CSV_BYTES", 40)
-    monkeypatch.setattr(tables, "WIDE_CSV_BYTES", 40)
+    monkeypatch.setattr(files, "CSV_BYTES", 40)
+    monkeypatch.setattr(files, "WIDE_CSV_BYTES", 40)
     assert column(tmp_path, cells) == whole
 
 
@@ -238,7 +239,7 @@ def test_numbers_come_back_from_any_dialect(tmp_path, values, delimiter, encodin
 
 
 def test_wide_tables_are_read_by_groups_of_columns(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "TOGETHER", 3)
+    monkeypatch.setattr(files, "TOGETHER", 3)
     values = RANDOM.integers(-5, 5, (6, 10)).astype(str)
     values[2, 4], values[3, 5], values[0, 8] = "x", "", "1,5"
     content = "\n".join(";".join(row) for row in [[f"c{place}" for place in range(10)], *values])
@@ -334,7 +335,7 @@ def test_a_file_without_its_notes_is_the_same_wherever_it_is_read(tmp_path):
 
 
 def test_folders_of_partitions_are_columns(tmp_path):
-    for kind, part, rows in (("k 0", "1", 2), ("k1", "02", 3), (tables.NO_PARTITION, "3", 1)):
+    for kind, part, rows in (("k 0", "1", 2), ("k1", "02", 3), (files.NO_PARTITION, "3", 1)):
         folder = tmp_path / f"y={kind.replace(' ', '%20')}" / f"part={part}" / f"year={2020 + rows}"
         folder.mkdir(parents=True)
         pq.write_table(pa.table({"x": [float(rows)] * rows}), folder / "data_0.parquet")

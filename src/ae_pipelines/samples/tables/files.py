@@ -16,7 +16,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.cells import (
+from ae_pipelines.samples.parquet import is_text, open_parquet, readable
+from ae_pipelines.samples.tables.cells import (
     PLAIN,
     Column,
     ColumnType,
@@ -26,9 +27,8 @@ from ae_pipelines.samples.cells import (
     plain_numbers,
     texts,
 )
-from ae_pipelines.samples.column_roles import FactsBuilder, NumberFacts
-from ae_pipelines.samples.dialect import Dialect
-from ae_pipelines.samples.parquet import is_text, open_parquet, readable
+from ae_pipelines.samples.tables.column_roles import FactsBuilder, NumberFacts
+from ae_pipelines.samples.tables.dialect import Dialect
 
 log = logging.getLogger(__name__)
 
