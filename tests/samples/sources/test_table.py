@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.samples.sources import SourceChoice, table
+from ae_pipelines.samples.sources import SourceChoice
 from ae_pipelines.samples.splits import split_by_content
-from ae_pipelines.samples.tables import files, treatments
+from ae_pipelines.samples.tables import candidates, csv_file, parquet_file, reader, treatments
 
 
 def cells(count=400, seed=0):
@@ -69,7 +69,8 @@ def faults(found):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(files, "BLOCK_ROWS", 7)
+    for module in (csv_file, parquet_file):
+        monkeypatch.setattr(module, "BLOCK_ROWS", 7)
 
 
 KINDS = ["cells.csv", "cells.parquet"]
@@ -234,7 +235,7 @@ def test_the_content_of_a_row_is_that_of_all_its_columns(tmp_path):
 
 
 def test_a_file_of_too_many_columns_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "MOST_COLUMNS", 5)
+    monkeypatch.setattr(candidates, "MOST_COLUMNS", 5)
     with pytest.raises(InputError, match="has 6 columns, and a table may have up to 5: save the numbers as an array"):
         written(tmp_path, cells()).spec()
     assert written(tmp_path, cells(), columns=["area"]).spec().shape == (1,)
@@ -302,7 +303,7 @@ def test_numbers_may_stand_among_spaces_and_in_quotes(tmp_path):
 
 
 def test_a_line_break_within_quotes_is_text_wherever_a_block_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "CSV_BYTES", 50)
+    monkeypatch.setattr(csv_file, "CSV_BYTES", 50)
     found = written(tmp_path, "a,y\n" + '1,"two\nlines"\n2,one\n' * 100, label="y", standardise=False)
     assert read(found)[2] == ["two\nlines", "one"] * 100
 
@@ -369,7 +370,7 @@ def test_a_folder_of_parquet_files_is_read_in_the_order_of_their_names(tmp_path,
 def test_a_row_group_is_read_in_parts(tmp_path):
     pq.write_table(pa.table({"a": np.arange(100_000.0)}), tmp_path / "a.parquet", row_group_size=100_000)
     blocks = list(source(tmp_path / "a.parquet", columns=["a"]).blocks())
-    assert max(len(block.ids) for block in blocks) <= files.BLOCK_ROWS
+    assert max(len(block.ids) for block in blocks) <= reader.BLOCK_ROWS
     assert sum(len(block.ids) for block in blocks) == 100_000
 
 

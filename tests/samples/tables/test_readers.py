@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import parquet
-from ae_pipelines.samples.tables import files
+from ae_pipelines.samples.tables import csv_file, files
 from ae_pipelines.samples.tables.dialect import Dialect, looks_like_data
 from ae_pipelines.samples.tables.files import readers_of
 
@@ -87,7 +87,7 @@ def test_the_same_table_is_read_however_it_is_written_and_what_is_unusual_is_tol
 
 def test_decimal_commas_are_told(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        assert reader(tmp_path, text(COMMAS, delimiter=";")).numeric == {"a", "b", "c"}
+        assert reader(tmp_path, text(COMMAS, delimiter=";")).types == {**dict.fromkeys("abc", "number"), "y": "text"}
     assert caplog.messages[-1] == "t.csv: 'a', 'b', 'c': decimal commas (1,5 is one and a half)"
 
 
@@ -131,8 +131,8 @@ def test_a_column_is_what_all_its_cells_are(tmp_path, cells, delimiter, type_, v
 def test_the_type_does_not_depend_on_where_blocks_end(tmp_path, monkeypatch, last):
     cells = ["1", "20", "", "3"] * 20 + [last]
     whole = column(tmp_path, cells)
-    monkeypatch.setattr(files, "CSV_BYTES", 40)
-    monkeypatch.setattr(files, "WIDE_CSV_BYTES", 40)
+    monkeypatch.setattr(csv_file, "CSV_BYTES", 40)
+    monkeypatch.setattr(csv_file, "WIDE_CSV_BYTES", 40)
     assert column(tmp_path, cells) == whole
 
 
@@ -239,7 +239,7 @@ def test_numbers_come_back_from_any_dialect(tmp_path, values, delimiter, encodin
 
 
 def test_wide_tables_are_read_by_groups_of_columns(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "TOGETHER", 3)
+    monkeypatch.setattr(csv_file, "TOGETHER", 3)
     values = RANDOM.integers(-5, 5, (6, 10)).astype(str)
     values[2, 4], values[3, 5], values[0, 8] = "x", "", "1,5"
     content = "\n".join(";".join(row) for row in [[f"c{place}" for place in range(10)], *values])
@@ -296,7 +296,6 @@ def test_types_that_are_no_values_are_named(tmp_path, held):
     assert found.types == {"x": "unusable", "n": "number"}
     assert list(found.unusable) == ["x"]
     assert found.unusable["x"].startswith(str(held.type).split("<")[0])
-    assert found.numeric == {"n"}
 
 
 def test_uuids_are_text_even_where_only_their_size_is_known(tmp_path):

@@ -11,8 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples.tables import features, treatments
-from ae_pipelines.samples.tables.treatments import Look, TrainRows, Treating, learn
+from ae_pipelines.samples.tables import features, looking, treatments
+from ae_pipelines.samples.tables.looking import Look, TrainRows
+from ae_pipelines.samples.tables.treatments import Treating, learn
 
 TYPES = {"age": "number", "member": "boolean", "since": "date", "kind": "category", "town": "category"}
 
@@ -207,14 +208,14 @@ def test_columns_that_say_nothing_are_found_with_the_reason():
 
 
 def test_ids_are_found_among_more_levels_than_are_counted_at_once(monkeypatch):
-    monkeypatch.setattr(treatments, "COUNTED_LEVELS", 50)
+    monkeypatch.setattr(looking, "COUNTED_LEVELS", 50)
     rows = {"id": np.array([f"{row}" for row in range(2000)], object), "kind": people(2000)["kind"]}
     assert [*looked_at(rows, {"id": "category", "kind": "category"}, 100).useless(Treating())] == ["id"]
 
 
 @pytest.mark.parametrize("size", [1, 13, 500])
 def test_rows_to_learn_from_do_not_depend_on_how_they_come(monkeypatch, size):
-    monkeypatch.setattr(treatments, "SAMPLED_ROWS", 40)
+    monkeypatch.setattr(looking, "SAMPLED_ROWS", 40)
     rows, sha = people(500), [f"{number:064x}" for number in np.random.default_rng(1).permutation(500) << 244]
     train = np.arange(500) % 5 > 0
     found = TrainRows(5)
@@ -244,12 +245,12 @@ def test_errors_of_features_are_told_by_column_and_add_up_to_the_reconstruction_
 
 def test_what_became_of_columns_is_a_table_in_lines():
     rows = people(missing=0.0) | {"kind": people(missing=0.25)["kind"]}
-    learned = learn(rows, TYPES, Treating(max_categories=8)) | {"left_out": {"note": treatments.FREE_TEXT}}
+    learned = learn(rows, TYPES, Treating(max_categories=8)) | {"left_out": {"note": looking.FREE_TEXT}}
     lines = list(treatments.in_lines(treatments.described(learned)))
     assert lines[0].split() == ["column", "type", "missing", "features", "treatment"]
     assert lines[1].split(maxsplit=4) == ["age", "number", "0.0%", "1", "standardised"]
     assert lines[4].split(maxsplit=4)[4] == "one-hot: 4 levels, one of them for missing, the rare ones merged"
-    assert lines[6].split(maxsplit=2)[2] == f"left out: {treatments.FREE_TEXT}"
+    assert lines[6].split(maxsplit=2)[2] == f"left out: {looking.FREE_TEXT}"
     assert list(treatments.in_lines(treatments.described(learned), 2))[3] == "... and 4 more columns"
 
 

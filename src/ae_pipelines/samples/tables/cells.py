@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-ColumnType = Literal["number", "boolean", "date", "text", "empty", "unusable"]
+CellType = Literal["number", "boolean", "date", "text", "empty", "unusable"]
 BLANK_OR_MISSING = pa.array([text for text in pa.csv.ConvertOptions().null_values if text.strip("-").lower() != "nan"])
 """Texts that mean missing. Text that is a NaN is a number, as it is in parquet."""
 NAN = pa.array([text for text in pa.csv.ConvertOptions().null_values if text.strip("-").lower() == "nan"])
@@ -29,7 +29,7 @@ _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)(?i:e[+-]?\d+)?$"
 class Format:
     """One way to write values."""
 
-    type: ColumnType
+    type: CellType
     read: Callable[[pa.Array], pa.Array]
     """Trimmed text to float64 or timestamps; `pa.ArrowInvalid` if any is written otherwise."""
     told: str = ""
@@ -195,7 +195,7 @@ class Column:
         return self.alive[0] if self.alive else None
 
     @property
-    def type(self) -> ColumnType:
+    def type(self) -> CellType:
         if not self.filled:
             return "empty"
         return self.format.type if self.format else "text"
