@@ -5,7 +5,7 @@ import pytest
 from making import files_of_store, images
 from PIL import Image
 
-from ae_pipelines.samples import ingest
+from ae_pipelines.samples import growing_table
 from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.sources import SourceChoice
 from ae_pipelines.samples.store import Samples
@@ -48,7 +48,7 @@ def test_a_copy_without_a_label_takes_that_of_the_other(tmp_path):
 
 def test_a_settled_store_is_the_same_each_time_and_loses_its_list_with_the_conflict(tmp_path, monkeypatch):
     source = folder(tmp_path / "in", {0: ["cat", "dog"], 1: ["cat"], 2: ["dog"]})
-    monkeypatch.setattr(ingest, "BATCH_ROWS", 2)
+    monkeypatch.setattr(growing_table, "BATCH_ROWS", 2)
     first = write_store(tmp_path / "store", source)
     before = files_of_store(tmp_path / "store")
     assert write_store(tmp_path / "store", source).id == first.id

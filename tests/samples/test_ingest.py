@@ -17,8 +17,9 @@ from making import files_of_store as files
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import shards
 from ae_pipelines.samples.decoding import DUPLICATE
-from ae_pipelines.samples.ingest import REFUSED, IngestOptions, write_store
+from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.store import Manifest, Samples, Shard
+from ae_pipelines.samples.store_writer import REFUSED
 
 ANY = IngestOptions(max_rejected_share=1, workers=1)
 

@@ -1,12 +1,16 @@
 """Contradictions: the same content under different labels."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ae_pipelines.base.errors import first_of
 from ae_pipelines.samples.source import Copy
+
+log = logging.getLogger(__name__)
 
 COLUMNS = ("sample_id", "sha256", "label")
 
@@ -75,6 +79,16 @@ class Verdict:
     def contents(self) -> int:
         """How many contents have more than one label."""
         return len({sha for _, sha, _ in self.rows})
+
+    def tell(self, unlabelled: bool) -> None:
+        """Log that there are contradictions, and whether samples became unlabelled by them."""
+        first = self.rows[0]
+        labels = first_of([f"{name} is {label!r}" for name, sha, label in self.rows if sha == first[1]], 3)
+        kept = "each is kept once, without a label" if unlabelled else "each keeps its label, since rows may be equal"
+        log.warning(
+            "contents with more than one label: %d, such as: %s; %s. All are listed in conflicts.parquet",
+            *(self.contents, labels, kept),
+        )
 
 
 def judge(taken: Sequence[tuple[str, str, str | None]], copies: Sequence[Copy]) -> Verdict:

@@ -2,7 +2,7 @@
 
 A store is a folder: `.npy` shards (n, *shape), one index (one row per sample), one table of rejects, and
 `manifest.json`, which is written last and names the others. Readers follow the manifest only, so a
-killed writer leaves the earlier store intact. `ingest.py` writes it.
+killed writer leaves the earlier store intact. `store_writer.py` writes it.
 """
 
 import json
