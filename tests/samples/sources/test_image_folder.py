@@ -17,8 +17,8 @@ from PIL import Image
 from ae_pipelines.base.errors import InputError, Unusable
 from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.source import EncodedSource
-from ae_pipelines.samples.sources import SourceChoice, image_folder
-from ae_pipelines.samples.sources.image_folder import escaped, unescaped
+from ae_pipelines.samples.sources import SourceChoice, folder_files
+from ae_pipelines.samples.sources.folder_files import escaped, unescaped
 from ae_pipelines.samples.sources.label_file import read_labels
 
 
@@ -178,7 +178,7 @@ def test_the_folder_itself_may_be_a_link(tmp_path):
 
 
 def test_a_huge_file_is_rejected_with_its_checksum(tmp_path, monkeypatch):
-    monkeypatch.setattr(image_folder, "LARGEST", 100)
+    monkeypatch.setattr(folder_files, "LARGEST", 100)
     accepted, rejects = everything(folder(tmp_path, {"large.png": b"x" * 101, "small.png": b"x" * 100}))
     assert list(accepted) == ["small.png"]
     assert rejects["large.png"].reason == "larger than 256 MB"

@@ -1,23 +1,19 @@
 """A folder of images, at any depth: PNG, JPEG, GIF, BMP, TIFF and WebP, recognised by content."""
 
-import hashlib
 import logging
 import os
-import re
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.images import format_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
+from ae_pipelines.samples.sources.folder_files import EXTENSIONS, File, files_below, is_allowed, passed_over
 from ae_pipelines.samples.sources.folder_layout import FolderLayout, Understood
 from ae_pipelines.samples.sources.image_source import ImageSource
 from ae_pipelines.samples.sources.label_file import matched, read_labels
@@ -25,33 +21,6 @@ from ae_pipelines.samples.sources.label_file import matched, read_labels
 log = logging.getLogger(__name__)
 
 FILES_PER_BLOCK = 256
-LARGEST = 256 * 2**20
-"""Most bytes of a file; larger ones are rejected and not read as a whole."""
-NOT_SAMPLES = {"Thumbs.db", "desktop.ini"}
-EXTENSIONS = {
-    ".png": "PNG",
-    ".apng": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".mpo": "JPEG",
-    ".gif": "GIF",
-    ".bmp": "BMP",
-    ".dib": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
-
-
-OTHER_IMAGES = {
-    *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".svg", ".psd", ".ico", ".tga", ".exr", ".hdr", ".eps"),
-    *(".pgm", ".ppm", ".pbm", ".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".dcm", ".nii"),
-}
-"""Extensions of images that cannot be read: they are rejected, while other files are passed over."""
-
-
 SHALLOW = {"JPEG", "GIF", "BMP", "WEBP"}
 """Formats without 16-bit grey, as we read them."""
 
@@ -99,7 +68,7 @@ class ImageFolder(ImageSource):
         if self._layout.layout != "mvtec":
             return
         samples = {os.path.splitext(file.id)[0]: file.id for file in self._files()}  # noqa: PTH122
-        for file in _files_below(self._folder, "", self.labels_file):
+        for file in files_below(self._folder, "", self.labels_file):
             if (sample := self._layout.masked(file.id)) in samples and not file.fault:
                 yield samples[sample], file.path
 
@@ -108,7 +77,7 @@ class ImageFolder(ImageSource):
         if self.labels != "folder" and self.layout_of_folders is None:
             return Understood("classes", {})
         entries = self._folder.iterdir()
-        folders = [entry.name for entry in entries if entry.is_dir() and not _passed_over(entry.name)]
+        folders = [entry.name for entry in entries if entry.is_dir() and not passed_over(entry.name)]
         return Understood.looking_at(sorted(folders), self.layout_of_folders)
 
     def _splits(self, ids: list[str]) -> list[str] | None:
@@ -137,10 +106,10 @@ class ImageFolder(ImageSource):
     @cached_property
     def _file_count(self) -> int:
         """Number of files, after checking that all of them may be read."""
-        if not (_is_allowed(self._folder, os.F_OK) and self._folder.is_dir()):
+        if not (is_allowed(self._folder, os.F_OK) and self._folder.is_dir()):
             raise InputError(f"no folder {self._folder}: give the one that holds the images, source.path=<folder>")
         count, unreadable, others = 0, list[str](), list[str]()
-        for file in _files_below(self._folder, "", self.labels_file):
+        for file in files_below(self._folder, "", self.labels_file):
             if file.unreadable:
                 unreadable.append(file.id)
             elif file.is_other:
@@ -158,9 +127,9 @@ class ImageFolder(ImageSource):
             raise NothingThere(f"no images in {self._folder}: give the folder with the images, source.path=<folder>")
         return count
 
-    def _files(self) -> Iterator["_File"]:
+    def _files(self) -> Iterator[File]:
         """Everything below the folder that may be a sample, in the order of names; not held in memory."""
-        found = _files_below(self._folder, "", self.labels_file)
+        found = files_below(self._folder, "", self.labels_file)
         return (file for file in found if not file.is_other and self._layout.place(file.id))
 
     def _label_of(self) -> Callable[[str], str | None]:
@@ -177,94 +146,7 @@ class ImageFolder(ImageSource):
         return sys.intern(place.label) if place and place.label else None
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    root: Path
-    name: str
-    """Path below the root, as the file system gives it."""
-    fault: str | None
-    """Why it cannot be a sample, as far as the listing shows."""
-    unreadable: bool = False
-    """Whether it may not be read."""
-
-    @property
-    def id(self) -> str:
-        return escaped(os.fsencode(self.name))
-
-    @property
-    def path(self) -> Path:
-        return self.root / self.name
-
-    @property
-    def is_other(self) -> bool:
-        """Whether neither its name nor its content is an image's."""
-        by_name = self.path.suffix.lower() in EXTENSIONS.keys() | OTHER_IMAGES
-        return not (by_name or self.fault or self.unreadable or self._format())
-
-    def misnamed(self) -> bool:
-        """Whether it is an image of another format than its name says."""
-        found = self._format()
-        return found is not None and found != EXTENSIONS.get(self.path.suffix.lower())
-
-    def _format(self) -> str | None:
-        try:
-            with self.path.open("rb") as file:
-                return format_of(file.read(12))
-        except OSError:
-            return None  # reported when the whole file is read
-
-    def sha256(self) -> str:
-        """sha256 of the content; for a link, of the path that it holds."""
-        try:
-            if self.path.is_symlink():
-                return hashlib.sha256(os.fsencode(self.path.readlink())).hexdigest()
-            with self.path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise InputError(f"cannot read {self.id} ({error}): leave the folder unchanged while it is read") from error
-
-
-def _files_below(root: Path, folder: str, labels_file: str) -> Iterator[_File]:
-    """Links are listed, but not followed; files and folders that may not be read are marked `unreadable`."""
-    if not _is_allowed(root / folder, os.R_OK | os.X_OK):
-        yield _File(root, folder or ".", None, unreadable=True)
-        return
-    for entry in sorted(os.listdir(root / folder)):  # noqa: PTH208  names take less memory than paths
-        name = f"{folder}/{entry}" if folder else entry
-        if _passed_over(entry) or name == labels_file:
-            continue
-        try:
-            status = (root / name).lstat()
-        except FileNotFoundError:  # gone since the folder was listed
-            continue
-        if stat.S_ISDIR(status.st_mode):
-            yield from _files_below(root, name, labels_file)
-        elif stat.S_ISLNK(status.st_mode):
-            yield _File(root, name, "symbolic link, not followed")
-        elif stat.S_ISREG(status.st_mode):  # not a pipe, a socket or a device
-            fault = "larger than 256 MB" if status.st_size > LARGEST else None
-            yield _File(root, name, fault, unreadable=not _is_allowed(root / name, os.R_OK))
-
-
-def _passed_over(entry: str) -> bool:
-    return entry.startswith(".") or entry in NOT_SAMPLES
-
-
-def escaped(name: bytes) -> str:
-    r"""A file name as text: each byte that is not UTF-8 as \xff; `unescaped` gives the name back."""
-    return re.sub(rb"\\(?=x[0-9a-f]{2})", rb"\\x5c", name).decode("utf-8", "backslashreplace")
-
-
-def unescaped(text: str) -> bytes:
-    """The file name that `escaped` turned into this text."""
-    return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
-
-
-def _batched(files: Iterator[_File], size: int) -> Iterator[list[_File]]:
+def _batched(files: Iterator[File], size: int) -> Iterator[list[File]]:
     """As itertools.batched, which Python 3.11 lacks."""
     while batch := list(islice(files, size)):
         yield batch
-
-
-def _is_allowed(path: Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
