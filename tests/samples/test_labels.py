@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples.labels import LabelReader, label_name, oddities, tell_classes
+from ae_pipelines.samples.classes import oddities, tell_classes
+from ae_pipelines.samples.labels import LabelReader, label_name
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError, NothingThere, Unusable
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.run import NO_RUN, Run
+from ae_pipelines.samples.classes import tell_classes
 from ae_pipelines.samples.decoding import Decoding, Digests
-from ae_pipelines.samples.labels import LabelReader, PartlyLabelled, tell_classes
+from ae_pipelines.samples.labels import LabelReader, PartlyLabelled
 from ae_pipelines.samples.source import Block, EncodedSource, MaskedSource, Source
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
