@@ -10,6 +10,7 @@ from cells import cells, read, source, written
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import split_by_content
 from ae_pipelines.samples.tables import candidates, csv_file, parquet_file, reader, treatments
 
@@ -50,6 +51,13 @@ def test_train_rows_have_mean_zero_and_variance_one_in_every_column(tmp_path, na
     assert (ids[0], ids[42]) == ("cells/000", "cells/042")
     assert sha256[5] == hashlib.sha256(expected[5].tobytes()).hexdigest()
     assert splits == [split_by_content(sha) for sha in sha256]
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_samples_that_were_no_table_say_nothing_about_its_columns(tmp_path, standardise):
+    found = written(tmp_path, cells(), "cells.csv", standardise=standardise)
+    images = SampleSpec(shape=(1, 8, 8), dtype="uint8")
+    assert found.like(images).spec() == found.spec()
 
 
 def test_a_csv_equals_the_same_parquet(tmp_path, small_blocks):

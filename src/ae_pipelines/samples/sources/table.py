@@ -135,7 +135,7 @@ class Table:
         return Learning(self._candidates, self._rows, treating, plain, self.missing).treated()
 
     def _known(self) -> Treated | None:
-        if self.given is None or self.given.get("columns") != self.columns:
+        if self.given is None or self.columns is None or self.given.get("columns") != self.columns:
             return None
         if is_mixed(self.given):
             return Mixed(dict(self.given))
