@@ -1,3 +1,4 @@
+import datetime
 import logging
 
 import numpy as np
@@ -37,6 +38,16 @@ def test_null_nan_and_blank_are_no_label(value):
         ("1e3", "1e3"),
         ("1.0.0", "1.0.0"),
         (True, "true"),
+        ("True", "true"),
+        ("TRUE", "TRUE"),
+        (1e16, "10000000000000000"),
+        ("1e+16", "10000000000000000"),
+        (np.float32(2**24), "16777216"),
+        ("1.5e+16", "15000000000000000"),
+        (pd.Timestamp("2020-01-31"), "2020-01-31"),
+        (datetime.date(2020, 1, 31), "2020-01-31"),
+        (np.datetime64("2020-01-31T00:00:00"), "2020-01-31"),
+        (pd.Timestamp("2020-01-31 12:30"), "2020-01-31 12:30:00"),
         (np.False_, "false"),
         (" cat\n", "cat"),
         ("nan", "nan"),
@@ -64,6 +75,10 @@ def test_a_reader_takes_names_for_no_label_and_says_what_it_did(caplog):
     assert "stripped the blanks around 3 labels, such as ' cat', 'cat '" in caplog.text
     assert "no sample has the label 'gone'" in caplog.text
     assert "3 '-1', 1 'unsorted'" in caplog.text
+
+
+def test_names_for_no_label_are_compared_whatever_their_unicode_form():
+    assert LabelReader(("Ka\u0308tze",)).names(["K\u00e4tze", "Ka\u0308tze", "cat"]) == [None, None, "cat"]
 
 
 def test_a_reader_of_plain_labels_is_silent(caplog):

@@ -2,7 +2,9 @@
 
 import logging
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,14 +14,18 @@ from ae_pipelines.base.errors import InputError, first_of
 
 log = logging.getLogger(__name__)
 
-WHOLE = re.compile(r"(-?)(0|[1-9]\d*)\.0+")
-"""A whole number that was written as a float."""
+WHOLE = re.compile(r"-?(0|[1-9]\d*)\.0+|-?\d(\.\d+)?e\+\d{2}")
+"""A number that Python wrote as a float, and that may be whole."""
+MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})[ T]00:00:00(\.0+)?")
+"""A date that was written as a moment."""
+TRUTH = {"True": "true", "False": "false"}
 
 
 def label_name(value: Any) -> str | None:
     """The class that a value of any source names; None for null, NaN, NaT and blank text.
 
-    Text is stripped. 1, 1.0 and "1.0" are "1", "007" stays as it is, truth values are "true" and "false".
+    Text is stripped. 1, 1.0 and "1.0" are "1", "007" stays as it is; truth values are "true" and "false", dates have no
+    time of day, whether they are values or text as Python writes them.
     `InputError` for what is no label: lists, structs, broken text.
     """
     if isinstance(value, str):
@@ -44,10 +50,11 @@ def _name_of_text(text: str) -> str | None:
     except UnicodeEncodeError as error:
         raise InputError(f"the label {text!r} is not valid text: save the labels again, as UTF-8") from error
     name = text.strip()
-    if whole := WHOLE.fullmatch(name):
-        sign, number = whole.groups()
-        return number if number == "0" else sign + number
-    return name or None
+    if WHOLE.fullmatch(name) and (number := Decimal(name)) == int(number):
+        return str(int(number))
+    if date := MIDNIGHT.fullmatch(name):
+        return date[1]
+    return TRUTH.get(name, name) or None
 
 
 def _names(given: Any) -> Any:
@@ -58,6 +65,8 @@ def _names(given: Any) -> Any:
     return tuple(name for name in map(label_name, several) if name is not None)
 
 
+ClassName = Annotated[str, BeforeValidator(label_name)]
+"""A class as an option: named as labels are."""
 Unlabelled = Annotated[tuple[str, ...] | None, BeforeValidator(_names)]
 """Labels that mean that there is none, beside null and blank; None: such ones are asked about, and () means that all
 labels are classes."""
@@ -75,7 +84,7 @@ class LabelReader:
     """Turns the labels of a source, as it holds them, into names of classes."""
 
     def __init__(self, unlabelled: Iterable[str] = ()) -> None:
-        self._unlabelled = dict.fromkeys(unlabelled, 0)
+        self._unlabelled = {unicodedata.normalize("NFC", name): 0 for name in unlabelled}
         self._known: dict[str, str | None] = {}
         self._stripped: dict[str, int] = {}
 
@@ -104,7 +113,7 @@ class LabelReader:
         return self._named(self._known[text])
 
     def _named(self, name: str | None) -> str | None:
-        if name in self._unlabelled:
-            self._unlabelled[name] += 1
+        if name and self._unlabelled and (composed := unicodedata.normalize("NFC", name)) in self._unlabelled:
+            self._unlabelled[composed] += 1
             return None
         return name

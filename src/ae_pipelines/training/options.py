@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
+from pydantic import AfterValidator, ByteSize, Field, model_validator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.words import expanded
 from ae_pipelines.models.corruptions import CorruptionChoice
+from ae_pipelines.samples.labels import ClassName
 from ae_pipelines.samples.store import Samples
 
 Share = Annotated[float, Field(ge=0, lt=0.9)]
@@ -17,7 +18,7 @@ class LoaderOptions(Options):
     """How samples become batches."""
 
     batch_size: Annotated[int, Field(gt=0)] = 256
-    normal_labels: tuple[Annotated[str, BeforeValidator(str)], ...] = ()
+    normal_labels: tuple[ClassName, ...] = ()
     """Train only on samples with one of these labels, so that all others are anomalies to the model; none: on all."""
     corruptions: list[CorruptionChoice] = []
     """Done to the input in this order; the target stays clean."""

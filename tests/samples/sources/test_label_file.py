@@ -31,7 +31,6 @@ def labels_for(ids, written):
         lambda name: f"/photos//{name}",
         str.upper,
         lambda name: name.removesuffix(".png"),
-        lambda name: name.replace(".png", ".JPG"),
         lambda name: name.rpartition("/")[2],
         lambda name: name.rpartition("/")[2].removesuffix(".png"),
         lambda name: f" {name} ",
@@ -71,8 +70,44 @@ def test_a_row_for_a_file_elsewhere_does_not_label_one_of_the_same_name():
 
 
 def test_two_rows_for_one_file_are_refused():
-    with pytest.raises(InputError, match=r"several rows for 1 files: a.png is meant by a.png, A.PNG"):
-        matched(TABLE, {"a.png": "x", "A.PNG": "y"}, ["a.png"], ROOT)
+    with pytest.raises(InputError, match=r"several rows for 1 files: a.png is meant by A.png, A.PNG"):
+        matched(TABLE, {"A.png": "x", "A.PNG": "y"}, ["a.png"], ROOT)
+
+
+def test_an_exact_row_goes_before_one_that_is_written_otherwise():
+    labels = {"1.png": "x", "sub/1.png": "y", "SUB/1.PNG": "z"}
+    assert matched(TABLE, labels, ["sub/1.png"], ROOT) == {"sub/1.png": "y"}
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [("1.2.3", ["1.2.png"]), ("a.tar", ["a.png"]), ("a.jpg", ["a.png"]), ("1.2", ["1.2.3.png"])],
+)
+def test_only_the_extension_of_an_image_may_be_left_out(row, names):
+    assert matched(TABLE, {row: "x", "b.png": "y"}, [*names, "b.png"], ROOT) == {"b.png": "y"}
+
+
+def test_dots_in_names_are_no_extension():
+    assert matched(TABLE, {"1.2.3": "x", "1.2.4": "y"}, ["1.2.3.png", "1.2.4.png"], ROOT) == {
+        "1.2.3.png": "x",
+        "1.2.4.png": "y",
+    }
+
+
+def test_labels_of_another_split_are_not_taken_for_files_of_the_same_name():
+    train = Path("/data/set/train")
+    rows = {f"{split}/{number}.png": split for split in ("val", "train") for number in range(3)}
+    names = [f"{number}.png" for number in range(3)]
+    assert matched(TABLE, rows, names, train) == dict.fromkeys(names, "train")
+    with pytest.raises(InputError, match="none of the 3 files"):
+        matched(TABLE, {row: label for row, label in rows.items() if label == "val"}, names, train)
+
+
+def test_folders_above_are_left_out_where_all_rows_share_them_or_they_end_as_the_root_does():
+    names = ["a.png", "sub/b.png"]
+    assert matched(TABLE, {"old/a.png": "x", "old/sub/b.png": "y"}, names, ROOT) == {"a.png": "x", "sub/b.png": "y"}
+    rows = {"other/zzz.png": "z", "my/photos/a.png": "x", "my/photos/sub/b.png": "y"}
+    assert matched(TABLE, rows, names, ROOT) == {"a.png": "x", "sub/b.png": "y"}
 
 
 def test_labels_of_none_of_the_files_are_refused():

@@ -10,6 +10,8 @@ from io import StringIO
 from pathlib import Path, PurePosixPath
 
 from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.samples.classes import SPLIT_NAMES
+from ae_pipelines.samples.sources.folder_files import EXTENSIONS
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +68,13 @@ def _column(path: Path, columns: list[str], known: tuple[str, ...]) -> int:
 def matched(path: Path, labels: dict[str, str], ids: Iterable[str], root: Path) -> dict[str, str]:
     """The label of each file, by its id (its path below `root`).
 
-    A row means the file with exactly its path or, where that is unambiguous, the one that has it but for backslashes,
-    upper and lower case, the Unicode form, the extension, or the folder that a bare name lies in. If no row means a
-    file so, folders above that all rows share are left out. `InputError` if still none does, or two mean the same.
+    A row means the file with exactly its path or, among those that no row means so, the only one that has it but for
+    backslashes, the Unicode form, upper and lower case, the extension if the row has none, or the folder that a bare
+    name lies in. If no row means a file so, the folders above are left out that all rows share or that end in the name
+    of `root`. `InputError` if still no row means a file, or two mean the same.
     """
     ids = list(ids)
-    meant = _meant_by(labels, ids, root)
+    meant = _meant(labels, ids, root)
     found = {file: name for file, name in meant.items() if name}
     if labels and not found:
         raise InputError(
@@ -88,37 +91,46 @@ def matched(path: Path, labels: dict[str, str], ids: Iterable[str], root: Path) 
     return {name: labels[file] for file, name in found.items()}
 
 
-def _meant_by(files: Iterable[str], ids: list[str], root: Path) -> dict[str, str | None]:
+def _meant(files: Iterable[str], ids: list[str], root: Path) -> dict[str, str | None]:
     """The id that each row's path means; `AMBIGUOUS` for several, None for none."""
-    below = {file: _below(file, root) for file in files}
-    whole = [_lookup(form, ids) for form in (_as_it_is, _composed, _caseless, _bare)]
-    last = [_lookup(form, ids, of=_last) for form in (_composed, _caseless, _bare)]
-    meant = {file: _meant((file, path), whole if "/" in path else [*whole, *last]) for file, path in below.items()}
-    first = next(iter(below.values()), "")
-    for folder in [f"{parent}/" for parent in PurePosixPath(first).parents][::-1]:
+    files, known = list(files), set(ids)
+    meant: dict[str, str | None] = {file: file if file in known else None for file in files}
+    below = {file: _below(file, root) for file in files if meant[file] is None}
+    meant |= _by_spelling(below, [name for name in ids if meant.get(name) is None])
+    for folder in _folders_above(below, root):
         if any(meant.values()):
             break
         inside = {file: path.removeprefix(folder) for file, path in below.items() if path.startswith(folder)}
-        meant |= {file: _meant((path,), whole) for file, path in inside.items()}
+        meant |= _by_spelling(inside, ids)
     return meant
 
 
-Lookup = tuple[Callable[[str], str], dict[str, str]]
-"""A way to write a path, and the ids by their paths written so."""
+def _by_spelling(paths: dict[str, str], ids: list[str]) -> dict[str, str | None]:
+    """The id that each row's path means by the strictest spelling that fits any."""
+    meant: dict[str, str | None] = dict.fromkeys(paths)
+    for written, of in SPELLINGS:
+        taken = set(meant.values())
+        by_form: dict[str, str] = {}
+        for name in ids:
+            if name not in taken:
+                key = of(name)
+                by_form[key] = AMBIGUOUS if key in by_form else name
+        for file, path in paths.items():
+            if meant[file] is None and (of not in BARE_NAMES or "/" not in path):
+                meant[file] = by_form.get(written(path))
+    return meant
 
 
-def _lookup(form: Callable[[str], str], ids: list[str], of: Callable[[str], str] = lambda name: name) -> Lookup:
-    found: dict[str, str] = {}
-    for name in ids:
-        key = form(of(name))
-        found[key] = AMBIGUOUS if key in found else name
-    return form, found
+def _folders_above(below: dict[str, str], root: Path) -> list[str]:
+    """What may be left out before all paths: folders that end as `root` does, then those that all rows share.
 
-
-def _meant(spellings: tuple[str, ...], lookups: list[Lookup]) -> str | None:
-    """The id of the strictest form that any of these paths has."""
-    found = [by_form.get(form(path)) for form, by_form in lookups for path in spellings]
-    return next((name for name in found if name), AMBIGUOUS if AMBIGUOUS in found else None)
+    Where a split is named (train, val ...), only the former: files of another split often have the same names.
+    """
+    parents = {f"{parent}/": parent.name for path in below.values() for parent in PurePosixPath(path).parents}
+    shared = [folder for folder in parents if all(path.startswith(folder) for path in below.values())]
+    splits = {name.casefold() for name in [root.name, *(parents[folder] for folder in shared)]} & SPLIT_NAMES
+    ending = sorted((folder for folder, name in parents.items() if name == root.name), key=len)
+    return ending + ([] if splits else sorted(shared, key=len))
 
 
 def _below(file: str, root: Path) -> str:
@@ -139,12 +151,27 @@ def _caseless(path: str) -> str:
     return _composed(path).casefold()
 
 
-def _bare(path: str) -> str:
-    return os.path.splitext(_caseless(path))[0]  # noqa: PTH122  Path refuses names such as ".."
+def _bare(name: str) -> str:
+    """Without the extension of an image."""
+    stem, extension = os.path.splitext(_caseless(name))  # noqa: PTH122  Path refuses names such as ".."
+    return stem if extension in EXTENSIONS else _caseless(name)
 
 
 def _last(path: str) -> str:
-    return path.rpartition("/")[2]
+    return _caseless(path).rpartition("/")[2]
+
+
+def _last_bare(name: str) -> str:
+    return _bare(name).rpartition("/")[2]
+
+
+SPELLINGS: tuple[tuple[Callable[[str], str], Callable[[str], str]], ...] = (
+    *((form, form) for form in (_as_it_is, _composed, _caseless)),
+    *((_caseless, of) for of in (_bare, _last, _last_bare)),
+)
+"""How a row's path is compared with a file's, from the strictest on."""
+BARE_NAMES = {_last, _last_bare}
+"""For rows without a folder only."""
 
 
 def _tell(path: Path, meant: dict[str, str | None], ids: list[str]) -> None:
