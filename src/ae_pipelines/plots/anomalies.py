@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 BINS = (15, 60)
 """The fewest and the most; the smallest group decides."""
+SHORT_SPAN = 100
+"""Up to this ratio of its ends, a logarithmic axis has more labels than the powers of ten."""
 COLOURS = {"normal, held out": "#4c72b0", "normal, test": "#55a868", "anomalous, test": "#c44e52"}
 Groups = dict[str, np.ndarray]
 """Values by the name of their group."""
@@ -67,9 +69,20 @@ def histogram(axis: "Axes", groups: Groups) -> None:
         label = f"{name} ({len(values):,})"
         axis.hist(values, edges, weights=weights, histtype="stepfilled", alpha=0.25, color=colour)
         axis.hist(values, edges, weights=weights, histtype="step", color=colour, label=label, linewidth=1.4)
-    axis.set_xscale("log" if positive else "linear")
+    if positive:
+        _logarithmic(axis, high / low)
     axis.set_ylabel("share of the group")
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _logarithmic(axis: "Axes", span: float) -> None:
+    """A logarithmic axis of numbers whose labels do not run into each other."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < SHORT_SPAN else (1,), numticks=8))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _images(figure: Any, rows: dict[str, np.ndarray], captions: list[str]) -> None:

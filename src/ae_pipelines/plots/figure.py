@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ae_pipelines.plots import text
+from ae_pipelines.samples.tables.treatments import columns_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def whole_numbers() -> Any:
 def column_names(spec: Any) -> Sequence[str]:
     """The names of the columns that samples of this `SampleSpec` were read from, in the order of their features; none
     where features are not columns."""
-    names = spec.preprocessing.get("columns") or ()
+    names = columns_of(spec.preprocessing)
     return tuple(map(str, names)) if spec.shape == (len(names),) else ()
 
 
