@@ -162,7 +162,7 @@ class ImageDecoder:
     """Whether it gives uint16, which keeps the values of 16-bit grey, and not uint8."""
 
     @classmethod
-    def of(cls, options: ImageOptions, size: Size, deep: bool) -> Self:
+    def of(cls, options: ImageOptions, size: Size, deep: bool = False) -> Self:
         """A decoder without the options that a source adds, so that a worker need not import the source."""
         return cls(ImageOptions(**options.model_dump(include=set(ImageOptions.model_fields))), size, deep)
 

@@ -244,7 +244,7 @@ def test_an_empty_source_is_skipped_and_the_run_is_green(airflow):
     assert state == "success", airflow.states()
     tasks = airflow.tasks("ae_empty", run)
     assert [tasks[stage] for stage in ("collect", "apply", "drift")] == ["skipped"] * 3
-    assert "no files in" in airflow.mlflow_run("ae_empty", run).data.tags["nothing_to_do"]
+    assert "no images in" in airflow.mlflow_run("ae_empty", run).data.tags["nothing_to_do"]
 
 
 def test_two_trainings_on_the_same_data_are_two_mlflow_runs_with_all_metrics_and_one_registered_version(airflow):
