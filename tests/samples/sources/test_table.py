@@ -341,3 +341,67 @@ def test_a_row_group_is_read_in_parts(tmp_path):
 
 def test_a_text_that_is_like_a_missing_value_is_an_id(tmp_path):
     assert read(written(tmp_path, "a,id\n1,NA\n2,nan\n", id="id", standardise=False))[1] == ["NA", "nan"]
+
+
+def column_of(cells):
+    return "x;y\n" + "".join(f"{cell};{number}.5\n" for number, cell in enumerate(cells))
+
+
+MONTHS = [f"{month}/{day}/2024" for month in range(1, 13) for day in range(10, 16)]
+
+
+@pytest.mark.parametrize(
+    ("trained", "name", "new", "same"),
+    [
+        (["1,100,000", "1,234,567", "999"], "thousands", ["1,234"], ["1234"]),
+        (["1,25", "2,5", "3"], "decimal_comma", ["1.234", "7"], ["1234", "7"]),
+        (["5%", "10%", "12.5%"], "percent", ["7%"], ["0.07"]),
+        (["0,5%", "10%", "12,5%"], "decimal_comma_percent", ["7%"], ["0.07"]),
+        (MONTHS, "month_first", ["2/3/2024", "4/5/2024"], ["2024-02-03", "2024-04-05"]),
+        (["13/1/2024", "14/2/2024", "2/3/2024"], "day_first", ["2/3/2024"], ["2024-03-02"]),
+        (["13.1.2024", "14.2.2024", "2.3.2024"], "day_first_with_points", ["2024-03-02"], ["2.3.2024"]),
+    ],
+)
+def test_new_rows_are_read_in_the_format_of_the_training(tmp_path, trained, name, new, same, caplog):
+    fields = {"columns": ["x", "y"]}
+    spec = written(tmp_path, column_of(trained), "trained.csv", **fields).spec()
+    assert spec.preprocessing["formats"]["x"] == name
+    found = written(tmp_path, column_of(new), "new.csv").like(spec)
+    assert found.spec() == spec
+    told = {**spec.preprocessing, "formats": {}}
+    plain = written(tmp_path, column_of(same), "plain.csv").like(spec.model_copy(update={"preprocessing": told}))
+    np.testing.assert_array_equal(read(found)[0], read(plain)[0])
+
+
+@pytest.mark.parametrize(
+    ("trained", "new", "message"),
+    [
+        (MONTHS, ["3/4/2024", "13/3/2024"], "'13/3/2024', but .* dates with the month first: write it so, or as 2024-"),
+        (["5%", "10%", "12.5%"], ["5"], "column 'x' has '5', but the training's was written as per cent"),
+        (["1,25", "2,5", "3"], ["1.5"], "column 'x' has '1.5', but the training's was written as decimal commas"),
+    ],
+)
+def test_new_rows_in_another_format_are_refused(tmp_path, trained, new, message):
+    spec = written(tmp_path, column_of(trained), "trained.csv").spec()
+    with pytest.raises(InputError, match=message):
+        read(written(tmp_path, column_of(new), "new.csv").like(spec))
+
+
+def test_a_format_that_the_training_did_not_have_is_a_warning(tmp_path, caplog):
+    spec = written(tmp_path, column_of(["1", "2", "3"]), "trained.csv").spec()
+    assert "formats" not in spec.preprocessing
+    with caplog.at_level(logging.WARNING):
+        read(written(tmp_path, column_of(["5%", "6%"]), "new.csv").like(spec))
+    assert "new.csv: 'x': per cent (5% is 0.05), of which the training knew nothing" in caplog.text
+
+
+def test_numbers_with_a_few_texts_among_them_are_named_with_what_to_do(tmp_path, caplog):
+    rows = "".join(f"{row * 1.5 if row % 20 else '?'},{row}.5,{row % 2 if row % 3 else 'n/k'}\n" for row in range(200))
+    with caplog.at_level(logging.WARNING):
+        written(tmp_path, "x,y,z\n" + rows).spec()
+    left_out, category = caplog.messages
+    reason = "numbers but for '?' (10 cells); source.missing=['?'] says that these are missing values"
+    assert left_out == f"left out of the values: 'x' ({reason})"
+    assert category.startswith("column 'z' is a category, since it has numbers but for 'n/k' (67 cells)")
+    with pytest.raises(InputError, match="'x' cannot be values: numbers but for"):
+        written(tmp_path, "x,y,z\n" + rows, columns=["x", "y"]).spec()

@@ -26,7 +26,7 @@ from ae_pipelines.samples.tables.learning import Learning
 from ae_pipelines.samples.tables.reader import Kind, Reader, table_faults
 from ae_pipelines.samples.tables.rows import Rows, array_of, sha256_of_rows
 from ae_pipelines.samples.tables.treated import Mixed, Numbers, Treated, without
-from ae_pipelines.samples.tables.treatments import ColumnType, Treating, in_words, is_mixed
+from ae_pipelines.samples.tables.treatments import FORMATS, ColumnType, Treating, in_words, is_mixed
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,16 @@ class Table:
 
     @cached_property
     def _readers(self) -> list[Reader]:
-        return filled_readers(self.path, self.columns, header=self.header, missing=self.missing)
+        options: dict[str, Any] = {"header": self.header, "missing": self.missing}
+        return filled_readers(self.path, self.columns, written=self._written, **options)
+
+    @property
+    def _written(self) -> dict[str, str] | None:
+        """By which format the columns were written that the training used, other than categories."""
+        if (known := self._known()) is None:
+            return None
+        formats = known.preprocessing.get(FORMATS, {})
+        return {name: formats.get(name, "") for name, kind in known.types.items() if kind != "category"}
 
     @property
     def _others(self) -> list[str]:
@@ -142,7 +151,7 @@ class Table:
         scale = Standardisation.recorded(dict(self.given))
         if self.standardise != (scale is not None):
             return None
-        return Numbers(list(self.given["columns"]), scale)
+        return Numbers(list(self.given["columns"]), scale, self.given.get(FORMATS, {}))
 
     # -- rows ------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Which files a table lies in: a CSV or parquet file, or a folder of parquet files, with partitions or without."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,11 +16,18 @@ NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _PARTITION_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
-def readers_of(path: Path, *, header: bool | None = None, missing: Sequence[str | float] = ()) -> list[Reader]:
+def readers_of(
+    path: Path,
+    *,
+    header: bool | None = None,
+    missing: Sequence[str | float] = (),
+    written: Mapping[str, str] | None = None,
+) -> list[Reader]:
     """Readers of a `.csv`, a `.parquet`, or of a folder of `.parquet` files in the order of their names.
 
     Folders called `name=value` within it are a column `name`, as Hive, Spark and DuckDB write partitions. `header`
-    says whether CSV has a line of names (None: by looking), `missing` are more texts that mean a missing value.
+    says whether CSV has a line of names (None: by looking), `missing` are more texts that mean a missing value,
+    `written` by which format a training's columns were written.
     """
     if path.is_dir():
         return _parquet_files(path, missing)
@@ -29,7 +36,7 @@ def readers_of(path: Path, *, header: bool | None = None, missing: Sequence[str 
             f"no file {path}: give a .csv, a .parquet, or a folder of .parquet files", options={"source.path": "..."}
         )
     if path.suffix.lower() == ".csv":
-        return [CsvFile(path, header, missing)]
+        return [CsvFile(path, header, missing, written)]
     if path.suffix.lower() == ".parquet":
         return [ParquetFile(path, missing)]
     raise InputError(f"{path} is neither .csv nor .parquet: convert it, or rename it if it is")
