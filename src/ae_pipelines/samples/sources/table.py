@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from itertools import compress
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 KINDS: dict[ColumnType, Kind] = {"number": "number", "boolean": "boolean", "date": "date", "category": "text"}
 """What a column is read as."""
+LIKE_LABELS = {"label", "class", "target", "y"}
+"""What people call the column of labels, in lower case."""
 
 
 @SOURCES.register("table")
@@ -141,7 +144,10 @@ class Table:
             return known
         treating = Treating(self.scaling if self.standardise else "none", self.min_frequency, self.max_categories)
         plain = self.scaling == "standardise"
-        return Learning(self._candidates, self._rows, treating, plain, self.missing).treated()
+        found = Learning(self._candidates, self._rows, treating, plain, self.missing).treated()
+        if self.label is None and self.columns is None:
+            _tell_like_labels(found.types)
+        return found
 
     def _known(self) -> Treated | None:
         if self.given is None or self.columns is None or self.given.get("columns") != self.columns:
@@ -185,9 +191,20 @@ class Table:
         )
 
 
+def _tell_like_labels(names: Collection[str]) -> None:
+    """Warn of values that are called as labels are; y beside an x is a place."""
+    called = {name.strip().lower(): name for name in names}
+    for lower, name in called.items():
+        if lower in LIKE_LABELS and not (lower == "y" and "x" in called):
+            log.warning("column %r is a value; source.label=%s makes it the label", name, name)
+
+
 def _texts(batch: pa.RecordBatch, name: str) -> list[str | None]:
-    """A column as text; None where it is null or empty."""
-    return [text or None for text in batch.column(name).cast(pa.string()).to_pylist()]
+    """A column as text; None where it is null, NaN or blank."""
+    column = batch.column(name)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    return [text if text and text.strip() else None for text in column.cast(pa.string()).to_pylist()]
 
 
 def _ids(batch: pa.RecordBatch, name: str, path: Path, first: int) -> list[str]:

@@ -71,7 +71,9 @@ class Candidates:
                 _refuse_misfit(reader, self.wanted or [], self.others)
         if self.wanted:
             self._refuse_unusable()
-        self.tell({name: why for name, why in self.set_aside.items() if self.held[name] not in USABLE})
+        told = {n: why for n, why in self.set_aside.items() if n in self._partial or self.held[n] not in USABLE}
+        self.tell(told)
+        self._tell_differing()
         return {
             name: self.held[name]  # type: ignore[misc]
             for name in self.wanted or self.names
@@ -88,7 +90,25 @@ class Candidates:
         numbers, files = [name for name in types if types[name] == "number"], list(self._facts())
         values = {*values_among(numbers, files)}
         known = {name: [facts[name] for facts in files if name in facts] for name in numbers if name not in values}
-        return unusable | not_values(known)
+        return unusable | not_values(known) | self._partial
+
+    @cached_property
+    def _partial(self) -> dict[str, str]:
+        """Columns that some files lack, and how many have them."""
+        counts = Counter(name for reader in self.readers for name in reader.names if name not in self.others)
+        files = len(self.readers)
+        return {n: f"only {count} of {files} files have it" for n, count in counts.items() if count < files}
+
+    def _tell_differing(self) -> None:
+        """Warn of columns whose cells are compared as text, since the files hold them in different types."""
+        for name in self.wanted or self.names:
+            files: dict[str, list[str]] = {}
+            for reader in self.readers:
+                if (found := reader.types[name]) != "empty":
+                    files.setdefault(found, []).append(reader.path.name)
+            if self.held[name] == "category" and len(files) > 1:
+                said = "; ".join(f"{found} in {first_of(of, 3)}" for found, of in files.items())
+                log.warning("the cells of column %r are compared as text, since files differ: %s", name, said)
 
     @property
     def names(self) -> list[str]:

@@ -181,7 +181,11 @@ class CsvFile:
             skip_rows_after_names=int(dialect.header),
             encoding=dialect.encoding.removesuffix("-sig"),
         )
-        parsing = pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
+        parsing = pa.csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            newlines_in_values=True,
+            ignore_empty_lines=len(dialect.names) > 1,  # of one column they are rows, which are counted
+        )
         converting = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=names)
         try:
             with pa.csv.open_csv(self.path, reading, parsing, converting) as reader:

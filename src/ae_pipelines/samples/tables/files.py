@@ -1,15 +1,19 @@
 """Which files a table lies in: a CSV or parquet file, or a folder of parquet files, with partitions or without."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from ae_pipelines.base.errors import InputError, NothingThere
+from ae_pipelines.base.errors import InputError, NothingThere, first_of
+from ae_pipelines.samples.parquet import passed_over
 from ae_pipelines.samples.tables.cells import CellType
 from ae_pipelines.samples.tables.csv_file import CsvFile
 from ae_pipelines.samples.tables.parquet_file import ParquetFile
 from ae_pipelines.samples.tables.reader import Reader
+
+log = logging.getLogger(__name__)
 
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 """Value of a folder of rows that have none."""
@@ -45,7 +49,16 @@ def readers_of(
 def _parquet_files(folder: Path, missing: Sequence[str | float]) -> list[Reader]:
     paths = sorted(folder.glob("[!.]*.parquet")) or sorted(folder.glob("*=*/**/[!._]*.parquet"))
     if not paths:
-        raise NothingThere(f"the folder {folder} has no .parquet files")
+        where = (
+            f"; they are in folders below it, such as {below[0].parent}" if (below := passed_over(folder, [])) else ""
+        )
+        raise NothingThere(f"the folder {folder} has no .parquet files{where}")
+    if left := passed_over(folder, paths):
+        log.warning(
+            "%d .parquet files in folders below %s are not read: %s; move them to the others, or all of them into "
+            "folders called name=value",
+            *(len(left), folder, first_of([path.relative_to(folder).as_posix() for path in left], 5)),
+        )
     partitions = [_partition(path.relative_to(folder)) for path in paths]
     values: dict[str, set[str]] = {}
     for partition in partitions:

@@ -81,6 +81,13 @@ class Learning:
                 return found
         self.candidates.tell(useless)
         self.candidates.tell_but_for(used)
+        for name, levels in look.merged(self.treating).items():
+            if name in used:
+                log.warning(
+                    "column %r has %d frequent levels, of which the commonest %d are told apart and the others merged: "
+                    "source.max_categories=%d keeps them",
+                    *(name, levels, self.treating.max_categories - 1, levels + 1),
+                )
         if not used:
             raise self.candidates.nothing_usable()
         learned = learn(self._train_rows(used), used, self.treating)
