@@ -393,6 +393,12 @@ def test_a_format_that_the_training_did_not_have_is_a_warning(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         read(written(tmp_path, column_of(["5%", "6%"]), "new.csv").like(spec))
     assert "new.csv: 'x': per cent (5% is 0.05), of which the training knew nothing" in caplog.text
+    dates = written(tmp_path, column_of(["2024-02-03", "2024-02-04", "2024-05-06"]), "trained.csv").spec()
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), pytest.raises(InputError, match="'x' holds text, expected .*: dates"):
+        read(written(tmp_path, column_of(["2/3/2024", "4/5/2024"]), "new.csv").like(dates))
+    (told,) = caplog.messages
+    assert told.endswith("cannot be told (write dates as 2024-12-31)")
 
 
 def test_numbers_with_a_few_texts_among_them_are_named_with_what_to_do(tmp_path, caplog):

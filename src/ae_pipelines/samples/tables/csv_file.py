@@ -13,6 +13,7 @@ import pyarrow.csv
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.samples.tables.cells import (
+    AMBIGUOUS,
     PLAIN,
     TOLD,
     CellType,
@@ -270,7 +271,7 @@ class _Scan:
             if column.told:
                 told.setdefault((column.told, written.get(name) == ""), []).append(repr(name))
         for (what, new), of in told.items():
-            if new:
+            if new and what != AMBIGUOUS:
                 what += ", of which the training knew nothing: see that it is meant so"
             log.log(logging.WARNING if new else logging.INFO, "%s: %s: %s", path.name, first_of(of), what)
 
