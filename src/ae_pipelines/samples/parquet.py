@@ -1,6 +1,7 @@
 """Parquet files of any writer, opened so that columns of types that cannot be read hinder no others."""
 
 import io
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -36,6 +37,19 @@ def readable(column: pa.Array) -> pa.Array:
         held = column.storage if isinstance(column, pa.ExtensionArray) else column
         return pa.array([None if value is None else str(UUID(bytes=value)) for value in held.to_pylist()], pa.string())
     return column.cast(pa.float64(), safe=False) if pa.types.is_decimal(column.type) else column
+
+
+def passed_over(folder: Path, read: Collection[Path]) -> list[Path]:
+    """The `.parquet` files in this folder or below it that are not among those that are read.
+
+    Not those whose name, or whose folder's, begins with a dot or `_`, as programs name what they keep for themselves.
+    """
+    known = {*read}
+    return sorted(
+        path
+        for path in folder.rglob("*.parquet")
+        if path not in known and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    )
 
 
 class _WithoutNotes(io.FileIO):

@@ -273,3 +273,15 @@ def test_large_images_are_read_fewer_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(image_parquet, "BLOCK_BYTES", 2 * max(map(len, PNGS)))
     assert max(len(block.ids) for block in source(path).blocks()) <= 2
     assert len(everything(path)) == 6
+
+
+def test_files_in_folders_below_are_told(tmp_path, caplog):
+    for name in ("a", "sub/b", "sub/c"):
+        written(tmp_path / f"{name}.parquet")
+    assert source(tmp_path).count() == 6
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith("2 .parquet files in folders below")
+    assert "are not read: sub/b.parquet, sub/c.parquet" in told
+    (tmp_path / "a.parquet").unlink()
+    with pytest.raises(InputError, match="only in folders below it, such as .*sub"):
+        source(tmp_path).count()

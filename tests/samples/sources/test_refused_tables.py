@@ -151,3 +151,10 @@ def test_whatever_the_bytes_of_a_csv_samples_or_our_own_error_come_out(tmp_path_
         return
     assert np.isfinite(values).all()
     assert values.shape[1:] == found.spec().shape
+
+
+@pytest.mark.parametrize("ids", [[1.0, float("nan"), 3.0], ["a", " ", "b"], ["a", None, "b"]])
+def test_nan_and_blank_are_no_ids(tmp_path, ids):
+    pq.write_table(pa.table({"k": ids, "x": [1.5, 2.5, 4.5]}), tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="row 1 has no id in column 'k'"):
+        read(source(tmp_path / "t.parquet", id="k"))

@@ -341,3 +341,154 @@ def test_a_row_group_is_read_in_parts(tmp_path):
 
 def test_a_text_that_is_like_a_missing_value_is_an_id(tmp_path):
     assert read(written(tmp_path, "a,id\n1,NA\n2,nan\n", id="id", standardise=False))[1] == ["NA", "nan"]
+
+
+def column_of(cells):
+    return "x;y\n" + "".join(f"{cell};{number}.5\n" for number, cell in enumerate(cells))
+
+
+MONTHS = [f"{month}/{day}/2024" for month in range(1, 13) for day in range(10, 16)]
+
+
+@pytest.mark.parametrize(
+    ("trained", "name", "new", "same"),
+    [
+        (["1,100,000", "1,234,567", "999"], "thousands", ["1,234"], ["1234"]),
+        (["1,25", "2,5", "3"], "decimal_comma", ["1.234", "7"], ["1234", "7"]),
+        (["5%", "10%", "12.5%"], "percent", ["7%"], ["0.07"]),
+        (["0,5%", "10%", "12,5%"], "decimal_comma_percent", ["7%"], ["0.07"]),
+        (MONTHS, "month_first", ["2/3/2024", "4/5/2024"], ["2024-02-03", "2024-04-05"]),
+        (["13/1/2024", "14/2/2024", "2/3/2024"], "day_first", ["2/3/2024"], ["2024-03-02"]),
+        (["13.1.2024", "14.2.2024", "2.3.2024"], "day_first_with_points", ["2024-03-02"], ["2.3.2024"]),
+    ],
+)
+def test_new_rows_are_read_in_the_format_of_the_training(tmp_path, trained, name, new, same, caplog):
+    fields = {"columns": ["x", "y"]}
+    spec = written(tmp_path, column_of(trained), "trained.csv", **fields).spec()
+    assert spec.preprocessing["formats"]["x"] == name
+    found = written(tmp_path, column_of(new), "new.csv").like(spec)
+    assert found.spec() == spec
+    told = {**spec.preprocessing, "formats": {}}
+    plain = written(tmp_path, column_of(same), "plain.csv").like(spec.model_copy(update={"preprocessing": told}))
+    np.testing.assert_array_equal(read(found)[0], read(plain)[0])
+
+
+@pytest.mark.parametrize(
+    ("trained", "new", "message"),
+    [
+        (MONTHS, ["3/4/2024", "13/3/2024"], "'13/3/2024', but .* dates with the month first: write it so, or as 2024-"),
+        (["5%", "10%", "12.5%"], ["5"], "column 'x' has '5', but the training's was written as per cent"),
+        (["1,25", "2,5", "3"], ["1.5"], "column 'x' has '1.5', but the training's was written as decimal commas"),
+    ],
+)
+def test_new_rows_in_another_format_are_refused(tmp_path, trained, new, message):
+    spec = written(tmp_path, column_of(trained), "trained.csv").spec()
+    with pytest.raises(InputError, match=message):
+        read(written(tmp_path, column_of(new), "new.csv").like(spec))
+
+
+def test_a_format_that_the_training_did_not_have_is_a_warning(tmp_path, caplog):
+    spec = written(tmp_path, column_of(["1", "2", "3"]), "trained.csv").spec()
+    assert "formats" not in spec.preprocessing
+    with caplog.at_level(logging.WARNING):
+        read(written(tmp_path, column_of(["5%", "6%"]), "new.csv").like(spec))
+    assert "new.csv: 'x': per cent (5% is 0.05), of which the training knew nothing" in caplog.text
+    dates = written(tmp_path, column_of(["2024-02-03", "2024-02-04", "2024-05-06"]), "trained.csv").spec()
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), pytest.raises(InputError, match="'x' holds text, expected .*: dates"):
+        read(written(tmp_path, column_of(["2/3/2024", "4/5/2024"]), "new.csv").like(dates))
+    (told,) = caplog.messages
+    assert told.endswith("cannot be told (write dates as 2024-12-31)")
+
+
+def test_numbers_with_a_few_texts_among_them_are_named_with_what_to_do(tmp_path, caplog):
+    rows = "".join(f"{row * 1.5 if row % 20 else '?'},{row}.5,{row % 2 if row % 3 else 'n/k'}\n" for row in range(200))
+    with caplog.at_level(logging.WARNING):
+        written(tmp_path, "x,w,z\n" + rows).spec()
+    left_out, category = caplog.messages
+    reason = "numbers but for '?' (10 cells); source.missing=['?'] says that these are missing values"
+    assert left_out == f"left out of the values: 'x' ({reason})"
+    assert category.startswith("column 'z' is a category, since it has numbers but for 'n/k' (67 cells)")
+    with pytest.raises(InputError, match="'x' cannot be values: numbers but for"):
+        written(tmp_path, "x,w,z\n" + rows, columns=["x", "w"]).spec()
+
+
+def in_files(folder, **files):
+    for name, columns in files.items():
+        path = folder / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(columns), path)
+    return source(folder)
+
+
+def test_columns_that_some_files_lack_are_named(tmp_path, caplog):
+    numbers = [0.5, 2.5, 4.5]
+    found = in_files(tmp_path, a={"x": numbers}, b={"x": numbers, "age": numbers}, c={"age": numbers, "x": numbers})
+    with caplog.at_level(logging.WARNING):
+        assert found.spec().preprocessing["columns"] == ["x"]
+    assert caplog.messages == ["left out of the values: 'age' (only 2 of 3 files have it)"]
+
+
+def test_files_that_hold_a_column_in_different_types_are_named(tmp_path, caplog):
+    found = in_files(tmp_path, a={"k": [2.0, 3.0] * 9}, b={"k": ["2.0", "3.0"] * 9}, c={"k": ["2", "3"] * 9})
+    with caplog.at_level(logging.WARNING):
+        found.spec()
+    (told,) = caplog.messages
+    assert told.endswith("files differ: number in a.parquet; text in b.parquet, c.parquet")
+
+
+def test_parquet_files_below_the_folder_that_are_not_read_are_told(tmp_path, caplog):
+    numbers = {"x": [0.5, 2.5, 4.5]}
+    found = in_files(tmp_path, **{"a": numbers, "sub/b": numbers, "k=1/c": numbers, "_kept/d": numbers, ".e": numbers})
+    with caplog.at_level(logging.WARNING):
+        assert found.count() == 3
+    assert "2 .parquet files in folders below" in caplog.text
+    assert "are not read: k=1/c.parquet, sub/b.parquet;" in caplog.text
+    (tmp_path / "a.parquet").unlink()
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        assert source(tmp_path).count() == 3
+    assert "1 .parquet files in folders below" in caplog.text
+    (tmp_path / "k=1/c.parquet").unlink()
+    with pytest.raises(InputError, match="no .parquet files; they are in folders below it, such as .*sub"):
+        source(tmp_path).count()
+
+
+def test_a_category_of_many_even_levels_is_kept_and_the_rarer_merged(tmp_path, caplog):
+    rows = "".join(f"level {row % 80},{row}.5\n" for row in range(4000))
+    with caplog.at_level(logging.WARNING):
+        found = written(tmp_path, "k,x\n" + rows)
+        kinds = found.spec().preprocessing["treatments"][0]
+    assert len(kinds["levels"]) == 29
+    assert "column 'k' has 80 frequent levels" in caplog.text
+    assert "source.max_categories=81 keeps them" in caplog.text
+    whole = written(tmp_path, "k,x\n" + rows, max_categories=81).spec().preprocessing["treatments"][0]
+    assert (len(whole["levels"]), whole["rare"]) == (80, [])
+
+
+@pytest.mark.parametrize(("name", "told"), [("Label", True), ("class", True), ("target", True), ("labelled", False)])
+def test_a_value_that_is_called_as_labels_are_is_told(tmp_path, name, told, caplog):
+    text = f"x,{name}\n" + "".join(f"{row}.5,{row % 2}\n" for row in range(20))
+    with caplog.at_level(logging.WARNING):
+        written(tmp_path, text).spec()
+    assert (caplog.messages == [f"column {name!r} is a value; source.label={name} makes it the label"]) == told
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        written(tmp_path, text, columns=["x", name]).spec()
+    assert not caplog.messages
+
+
+def test_y_beside_x_is_a_place(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        written(tmp_path, "x,y\n1.5,2.5\n3.5,2\n").spec()
+        assert not caplog.messages
+        written(tmp_path, "a,y\n1.5,2.5\n3.5,2\n").spec()
+    assert caplog.messages == ["column 'y' is a value; source.label=y makes it the label"]
+
+
+def test_blank_lines_of_one_column_are_counted(tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        found = written(tmp_path, 'x\n1.5\n\n2.5\n""\n4.5\n')
+        values, ids, *_ = read(found)
+    assert (len(values), ids) == (3, ["cells/0", "cells/1", "cells/2"])
+    assert "2 rows without anything in them are left out" in caplog.text

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
@@ -65,6 +65,7 @@ def in_their_order(values, preprocessing):
 
 
 @settings(max_examples=60, deadline=None)
+@example(seed=3748, count=21, missing=0.6, treating=Treating(max_categories=2))
 @given(
     seed=st.integers(0, 10_000),
     count=st.integers(20, 300),
@@ -80,7 +81,7 @@ def test_features_are_those_of_scikit_learns_column_transformer(seed, count, mis
     train, new = people(count, seed, missing), people(50, seed + 1, 0.3)
     new["kind"][:3] = "never seen"
     learned = learn(train, TYPES, treating)
-    kept = [one["column"] for one in learned["treatments"] if features.width(one)]
+    kept = [one["column"] for one in learned["treatments"] if "mean" in one or one.get("levels")]
     if {"age", "member", "kind", "town"} - {*kept}:
         return  # all of it is constant or rare, where we leave out what scikit-learn keeps
     theirs = scikit_learns(pd.DataFrame(train), treating)
@@ -291,3 +292,17 @@ def test_what_a_column_may_not_hold_is_refused_with_its_place(kind, value, messa
         arrays_of({"a": kind}, a=[None, value])
     with pytest.raises(ValueError, match="no column 'a': give 'a'"):
         arrays_of({"a": kind}, b=[1])
+
+
+def test_a_long_new_level_is_told_in_short():
+    learned = {
+        "treatments": [{"column": "k", "type": "category", "levels": ["a", "b"], "rare": [], "all_listed": True}]
+    }
+    (count, what) = features.surprises({"k": np.array(["a", "x" * 300_000], object)}, learned)["k"]
+    assert (count, what) == (1, repr("x" * 80 + "..."))
+
+
+@pytest.mark.parametrize("one", [1, 1.0, np.float32(1), np.float64(1), np.int64(1), "1"])
+def test_whole_numbers_in_a_category_are_alike_whatever_their_type(one):
+    learned = {"columns": ["k"], "treatments": [{"column": "k", "type": "category"}]}
+    assert features.as_arrays({"k": [one]}, learned)["k"].tolist() == ["1"]

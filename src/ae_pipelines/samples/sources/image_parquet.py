@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,11 +15,13 @@ import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.samples.images import encoded_leaf
-from ae_pipelines.samples.parquet import is_text, is_uuid, open_parquet, readable
+from ae_pipelines.samples.parquet import is_text, is_uuid, open_parquet, passed_over, readable
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
 from ae_pipelines.samples.sources.image_source import ImageSource
+
+log = logging.getLogger(__name__)
 
 ROWS_PER_BLOCK = 256
 BLOCK_BYTES = 16 * 2**20
@@ -67,9 +70,19 @@ class ImageParquet(ImageSource):
         """All files, with their columns checked."""
         paths = sorted(self.path.glob("[!.]*.parquet")) if self.path.is_dir() else [self.path]
         if not paths:
-            raise NothingThere(f"no parquet file at {self.path}: give one, or a folder of them, source.path=<path>")
+            below = (
+                f", only in folders below it, such as {left[0].parent}" if (left := passed_over(self.path, [])) else ""
+            )
+            raise NothingThere(
+                f"no parquet file at {self.path}{below}: give one, or a folder of them, source.path=<path>"
+            )
         if not all(path.is_file() for path in paths):
             raise InputError(f"no parquet file at {self.path}: give one, or a folder of them, source.path=<path>")
+        if self.path.is_dir() and (left := passed_over(self.path, paths)):
+            log.warning(
+                "%d .parquet files in folders below %s are not read: %s; move them to the others",
+                *(len(left), self.path, first_of([path.relative_to(self.path).as_posix() for path in left], 5)),
+            )
         splits = _splits(paths, self.splits)
         return [_File(path, split, self) for path, split in zip(paths, splits, strict=True)]
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from itertools import compress
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
@@ -26,12 +27,14 @@ from ae_pipelines.samples.tables.learning import Learning
 from ae_pipelines.samples.tables.reader import Kind, Reader, table_faults
 from ae_pipelines.samples.tables.rows import Rows, array_of, sha256_of_rows
 from ae_pipelines.samples.tables.treated import Mixed, Numbers, Treated, without
-from ae_pipelines.samples.tables.treatments import ColumnType, Treating, in_words, is_mixed
+from ae_pipelines.samples.tables.treatments import FORMATS, ColumnType, Treating, in_words, is_mixed
 
 log = logging.getLogger(__name__)
 
 KINDS: dict[ColumnType, Kind] = {"number": "number", "boolean": "boolean", "date": "date", "category": "text"}
 """What a column is read as."""
+LIKE_LABELS = {"label", "class", "target", "y"}
+"""What people call the column of labels, in lower case."""
 
 
 @SOURCES.register("table")
@@ -113,7 +116,16 @@ class Table:
 
     @cached_property
     def _readers(self) -> list[Reader]:
-        return filled_readers(self.path, self.columns, header=self.header, missing=self.missing)
+        options: dict[str, Any] = {"header": self.header, "missing": self.missing}
+        return filled_readers(self.path, self.columns, written=self._written, **options)
+
+    @property
+    def _written(self) -> dict[str, str] | None:
+        """By which format the columns were written that the training used, other than categories."""
+        if (known := self._known()) is None:
+            return None
+        formats = known.preprocessing.get(FORMATS, {})
+        return {name: formats.get(name, "") for name, kind in known.types.items() if kind != "category"}
 
     @property
     def _others(self) -> list[str]:
@@ -132,7 +144,10 @@ class Table:
             return known
         treating = Treating(self.scaling if self.standardise else "none", self.min_frequency, self.max_categories)
         plain = self.scaling == "standardise"
-        return Learning(self._candidates, self._rows, treating, plain, self.missing).treated()
+        found = Learning(self._candidates, self._rows, treating, plain, self.missing).treated()
+        if self.label is None and self.columns is None:
+            _tell_like_labels(found.types)
+        return found
 
     def _known(self) -> Treated | None:
         if self.given is None or self.columns is None or self.given.get("columns") != self.columns:
@@ -142,7 +157,7 @@ class Table:
         scale = Standardisation.recorded(dict(self.given))
         if self.standardise != (scale is not None):
             return None
-        return Numbers(list(self.given["columns"]), scale)
+        return Numbers(list(self.given["columns"]), scale, self.given.get(FORMATS, {}))
 
     # -- rows ------------------------------------------------------------------------------------------------
 
@@ -176,9 +191,20 @@ class Table:
         )
 
 
+def _tell_like_labels(names: Collection[str]) -> None:
+    """Warn of values that are called as labels are; y beside an x is a place."""
+    called = {name.strip().lower(): name for name in names}
+    for lower, name in called.items():
+        if lower in LIKE_LABELS and not (lower == "y" and "x" in called):
+            log.warning("column %r is a value; source.label=%s makes it the label", name, name)
+
+
 def _texts(batch: pa.RecordBatch, name: str) -> list[str | None]:
-    """A column as text; None where it is null or empty."""
-    return [text or None for text in batch.column(name).cast(pa.string()).to_pylist()]
+    """A column as text; None where it is null, NaN or blank."""
+    column = batch.column(name)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    return [text if text and text.strip() else None for text in column.cast(pa.string()).to_pylist()]
 
 
 def _ids(batch: pa.RecordBatch, name: str, path: Path, first: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import get_args
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of, suggestion
 from ae_pipelines.samples.tables import features
+from ae_pipelines.samples.tables.cells import BUT_FOR, numbers_but_for
 from ae_pipelines.samples.tables.column_roles import NumberFacts, not_values, values_among
 from ae_pipelines.samples.tables.files import readers_of
 from ae_pipelines.samples.tables.looking import FREE_TEXT
@@ -32,10 +33,15 @@ MOST_COLUMNS = 50_000
 
 
 def filled_readers(
-    path: Path, wanted: Sequence[str] | None, *, header: bool | None, missing: Sequence[str]
+    path: Path,
+    wanted: Sequence[str] | None,
+    *,
+    header: bool | None,
+    missing: Sequence[str],
+    written: Mapping[str, str] | None = None,
 ) -> list[Reader]:
     """Readers of the files that have rows; a file is refused that has too many columns, unless some are wanted."""
-    found = readers_of(path, header=header, missing=missing)
+    found = readers_of(path, header=header, missing=missing, written=written)
     for reader in found:
         _refuse_width(reader, wanted)
     empty = [reader for reader in found if _is_empty(reader)]
@@ -65,7 +71,9 @@ class Candidates:
                 _refuse_misfit(reader, self.wanted or [], self.others)
         if self.wanted:
             self._refuse_unusable()
-        self.tell({name: why for name, why in self.set_aside.items() if self.held[name] not in USABLE})
+        told = {n: why for n, why in self.set_aside.items() if n in self._partial or self.held[n] not in USABLE}
+        self.tell(told)
+        self._tell_differing()
         return {
             name: self.held[name]  # type: ignore[misc]
             for name in self.wanted or self.names
@@ -82,7 +90,25 @@ class Candidates:
         numbers, files = [name for name in types if types[name] == "number"], list(self._facts())
         values = {*values_among(numbers, files)}
         known = {name: [facts[name] for facts in files if name in facts] for name in numbers if name not in values}
-        return unusable | not_values(known)
+        return unusable | not_values(known) | self._partial
+
+    @cached_property
+    def _partial(self) -> dict[str, str]:
+        """Columns that some files lack, and how many have them."""
+        counts = Counter(name for reader in self.readers for name in reader.names if name not in self.others)
+        files = len(self.readers)
+        return {n: f"only {count} of {files} files have it" for n, count in counts.items() if count < files}
+
+    def _tell_differing(self) -> None:
+        """Warn of columns whose cells are compared as text, since the files hold them in different types."""
+        for name in self.wanted or self.names:
+            files: dict[str, list[str]] = {}
+            for reader in self.readers:
+                if (found := reader.types[name]) != "empty":
+                    files.setdefault(found, []).append(reader.path.name)
+            if self.held[name] == "category" and len(files) > 1:
+                said = "; ".join(f"{found} in {first_of(of, 3)}" for found, of in files.items())
+                log.warning("the cells of column %r are compared as text, since files differ: %s", name, said)
 
     @property
     def names(self) -> list[str]:
@@ -95,6 +121,25 @@ class Candidates:
         """What each column is in all files: text, where they differ."""
         types = [reader.types for reader in self.readers]
         return {name: _joined({found[name] for found in types if name in found}) for name in self.readers[0].names}
+
+    def formats(self, names: Collection[str]) -> dict[str, str]:
+        """How those of these columns are written that someone might misread."""
+        found = {name: written for reader in self.readers for name, written in reader.formats.items() if written}
+        return {name: found[name] for name in names if name in found}
+
+    def explained(self, useless: Mapping[str, str]) -> dict[str, str]:
+        """Reasons why columns cannot be used, with those of text that would be numbers but for a few cells."""
+        return {name: self._but_for.get(name, why) if why == FREE_TEXT else why for name, why in useless.items()}
+
+    def tell_but_for(self, types: Mapping[str, ColumnType]) -> None:
+        """Warn of categories that would be numbers but for a few cells."""
+        for name, what in self._but_for.items():
+            if types.get(name) == "category":
+                log.warning("column %r is a category, since it has %s", name, what)
+
+    @cached_property
+    def _but_for(self) -> dict[str, str]:
+        return {name: numbers_but_for(texts) for reader in self.readers for name, texts in reader.but_for.items()}
 
     def check(self, types: Mapping[str, ColumnType], left_out: Collection[str]) -> None:
         """Say which columns are not used; `InputError` where one that was learned of holds something else than then.
@@ -110,6 +155,9 @@ class Candidates:
 
     def tell(self, useless: Mapping[str, str]) -> None:
         """Say which columns are left out; `InputError` for text that was asked for and cannot be used."""
+        for name, why in useless.items():
+            if self.wanted and why.startswith(BUT_FOR):
+                raise InputError(f"{self.path}: {name!r} cannot be values: {why}", options={"source.missing": "[...]"})
         asked_for = [name for name in useless if self.wanted and useless[name].startswith(FREE_TEXT)]
         if asked_for:
             raise InputError(

@@ -1,7 +1,7 @@
 """What the cells of a column of text are: numbers as people write them, booleans, dates, or text."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +15,7 @@ BLANK_OR_MISSING = pa.array([text for text in pa.csv.ConvertOptions().null_value
 """Texts that mean missing. Text that is a NaN is a number, as it is in parquet."""
 NAN = pa.array([text for text in pa.csv.ConvertOptions().null_values if text.strip("-").lower() == "nan"])
 TRUE, FALSE = pa.array(["true", "True", "TRUE"]), pa.array(["false", "False", "FALSE"])
+BUT_FOR = "numbers but for"
 MOST_STRAYS = 3
 """Different texts among numbers that may be a way to write that a value is missing."""
 
@@ -34,6 +35,8 @@ class Format:
     """Trimmed text to float64 or timestamps; `pa.ArrowInvalid` if any is written otherwise."""
     told: str = ""
     """What is said of a column that is written so; nothing of those that everyone writes so."""
+    name: str = ""
+    """What it is called in a contract, where something is said of it."""
 
 
 class Missing:
@@ -134,17 +137,22 @@ def _date(pattern: str) -> Callable[[pa.Array], pa.Array]:
 
 
 BOOLEAN, PLAIN = Format("boolean", _boolean), Format("number", _plain)
-COMMA = Format("number", _decimal_comma, "decimal commas (1,5 is one and a half)")
-THOUSANDS = Format("number", _thousands, "commas between thousands (1,234 is over a thousand)")
-PERCENT = Format("number", _percent(_plain), "per cent (5% is 0.05)")
-COMMA_PERCENT = Format("number", _percent(_decimal_comma), "per cent with decimal commas (0,5% is 0.005)")
-DAY_FIRST = Format("date", _date("%d/%m/%Y"), "dates with the day first")
-MONTH_FIRST = Format("date", _date("%m/%d/%Y"), "dates with the month first")
-DATES = (
-    Format("date", _iso),
-    Format("date", _date("%Y/%m/%d")),
-    Format("date", _date("%d.%m.%Y"), "dates with the day first"),
+COMMA = Format("number", _decimal_comma, "decimal commas (1,5 is one and a half)", "decimal_comma")
+THOUSANDS = Format("number", _thousands, "commas between thousands (1,234 is over a thousand)", "thousands")
+PERCENT = Format("number", _percent(_plain), "per cent (5% is 0.05)", "percent")
+COMMA_PERCENT = Format(
+    "number", _percent(_decimal_comma), "per cent with decimal commas (0,5% is 0.005)", "decimal_comma_percent"
 )
+DAY_FIRST = Format("date", _date("%d/%m/%Y"), "dates with the day first", "day_first")
+MONTH_FIRST = Format("date", _date("%m/%d/%Y"), "dates with the month first", "month_first")
+POINTED = Format("date", _date("%d.%m.%Y"), "dates with the day first", "day_first_with_points")
+YEAR_FIRST = (Format("date", _iso), Format("date", _date("%Y/%m/%d")))
+"""Dates that no one can take for others."""
+DATES = (*YEAR_FIRST, POINTED)
+TOLD = {
+    format_.name: format_ for format_ in (COMMA, THOUSANDS, PERCENT, COMMA_PERCENT, DAY_FIRST, MONTH_FIRST, POINTED)
+}
+"""The formats of which something is said, by name."""
 AMBIGUOUS = "text, since whether day or month comes first cannot be told (write dates as 2024-12-31)"
 
 
@@ -152,6 +160,12 @@ def formats(delimiter: str) -> list[Format]:
     """The formats that are tried, the first that reads all cells is taken."""
     commas = [COMMA, THOUSANDS] if delimiter == ";" else [THOUSANDS, COMMA]
     return [BOOLEAN, PLAIN, *commas, PERCENT, COMMA_PERCENT, *DATES, DAY_FIRST, MONTH_FIRST]
+
+
+def formats_as(name: str) -> list[Format]:
+    """The formats of a column that was written as `name` before: that alone, and dates that are the same in any."""
+    asked = TOLD[name]
+    return [asked, *YEAR_FIRST] if asked.type == "date" else [asked]
 
 
 @dataclass
@@ -164,12 +178,16 @@ class Column:
     filled: int = 0
     strays: Counter[str] | None = field(default_factory=Counter)
     """Texts among numbers, with their counts; None: there are too many."""
+    otherwise: str | None = None
+    """A cell of the rows after which no format was left."""
 
     def look(self, column: pa.Array) -> pa.Array | None:
         """Look at some more rows; their values if they are numbers so far."""
         text = trimmed(column, self.missing) if self.alive else texts(column, self.missing)
         self.filled += len(text) - text.null_count
         read = [(format_, found) for format_ in self.alive if (found := _read(format_, text)) is not None]
+        if self.alive and not read:
+            self.otherwise = _first_otherwise(self.alive[0], text)
         self.alive = [format_ for format_, _ in read]
         self._count_strays(text)
         if not read or read[0][0].type not in ("number", "boolean"):
@@ -207,13 +225,13 @@ class Column:
             return ""
         if DAY_FIRST in self.alive and MONTH_FIRST in self.alive:
             return AMBIGUOUS
-        if self.format:
-            return self.format.told
-        if self.strays and sum(self.strays.values()) < self.filled / 2:
-            found = " or ".join(f"{text!r} ({count} cells)" for text, count in self.strays.most_common())
-            named = ", ".join(f"'{text}'" for text in self.strays)
-            return f"text, but numbers except for {found}; source.missing=[{named}] says that these are missing values"
-        return ""
+        return self.format.told if self.format else ""
+
+    @property
+    def but_for(self) -> dict[str, int]:
+        """The few texts, with their counts, without which it would be numbers; empty if it is not so."""
+        few = self.strays if self.type == "text" and not self.told else None
+        return dict(few.most_common()) if few and sum(few.values()) < self.filled / 2 else {}
 
     def _count_strays(self, text: pa.Array) -> None:
         """Count what is no number, until there is too much of it."""
@@ -224,6 +242,13 @@ class Column:
             self.strays[found["values"]] += found["counts"]
         if len(self.strays) > MOST_STRAYS:
             self.strays = None
+
+
+def numbers_but_for(texts: Mapping[str, int]) -> str:
+    """What is said of a column of numbers among which there are these texts, with their counts."""
+    found = " or ".join(f"{text!r:.80} ({count} cells)" for text, count in texts.items())
+    named = ", ".join(f"'{text:.80}'" for text in texts)
+    return f"{BUT_FOR} {found}; source.missing=[{named}] says that these are missing values"
 
 
 def plain_numbers(columns: Sequence[pa.Array], missing: Missing) -> tuple[pa.Array, pa.Array] | None:
@@ -257,6 +282,11 @@ def _cast(text: pa.Array) -> pa.Array | None:
         return text.cast(pa.float64())
     except pa.ArrowInvalid:
         return None
+
+
+def _first_otherwise(format_: Format, text: pa.Array) -> str | None:
+    """The first cell that is not written so."""
+    return next((str(cell) for cell in text if cell.is_valid and _read(format_, pa.array([cell])) is None), None)
 
 
 def _read(format_: Format, text: pa.Array) -> pa.Array | None:

@@ -13,11 +13,14 @@ import pyarrow.csv
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.samples.tables.cells import (
+    AMBIGUOUS,
     PLAIN,
+    TOLD,
     CellType,
     Column,
     Missing,
     formats,
+    formats_as,
     look_at_plain_numbers,
     plain_numbers,
     texts,
@@ -39,11 +42,21 @@ TOGETHER = 512
 
 
 class CsvFile:
-    """A CSV file; every column is read as text, so that no type is guessed from the first rows."""
+    """A CSV file; every column is read as text, so that no type is guessed from the first rows.
 
-    def __init__(self, path: Path, header: bool | None = None, missing: Sequence[str | float] = ()) -> None:
+    `written` says of the columns that a training used by which format they were written there; "" where nothing is
+    known of it, and it is found by looking.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        header: bool | None = None,
+        missing: Sequence[str | float] = (),
+        written: Mapping[str, str] | None = None,
+    ) -> None:
         self.path, self.stem = path, path.stem
-        self._header = header
+        self._header, self._written = header, written or {}
         self._missing = Missing(missing)
 
     @cached_property
@@ -60,6 +73,16 @@ class CsvFile:
     @property
     def unusable(self) -> Mapping[str, str]:
         return {}
+
+    @cached_property
+    def formats(self) -> Mapping[str, str]:
+        found = zip(self.names, self._scan.columns, strict=True)
+        return {name: column.format.name for name, column in found if column.filled and column.format}
+
+    @cached_property
+    def but_for(self) -> Mapping[str, Mapping[str, int]]:
+        found = zip(self.names, self._scan.columns, strict=True)
+        return {name: column.but_for for name, column in found if column.but_for}
 
     @cached_property
     def facts(self) -> Mapping[str, NumberFacts]:
@@ -125,11 +148,26 @@ class CsvFile:
     def _scan(self) -> "_Scan":
         """What is in the columns, by one pass through the whole file."""
         tried = formats(self._dialect.delimiter)
-        scan = _Scan([Column(tried, self._missing) for _ in self.names], self._missing)
+        known = {name: formats_as(written) for name, written in self._written.items() if written in TOLD}
+        columns = [Column(known.get(name, tried), self._missing) for name in self.names]
+        scan = _Scan(columns, self._missing)
         for batch in self._texts(range(len(self.names))):
             scan.look(batch)
-        scan.tell(self.path, self.names)
+        self._refuse_otherwise(scan)
+        scan.tell(self.path, self.names, self._written)
         return scan
+
+    def _refuse_otherwise(self, scan: "_Scan") -> None:
+        """`InputError` for a column that is not written as it was in the training."""
+        for name, column in zip(self.names, scan.columns, strict=True):
+            if self._written.get(name) in TOLD and column.filled and not column.format:
+                asked = TOLD[self._written[name]]
+                raise InputError(
+                    f"{self.path}: column {name!r} has {column.otherwise!r:.80}, but the training's was written as "
+                    f"{asked.told}: write it so{', or as 2024-12-31' if asked.type == 'date' else ''}, say what stands "
+                    "for missing values, or save the table as parquet",
+                    options={"source.missing": "[...]"},
+                )
 
     def _texts(self, places: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """The columns at these places, as text; each is called by its place."""
@@ -144,7 +182,11 @@ class CsvFile:
             skip_rows_after_names=int(dialect.header),
             encoding=dialect.encoding.removesuffix("-sig"),
         )
-        parsing = pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
+        parsing = pa.csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            newlines_in_values=True,
+            ignore_empty_lines=len(dialect.names) > 1,  # of one column they are rows, which are counted
+        )
         converting = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=names)
         try:
             with pa.csv.open_csv(self.path, reading, parsing, converting) as reader:
@@ -220,16 +262,18 @@ class _Scan:
         elif (read := columns[0].look(here[0])) is not None:
             values[:, places[0]] = read.to_numpy(zero_copy_only=False)
 
-    def tell(self, path: Path, names: Sequence[str]) -> None:
-        """Log what is not as in a plain CSV file."""
+    def tell(self, path: Path, names: Sequence[str], written: Mapping[str, str]) -> None:
+        """Log what is not as in a plain CSV file, and as a warning where it may not be as it was `written`."""
         if len(self.blank):
             log.info("%s: %d rows without anything in them are left out", path.name, len(self.blank))
-        told: dict[str, list[str]] = {}
+        told: dict[tuple[str, bool], list[str]] = {}
         for name, column in zip(names, self.columns, strict=True):
             if column.told:
-                told.setdefault(column.told, []).append(repr(name))
-        for what, of in told.items():
-            log.info("%s: %s: %s", path.name, first_of(of), what)
+                told.setdefault((column.told, written.get(name) == ""), []).append(repr(name))
+        for (what, new), of in told.items():
+            if new and what != AMBIGUOUS:
+                what += ", of which the training knew nothing: see that it is meant so"
+            log.log(logging.WARNING if new else logging.INFO, "%s: %s: %s", path.name, first_of(of), what)
 
 
 def _blank_rows(batch: pa.RecordBatch) -> np.ndarray:

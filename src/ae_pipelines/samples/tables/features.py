@@ -30,6 +30,8 @@ MISSING_TEXTS = {
     *("NaN", "n/a", "nan", "null"),
 }
 """Cells of a CSV file that say that there is nothing, beside those in `preprocessing["missing"]`."""
+MOST_SHOWN = 80
+"""Characters of a new level that are told."""
 CYCLES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
     "month": (lambda days: np.floor(days).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12, 12),
     "weekday": (lambda days: (np.floor(days) + 3) % 7, 7),
@@ -74,12 +76,16 @@ def surprises(columns: Columns, preprocessing: Mapping[str, Any]) -> dict[str, t
         if one["type"] == "category":
             known = {*one["levels"], *one["rare"]}
             new = ~np.isin(values, list(known)) if one["all_listed"] else np.zeros(len(values), bool)
-            what = ", ".join(repr(level) if level else "nothing" for level in sorted({*values[new]})[:5])
+            what = ", ".join(_shown(level) for level in sorted({*values[new]})[:5])
         else:
             new, what = np.isnan(values) & (one["missing"] == 0), "nothing"
         if new.any():
             found[str(one["column"])] = (int(new.sum()), what)
     return found
+
+
+def _shown(level: str) -> str:
+    return repr(level if len(level) <= MOST_SHOWN else level[:MOST_SHOWN] + "...") if level else "nothing"
 
 
 # -- one column ------------------------------------------------------------------------------------------------
@@ -144,7 +150,8 @@ def _is_missing(value: Any, texts: set[str]) -> bool:
 
 def _text(value: Any) -> str:
     """Numbers that are whole are named alike, whatever their type."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    whole = isinstance(value, float | np.floating) and value.is_integer()
+    return str(int(value)) if whole else str(value).strip()
 
 
 def _truth(value: Any) -> float:

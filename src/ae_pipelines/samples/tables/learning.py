@@ -14,7 +14,7 @@ from ae_pipelines.samples.tables.features import Columns
 from ae_pipelines.samples.tables.looking import Look, TrainRows
 from ae_pipelines.samples.tables.rows import ReadRows
 from ae_pipelines.samples.tables.treated import Mixed, Numbers, Treated, infinite, without
-from ae_pipelines.samples.tables.treatments import NUMERIC, ColumnType, Treating, described, in_lines, learn
+from ae_pipelines.samples.tables.treatments import FORMATS, NUMERIC, ColumnType, Treating, described, in_lines, learn
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,12 @@ class Learning:
         names = list(types)
         try:
             if self.treating.scaling == "standardise":
-                return Numbers(names, fit(self._complete(types), names))
+                return Numbers(names, fit(self._complete(types), names), self.candidates.formats(names))
             for _ in self._complete(types):
                 pass
         except SomethingMissing:
             return None
-        return Numbers(names, None)
+        return Numbers(names, None, self.candidates.formats(names))
 
     def _complete(self, types: Mapping[str, ColumnType]) -> Iterator[tuple[np.ndarray, list[str]]]:
         """Values and splits of the rows without Inf; `SomethingMissing` if there is a NaN."""
@@ -72,7 +72,7 @@ class Learning:
         look = Look(types)
         for rows in self.rows(types):
             look.add(rows.columns)
-        useless = look.useless(self.treating)
+        useless = self.candidates.explained(look.useless(self.treating))
         used = {name: kind for name, kind in types.items() if name not in useless}
         numbers = {name: kind for name, kind in types.items() if kind in NUMERIC and useless.get(name) != "empty"}
         if numbers and self._may_be_plain(used.values()) and not any(look.missing[name] for name in numbers):
@@ -80,10 +80,20 @@ class Learning:
             if (found := self._numbers(numbers)) is not None:
                 return found
         self.candidates.tell(useless)
+        self.candidates.tell_but_for(used)
+        for name, levels in look.merged(self.treating).items():
+            if name in used:
+                log.warning(
+                    "column %r has %d frequent levels, of which the commonest %d are told apart and the others merged: "
+                    "source.max_categories=%d keeps them",
+                    *(name, levels, self.treating.max_categories - 1, levels + 1),
+                )
         if not used:
             raise self.candidates.nothing_usable()
         learned = learn(self._train_rows(used), used, self.treating)
         learned["left_out"] = self.candidates.set_aside | useless
+        if formats := self.candidates.formats([name for name in used if used[name] != "category"]):
+            learned[FORMATS] = formats
         if self.missing:
             learned["missing"] = [str(text) for text in self.missing]
         return self._reported(Mixed(learned))

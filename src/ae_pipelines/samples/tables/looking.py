@@ -55,10 +55,15 @@ class Look:
         counts = [count for level, count in self._levels[name].items() if level]
         if len(counts) == 1 and known == self._rows:
             return "constant"
-        frequent = sorted((count for count in counts if count >= treating.fewest(self._rows)), reverse=True)
-        if sum(frequent[: treating.max_categories]) < COVERED * known:
+        if sum(count for count in counts if count >= treating.fewest(self._rows)) < COVERED * known:
             return FREE_TEXT
         return None
+
+    def merged(self, treating: Treating) -> dict[str, int]:
+        """Categories with more frequent levels than may be features, and how many they have."""
+        fewest = treating.fewest(self._rows)
+        counts = {name: sum(n >= fewest for n in levels.values()) for name, levels in self._levels.items()}
+        return {name: count for name, count in counts.items() if count > treating.max_categories}
 
     def _widen(self, name: str, finite: np.ndarray) -> None:
         if len(finite):

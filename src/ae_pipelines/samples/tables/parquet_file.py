@@ -51,6 +51,14 @@ class ParquetFile:
     def unusable(self) -> Mapping[str, str]:
         return {name: str(self._schema.field(name).type) for name, type_ in self.types.items() if type_ == "unusable"}
 
+    @property
+    def formats(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def but_for(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
+
     @cached_property
     def facts(self) -> Mapping[str, NumberFacts]:
         names = [name for name, type_ in self.types.items() if type_ == "number" and name not in self._partition]

@@ -41,6 +41,16 @@ class Reader(Protocol):
         ...
 
     @property
+    def formats(self) -> Mapping[str, str]:
+        """By which format numbers and dates are written, "" where no one can misread them."""
+        ...
+
+    @property
+    def but_for(self) -> Mapping[str, Mapping[str, int]]:
+        """Columns that would be numbers without a few texts, and these with their counts."""
+        ...
+
+    @property
     def facts(self) -> Mapping[str, NumberFacts]:
         """What is known of each column of numbers, from all its rows."""
         ...

@@ -1,7 +1,7 @@
 """Columns of which it is known what becomes of them: from the cells of a row to the values of a sample."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.samples.tables import features, treatments
 from ae_pipelines.samples.tables.features import Columns
 from ae_pipelines.samples.tables.rows import numbers_among
-from ae_pipelines.samples.tables.treatments import ColumnType
+from ae_pipelines.samples.tables.treatments import FORMATS, ColumnType
 
 
 class Treated(Protocol):
@@ -44,6 +44,8 @@ class Numbers:
 
     names: list[str]
     scale: Standardisation | None
+    formats: Mapping[str, str] = field(default_factory=dict)
+    """How those are written that someone might misread, by the name of the format."""
 
     @property
     def types(self) -> Mapping[str, ColumnType]:
@@ -51,7 +53,8 @@ class Numbers:
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        return {"columns": self.names, **(self.scale.record() if self.scale else {})}
+        said = {FORMATS: dict(self.formats)} if self.formats else {}
+        return {"columns": self.names, **(self.scale.record() if self.scale else {}), **said}
 
     @property
     def width(self) -> int:

@@ -19,7 +19,9 @@ ColumnType = Literal["number", "boolean", "date", "category"]
 NUMERIC: set[str] = {"number", "boolean"}
 """Types whose values are numbers."""
 
-LEARNED = ("treatments", "left_out")
+FORMATS = "formats"
+"""Name in the preprocessing of samples of how columns of a CSV file were written, where someone might misread them."""
+LEARNED = ("treatments", "left_out", FORMATS)
 """Names in the preprocessing of samples of what was learned of their columns."""
 FEWEST = 2
 """Rows that a level of a category must have, however small the table, to have a feature of its own."""
