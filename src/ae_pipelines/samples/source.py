@@ -118,8 +118,13 @@ class EncodedSource(Protocol):
 class MaskedSource(EncodedSource, Protocol):
     """A source of encoded images that knows where in some of them something is wrong."""
 
-    def masks(self) -> Iterator[tuple[str, Path]]:
-        """Id of a sample, and an image in which what is wrong is light and the rest dark."""
+    @property
+    def decode_mask(self) -> Callable[[bytes], np.ndarray]:
+        """From the content of a mask to bools (height, width): whether something is wrong there; raises `Unusable`."""
+        ...
+
+    def masks(self) -> Iterator[tuple[str | None, Path]]:
+        """Id of a sample, None if it is not there, and a mask of it; a sample may have several."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -67,13 +67,17 @@ class Understood:
             return None
         return Place(below[0] if len(below) > 1 else None, self.splits[first])
 
-    def masked(self, file: str) -> str | None:
-        """Path, without its extension, of the sample that a file is the mask of; None: it is no mask."""
-        first, _, below = file.partition("/")
-        test = next((name for name in self.splits if _kind(name) == "test"), None)
-        if self.layout != "mvtec" or _kind(first) != "masks" or test is None:
-            return None
-        return f"{test}/{re.sub(r'(_mask)?[.][^./]*$', '', below)}"
+    def is_mask(self, file: str) -> bool:
+        """Of a file, by its path below the root."""
+        return self.layout == "mvtec" and _kind(file.partition("/")[0]) == "masks"
+
+    def masked(self, file: str) -> Iterator[str]:
+        """Paths, without extension, of the samples that a file may be the mask of: first by its own name, then by that
+        of its folder (Bergmann et al. 2022, MVTec LOCO)."""
+        below = re.sub(r"(_mask)?[.][^./]*$", "", file.partition("/")[2])
+        tests = [name for name, split in self.splits.items() if split == "test"]
+        for name in (below, below.rpartition("/")[0]):
+            yield from (f"{test}/{name}" for test in tests)
 
     def tell(self) -> None:
         """Log what was understood, where it is more than one class a folder."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
+from ae_pipelines.samples.masks import MaskDecoder
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
 from ae_pipelines.samples.sources.folder_files import EXTENSIONS, File, files_below, is_allowed, passed_over
@@ -63,14 +64,20 @@ class ImageFolder(ImageSource):
         if misnamed:
             log.warning("%d files are images of another format than their names say; read by content", misnamed)
 
-    def masks(self) -> Iterator[tuple[str, Path]]:
-        """Of the samples that ground_truth/ has one for, with the same name or that name and _mask."""
+    @property
+    def decode_mask(self) -> MaskDecoder:
+        return MaskDecoder(self, self._looked.size)
+
+    def masks(self) -> Iterator[tuple[str | None, Path]]:
+        """What is in ground_truth/, each for the sample with the same name, or that name and _mask, or that of its
+        folder."""
         if self._layout.layout != "mvtec":
             return
         samples = {os.path.splitext(file.id)[0]: file.id for file in self._files()}  # noqa: PTH122
         for file in files_below(self._folder, "", self.labels_file):
-            if (sample := self._layout.masked(file.id)) in samples and not file.fault:
-                yield samples[sample], file.path
+            if self._layout.is_mask(file.id) and not file.fault and not file.is_other:
+                masked = (samples[name] for name in self._layout.masked(file.id) if name in samples)
+                yield next(masked, None), file.path
 
     @cached_property
     def _layout(self) -> Understood:
