@@ -14,7 +14,7 @@ from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.samples.masks import MaskDecoder
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
-from ae_pipelines.samples.sources.folder_files import EXTENSIONS, File, files_below, is_allowed, passed_over
+from ae_pipelines.samples.sources.folder_files import EXTENSIONS, File, files_below, has_images, is_allowed, passed_over
 from ae_pipelines.samples.sources.folder_layout import FolderLayout, Understood
 from ae_pipelines.samples.sources.image_source import ImageSource
 from ae_pipelines.samples.sources.label_file import matched, read_labels
@@ -51,6 +51,8 @@ class ImageFolder(ImageSource):
         label_of = self._label_of()
         misnamed = 0
         self._layout.tell()
+        if self.labels != "folder" and self.layout_of_folders is None:
+            Understood.looking_at(self._folders, None).tell_unused(self.labels)
         for files in _batched(self._files(), FILES_PER_BLOCK):
             usable = [file for file in files if not file.fault]
             misnamed += sum(file.misnamed() for file in usable)
@@ -83,9 +85,14 @@ class ImageFolder(ImageSource):
     def _layout(self) -> Understood:
         if self.labels != "folder" and self.layout_of_folders is None:
             return Understood("classes", {})
-        entries = self._folder.iterdir()
-        folders = [entry.name for entry in entries if entry.is_dir() and not passed_over(entry.name)]
-        return Understood.looking_at(sorted(folders), self.layout_of_folders)
+        return Understood.looking_at(self._folders, self.layout_of_folders)
+
+    @property
+    def _folders(self) -> list[str]:
+        """Names of the folders in the root that have images."""
+        entries = [entry for entry in self._folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
+        names = sorted(entry.name for entry in entries if not passed_over(entry.name))
+        return [name for name in names if has_images(self._folder, name)]
 
     def _splits(self, ids: list[str]) -> list[str] | None:
         """None: they follow from content."""
@@ -115,7 +122,7 @@ class ImageFolder(ImageSource):
         """Number of files, after checking that all of them may be read."""
         if not (is_allowed(self._folder, os.F_OK) and self._folder.is_dir()):
             raise InputError(f"no folder {self._folder}: give the one that holds the images, source.path=<folder>")
-        count, unreadable, others = 0, list[str](), list[str]()
+        count, unreadable, others, linked = 0, list[str](), list[str](), list[str]()
         for file in files_below(self._folder, "", self.labels_file):
             if file.unreadable:
                 unreadable.append(file.id)
@@ -123,10 +130,16 @@ class ImageFolder(ImageSource):
                 others.append(file.id)
             else:
                 count += self._layout.place(file.id) is not None
+                linked += [file.id] * file.is_linked_folder
         if unreadable:
             raise InputError(
                 f"{len(unreadable)} files or folders in {self._folder} may not be read: "
                 f"{first_of(unreadable)}. Make them readable, or move them away"
+            )
+        if linked:
+            log.warning(
+                "folders that are links are not followed, so what is in them is left out: %s. Move or copy them here",
+                first_of(linked),
             )
         if others:
             log.info("passed over, since they are images neither by name nor by content: %s", first_of(others))
