@@ -46,6 +46,12 @@ def test_a_copy_without_a_label_takes_that_of_the_other(tmp_path):
     assert len(store.conflicts) == 0
 
 
+def test_what_was_unlabelled_already_is_told_to_be_kept_once(tmp_path, caplog):
+    store = write_store(tmp_path / "store", folder(tmp_path / "in", {0: ["", "cat", "dog"], 1: ["cat"], 2: ["dog"]}))
+    assert labels_of(store)["0.png"] is None
+    assert "cat/0.png is 'cat', dog/0.png is 'dog'; each is kept once, without a label" in caplog.text
+
+
 def test_a_settled_store_is_the_same_each_time_and_loses_its_list_with_the_conflict(tmp_path, monkeypatch):
     source = folder(tmp_path / "in", {0: ["cat", "dog"], 1: ["cat"], 2: ["dog"]})
     monkeypatch.setattr(growing_table, "BATCH_ROWS", 2)

@@ -80,11 +80,12 @@ class Verdict:
         """How many contents have more than one label."""
         return len({sha for _, sha, _ in self.rows})
 
-    def tell(self, unlabelled: bool) -> None:
-        """Log that there are contradictions, and whether samples became unlabelled by them."""
+    def tell(self) -> None:
+        """Log that there are contradictions, and what became of them."""
         first = self.rows[0]
         labels = first_of([f"{name} is {label!r}" for name, sha, label in self.rows if sha == first[1]], 3)
-        kept = "each is kept once, without a label" if unlabelled else "each keeps its label, since rows may be equal"
+        once = first[1] in self.label_of
+        kept = "each is kept once, without a label" if once else "each keeps its label, since rows may be equal"
         log.warning(
             "contents with more than one label: %d, such as: %s; %s. All are listed in conflicts.parquet",
             *(self.contents, labels, kept),

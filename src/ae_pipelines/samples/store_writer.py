@@ -181,7 +181,7 @@ class StoreWriter:
             path = self._folder / "conflicts.parquet"
             self._contradictions = self._open.enter_context(growing_table(path, CONFLICTS))
             self._contradictions.add(dict(zip(COLUMNS, zip(*verdict.rows, strict=True), strict=True)))
-            verdict.tell(unlabelled=bool(changed))
+            verdict.tell()
         return verdict.contents
 
     def _relabel(self, label_of: dict[str, str | None]) -> None:
