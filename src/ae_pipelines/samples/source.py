@@ -30,6 +30,8 @@ class Copy:
     sha256: str
     label: Any
     """Its label, as the source holds it."""
+    split: str | None = None
+    """None: it follows from content."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Block:
     """sha256 of each sample as the source holds it, before any processing; None: that of `values`."""
     rejects: Sequence[Reject] = ()
     copies: Sequence[Copy] = ()
-    """Those of the rejects whose content was taken before, with their labels."""
+    """Those of the rejects whose content was taken before, with their labels and splits."""
 
 
 @dataclass(frozen=True)
