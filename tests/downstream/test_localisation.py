@@ -75,6 +75,13 @@ def test_a_broken_mask_is_refused_by_name(tmp_path):
         stored(tmp_path, source)
 
 
+def test_a_linked_mask_is_refused_by_name(tmp_path):
+    source = mvtec(tmp_path / "in")
+    (tmp_path / "in/ground_truth/scratch/003_mask.png").symlink_to("000_mask.png")
+    with pytest.raises(InputError, match=r"the mask .*003_mask.png cannot be used \(symbolic link"):
+        stored(tmp_path, source)
+
+
 def put(root, name, mask):
     path = root / "in/ground_truth/scratch" / name
     path.parent.mkdir(parents=True, exist_ok=True)

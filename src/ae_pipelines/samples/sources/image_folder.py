@@ -77,7 +77,11 @@ class ImageFolder(ImageSource):
             return
         samples = {os.path.splitext(file.id)[0]: file.id for file in self._files()}  # noqa: PTH122
         for file in files_below(self._folder, "", self.labels_file):
-            if self._layout.is_mask(file.id) and not file.fault and not file.is_other:
+            if not self._layout.is_mask(file.id):
+                continue
+            if file.fault and file.is_named_as_image:
+                raise InputError(f"the mask {file.path} cannot be used ({file.fault}): mend it, or move it away")
+            if not file.fault and not file.is_other:
                 masked = (samples[name] for name in self._layout.masked(file.id) if name in samples)
                 yield next(masked, None), file.path
 
