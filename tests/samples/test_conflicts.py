@@ -46,6 +46,32 @@ def test_a_copy_without_a_label_takes_that_of_the_other(tmp_path):
     assert len(store.conflicts) == 0
 
 
+def test_what_was_unlabelled_already_is_told_to_be_kept_once(tmp_path, caplog):
+    store = write_store(tmp_path / "store", folder(tmp_path / "in", {0: ["", "cat", "dog"], 1: ["cat"], 2: ["dog"]}))
+    assert labels_of(store)["0.png"] is None
+    assert "cat/0.png is 'cat', dog/0.png is 'dog'; each is kept once, without a label" in caplog.text
+
+
+def test_copies_in_another_split_are_told(tmp_path, caplog):
+    of = {0: ["train/cat", "test/cat"], 1: ["train/dog", "test/any"], 2: ["train/cat", "train/dog"], 3: ["test/dog"]}
+    store = write_store(tmp_path / "store", folder(tmp_path / "in", of))
+    assert store.index.set_index("sample_id")["split"].to_dict() == {
+        **{"test/any/1.png": "test", "test/cat/0.png": "test"},
+        **{"test/dog/3.png": "test", "train/cat/2.png": "train"},
+    }
+    assert (
+        "samples whose content is in train and in test: 2; each is kept once, where it comes first: "
+        "2 in test (such as test/cat/0.png, also train/cat/0.png)"
+    ) in caplog.text
+
+
+@pytest.mark.parametrize("of", [{0: ["train/cat", "train/dog"], 1: ["test/cat"]}, {0: ["cat", "dog"], 1: ["cat"]}])
+def test_copies_in_the_same_split_are_not_told_to_be_in_two(tmp_path, caplog, of):
+    write_store(tmp_path / "store", folder(tmp_path / "in", of))
+    assert "in train and in test" not in caplog.text
+    assert "contents with more than one label" in caplog.text
+
+
 def test_a_settled_store_is_the_same_each_time_and_loses_its_list_with_the_conflict(tmp_path, monkeypatch):
     source = folder(tmp_path / "in", {0: ["cat", "dog"], 1: ["cat"], 2: ["dog"]})
     monkeypatch.setattr(growing_table, "BATCH_ROWS", 2)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,13 +47,33 @@ class Conflicts:
         differs = (contents[1:] == contents[:-1]) & (labels[1:] != labels[:-1])
         return Suspects(copied, np.unique(contents[1:][differs]))
 
+    def divided(self) -> "Suspects":
+        """The content with copies that the source puts into a split, which may not be the one that it was taken for."""
+        return Suspects({copy.sha256 for copy in self.copies if copy.split is not None}, np.empty(0, np.uint64))
+
+    def tell_divided(self, taken: Iterable[tuple[str, str, str]]) -> None:
+        """Log copies in another split than that of what was taken, as (sample_id, sha256, split)."""
+        split_of = {sha: (name, split) for name, sha, split in taken}
+        found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for copy in self.copies:
+            name, split = split_of.get(copy.sha256, ("", copy.split))
+            if copy.split not in (None, split):
+                found[str(split)].setdefault(copy.sha256, f"{name}, also {copy.id}")
+        if found:
+            kept = [f"{len(pairs)} in {split} (such as {next(iter(pairs.values()))})" for split, pairs in found.items()]
+            log.warning(
+                "samples whose content is in train and in test: %d; each is kept once, where it comes first: %s. "
+                "Remove the copy that should not count",
+                *(sum(map(len, found.values())), ", ".join(kept)),
+            )
+
 
 @dataclass(frozen=True)
 class Suspects:
     """Content to look at more closely."""
 
     copied: set[str]
-    """sha256 of content with a labelled copy that was left out."""
+    """sha256 of content with a copy that was left out, and that says something."""
     differing: np.ndarray
     """Sorted first 64 bits of the sha256 of content that was taken under different labels."""
 
@@ -80,11 +100,12 @@ class Verdict:
         """How many contents have more than one label."""
         return len({sha for _, sha, _ in self.rows})
 
-    def tell(self, unlabelled: bool) -> None:
-        """Log that there are contradictions, and whether samples became unlabelled by them."""
+    def tell(self) -> None:
+        """Log that there are contradictions, and what became of them."""
         first = self.rows[0]
         labels = first_of([f"{name} is {label!r}" for name, sha, label in self.rows if sha == first[1]], 3)
-        kept = "each is kept once, without a label" if unlabelled else "each keeps its label, since rows may be equal"
+        once = first[1] in self.label_of
+        kept = "each is kept once, without a label" if once else "each keeps its label, since rows may be equal"
         log.warning(
             "contents with more than one label: %d, such as: %s; %s. All are listed in conflicts.parquet",
             *(self.contents, labels, kept),

@@ -154,8 +154,10 @@ class Decoding:
                 sample, reason = self._sample_or_reason(outcome, task.contents[place])
             if sample is None:
                 rejects.append(Reject(name, outcome.digest.hex(), str(reason)))
-                if reason == DUPLICATE and task.labels:
-                    copies.append(Copy(name, outcome.digest.hex(), task.labels[place]))
+                if reason == DUPLICATE and (task.labels or task.splits):
+                    label = task.labels[place] if task.labels else None
+                    split = task.splits[place] if task.splits else None
+                    copies.append(Copy(name, outcome.digest.hex(), label, split))
             else:
                 values.append(sample)
                 kept.append(place)

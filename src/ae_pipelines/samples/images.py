@@ -267,6 +267,20 @@ def at_own_size(content: bytes, colour: Literal["rgb", "grey"], deep: bool = Fal
     return Still(values, alpha, profile or None, several)
 
 
+def pixels_on_black(content: bytes, options: ImageOptions) -> np.ndarray:
+    """The pixels of a file as it has them, at its own size and of any depth, (height, width, channels), upright and
+    composited on black; `Unusable` says why it cannot be read."""
+    if format_of(content[:12]) == "PNG":
+        _refuse_damaged_png(content)
+    with _opened(BytesIO(content), options) as image:
+        image.load()
+        upright = _upright(image)
+        if upright.mode in MODES and upright.mode != "L":
+            upright = _flattened(upright, (0, 0, 0))
+        values = np.asarray(upright)
+    return values.reshape(*values.shape[:2], -1)
+
+
 def encoded_leaf(column: str, type_: "pa.DataType") -> str | None:
     """The path to read for a parquet column of encoded images: the column, if it is binary, or its field `bytes`, as in
     Hugging Face's layout; None if it is neither."""

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import filelock
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from ae_pipelines.base import progress
-from ae_pipelines.base.errors import InputError, NothingThere, Unusable
+from ae_pipelines.base.errors import InputError, NothingThere
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.samples.classes import tell_classes
 from ae_pipelines.samples.decoding import Decoding, Digests
 from ae_pipelines.samples.labels import LabelReader, PartlyLabelled
+from ae_pipelines.samples.masks import read_masks
 from ae_pipelines.samples.source import Block, EncodedSource, MaskedSource, Source
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
@@ -85,7 +85,8 @@ def write_store(
         with StoreWriter(folder, spec, source.name, labels, key) as store, closing(blocks):  # type: ignore[type-var]
             for block in _with_progress(blocks, count):  # type: ignore[arg-type]
                 store.add(block)
-            store.add_masks(_decoded_masks(source))
+            if isinstance(source, MaskedSource):
+                store.add_masks(read_masks(source))
             report = {"seconds": round(time.monotonic() - started, 1), "decoded": store.accepted, "reused": 0}
             if decoding:
                 report |= {"decoded": decoding.decoded, "reused": decoding.reused}
@@ -93,18 +94,6 @@ def write_store(
             samples = store.finish(options.max_rejected_share, report)
         labels.tell()
         return samples
-
-
-def _decoded_masks(source: Source | EncodedSource) -> Iterator[tuple[str, np.ndarray]]:
-    """Id of a sample, and a bool for each of its pixels: whether something is wrong there."""
-    if not isinstance(source, MaskedSource):
-        return
-    for sample, path in source.masks():
-        try:
-            values = source.decode(path.read_bytes())  # (channels, height, width)
-        except Unusable as fault:
-            raise InputError(f"the mask {path} cannot be used ({fault}): mend it, or move it away") from fault
-        yield sample, values.max(axis=0) > np.iinfo(values.dtype).max // 2
 
 
 def _unlabelled(source: Source | EncodedSource) -> tuple[str, ...] | None:

@@ -30,6 +30,8 @@ class Copy:
     sha256: str
     label: Any
     """Its label, as the source holds it."""
+    split: str | None = None
+    """None: it follows from content."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Block:
     """sha256 of each sample as the source holds it, before any processing; None: that of `values`."""
     rejects: Sequence[Reject] = ()
     copies: Sequence[Copy] = ()
-    """Those of the rejects whose content was taken before, with their labels."""
+    """Those of the rejects whose content was taken before, with their labels and splits."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,13 @@ class EncodedSource(Protocol):
 class MaskedSource(EncodedSource, Protocol):
     """A source of encoded images that knows where in some of them something is wrong."""
 
-    def masks(self) -> Iterator[tuple[str, Path]]:
-        """Id of a sample, and an image in which what is wrong is light and the rest dark."""
+    @property
+    def decode_mask(self) -> Callable[[bytes], np.ndarray]:
+        """From the content of a mask to bools (height, width): whether something is wrong there; raises `Unusable`."""
+        ...
+
+    def masks(self) -> Iterator[tuple[str | None, Path]]:
+        """Id of a sample, None if it is not there, and a mask of it; a sample may have several."""
         ...
 
 

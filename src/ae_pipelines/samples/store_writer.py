@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from ae_pipelines.base import atomic
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.conflicts import COLUMNS, Conflicts, judge
+from ae_pipelines.samples.conflicts import COLUMNS, Conflicts, Suspects, judge
 from ae_pipelines.samples.decoding import DUPLICATE
 from ae_pipelines.samples.growing_table import GrowingTable, growing_table
 from ae_pipelines.samples.labels import LabelReader
@@ -129,6 +129,7 @@ class StoreWriter:
             self._refuse_repeated_ids()
         self._spec = self._used.settled()
         conflicting = self._settle_conflicts()
+        self._conflicts.tell_divided(self._taken(self._conflicts.divided(), ("sample_id", "sha256", "split")))
         store_id = self._id()
         manifest = Manifest(
             id=store_id,
@@ -167,11 +168,7 @@ class StoreWriter:
 
     def _settle_conflicts(self) -> int:
         """Give content that is kept once the only label of its copies, or none; how much of it has more than one."""
-        suspects = self._conflicts.suspects()
-        taken = list[tuple[str, str, str | None]]()
-        for batch in self._index.batches() if suspects else ():
-            places = pa.array(suspects.among(batch.column("sha256").to_pylist()), pa.int64())
-            taken += zip(*batch.select(COLUMNS).take(places).to_pydict().values(), strict=True)
+        taken = list(self._taken(self._conflicts.suspects(), COLUMNS))
         verdict = judge(taken, self._conflicts.copies)
         changed = {sha: verdict.label_of[sha] for _, sha, label in taken if verdict.label_of.get(sha, label) != label}
         if changed:
@@ -181,8 +178,14 @@ class StoreWriter:
             path = self._folder / "conflicts.parquet"
             self._contradictions = self._open.enter_context(growing_table(path, CONFLICTS))
             self._contradictions.add(dict(zip(COLUMNS, zip(*verdict.rows, strict=True), strict=True)))
-            verdict.tell(unlabelled=bool(changed))
+            verdict.tell()
         return verdict.contents
+
+    def _taken(self, suspects: Suspects, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+        """Of those suspects that were accepted, some columns of the index."""
+        for batch in self._index.batches() if suspects else ():
+            places = pa.array(suspects.among(batch.column("sha256").to_pylist()), pa.int64())
+            yield from zip(*batch.select(columns).take(places).to_pydict().values(), strict=True)
 
     def _relabel(self, label_of: dict[str, str | None]) -> None:
         """Write the index again, with other labels for some content."""

@@ -83,13 +83,57 @@ def test_a_layout_settles_what_folders_mean(tmp_path):
 @pytest.mark.parametrize(
     ("folders", "message"),
     [
-        (["cat", "dog"], "layout_of_folders=splits needs a folder train, but there are cat, dog"),
+        (["cat", "dog"], "layout_of_folders=splits needs a folder train, but those with images are cat, dog"),
         ([*TORCHVISION, "birds"], "beside train and test there are the folders birds"),
     ],
 )
 def test_a_layout_that_does_not_fit_is_refused(tmp_path, folders, message):
     with pytest.raises(InputError, match=message):
         read(made(tmp_path, folders), layout_of_folders="splits")
+
+
+@pytest.mark.parametrize("layout", [None, "splits"])
+def test_folders_without_images_do_not_hide_splits(tmp_path, layout):
+    root = made(tmp_path, [*TORCHVISION, "__MACOSX/train"])
+    (root / "docs").mkdir()
+    (root / "docs/readme.txt").write_text("x")
+    assert set(read(root, layout_of_folders=layout)) == {
+        *{("cat", "train"), ("dog", "train")},
+        *{("cat", "test"), ("dog", "test")},
+    }
+
+
+def test_an_empty_test_folder_leaves_the_split_to_content(tmp_path):
+    root = made(tmp_path, ["train/cat", "train/dog"])
+    (root / "test").mkdir()
+    assert set(read(root)) == {("cat", None), ("dog", None)}
+
+
+@pytest.mark.parametrize("layout", [None, "splits"])
+@pytest.mark.parametrize("name", ["unlabelled", "Unlabeled", "unsorted"])
+def test_unlabelled_samples_beside_splits_are_for_training(tmp_path, caplog, name, layout):
+    caplog.set_level(logging.INFO)
+    root = made(tmp_path, ["train/cat", "test/cat", name, f"{name}/more"])
+    assert read(root, layout_of_folders=layout) == {("cat", "train"): 3, ("cat", "test"): 3, (None, "train"): 6}
+    assert f"{name}/ is train without labels" in caplog.text
+
+
+def test_unlabelled_samples_beside_train_alone_are_split_by_content(tmp_path):
+    assert read(made(tmp_path, ["train/cat", "unlabelled"])) == {("cat", None): 3, (None, None): 3}
+
+
+@pytest.mark.parametrize(("folders", "layout"), [(TORCHVISION, "splits"), (MVTEC, "mvtec")])
+def test_splits_and_masks_that_are_not_asked_for_are_told(tmp_path, caplog, folders, layout):
+    root = made(tmp_path, folders)
+    assert {split for _, split in read(root, labels="none")} == {None}
+    assert "with source.labels=none folders have no meaning" in caplog.text
+    assert ("masks in ground_truth/ become samples" in caplog.text) == (layout == "mvtec")
+    assert f"Give source.layout_of_folders={layout}" in caplog.text
+    caplog.clear()
+    read(root, labels="none", layout_of_folders=layout)
+    read(root, labels="none", layout_of_folders="classes")
+    read(root / "train", labels="none")
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_files_in_the_root_beside_splits_are_samples_without_a_label(tmp_path):

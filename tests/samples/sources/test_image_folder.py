@@ -92,7 +92,7 @@ def test_blocks_are_small(tmp_path):
 
 
 def test_what_the_system_leaves_in_folders_is_no_sample(tmp_path):
-    others = [".hidden.png", ".git/a.png", "x/Thumbs.db", "desktop.ini", "x/.DS_Store", "labels.csv"]
+    others = [".hidden.png", ".git/a.png", "x/Thumbs.db", "desktop.ini", "x/.DS_Store", "labels.csv", "__MACOSX/a.png"]
     accepted, rejects = everything(folder(tmp_path, {"x/a.png": png(), **dict.fromkeys(others, b"?")}))
     assert (list(accepted), rejects) == (["x/a.png"], {})
 
@@ -157,7 +157,7 @@ def test_ordinary_names_stay_as_they_are(name):
     assert escaped(name.encode()) == name
 
 
-def test_links_are_rejected_and_not_followed_so_that_loops_end(tmp_path):
+def test_links_are_rejected_and_not_followed_so_that_loops_end(tmp_path, caplog):
     root = folder(tmp_path, {"in/a.png": png()}) / "in"
     (root / "loop").symlink_to(root)
     (root / "link.png").symlink_to("a.png")
@@ -168,7 +168,9 @@ def test_links_are_rejected_and_not_followed_so_that_loops_end(tmp_path):
         ["broken.png", "link.png", "loop"], "symbolic link, not followed"
     )
     assert rejects["link.png"].sha256 == hashlib.sha256(b"a.png").hexdigest()
+    caplog.clear()
     assert source(root).count() == 4
+    assert "folders that are links are not followed, so what is in them is left out: loop." in caplog.text
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path):

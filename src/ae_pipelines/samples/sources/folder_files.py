@@ -13,7 +13,7 @@ from ae_pipelines.samples.images import format_of
 
 LARGEST = 256 * 2**20
 """Most bytes of a file; larger ones are rejected and not read as a whole."""
-NOT_SAMPLES = {"Thumbs.db", "desktop.ini"}
+NOT_SAMPLES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 EXTENSIONS = {
     ".png": "PNG",
     ".apng": "PNG",
@@ -59,8 +59,16 @@ class File:
     @property
     def is_other(self) -> bool:
         """Whether neither its name nor its content is an image's."""
-        by_name = self.path.suffix.lower() in EXTENSIONS.keys() | OTHER_IMAGES
-        return not (by_name or self.fault or self.unreadable or self._format())
+        return not (self.is_named_as_image or self.fault or self.unreadable or self._format())
+
+    @property
+    def is_named_as_image(self) -> bool:
+        return self.path.suffix.lower() in EXTENSIONS.keys() | OTHER_IMAGES
+
+    @property
+    def is_linked_folder(self) -> bool:
+        """Whether it is a link to a folder, which is not followed."""
+        return self.fault is not None and self.path.is_symlink() and self.path.is_dir()
 
     def misnamed(self) -> bool:
         """Whether it is an image of another format than its name says."""
@@ -108,6 +116,12 @@ def files_below(root: Path, folder: str, labels_file: str) -> Iterator[File]:
         elif stat.S_ISREG(status.st_mode):  # not a pipe, a socket or a device
             fault = "larger than 256 MB" if status.st_size > LARGEST else None
             yield File(root, name, fault, unreadable=not is_allowed(root / name, os.R_OK))
+
+
+def has_images(root: Path, folder: str) -> bool:
+    """Whether there is an image in a folder or below it, or a link with the name of one."""
+    found = files_below(root, folder, labels_file="")
+    return any(file.is_named_as_image or not (file.fault or file.is_other) for file in found)
 
 
 def passed_over(entry: str) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -12,10 +12,13 @@ log = logging.getLogger(__name__)
 
 FolderLayout = Literal["classes", "splits", "mvtec"]
 """classes: <class>/...; splits: train/<class>/... and test/<class>/... (or val/), as torchvision and Keras have it;
-mvtec: the same, and ground_truth/... with masks, which are no samples (Bergmann et al. 2019)."""
+mvtec: the same, and ground_truth/... with masks, which are no samples (Bergmann et al. 2019).
+Beside splits there may be unlabelled/, with train samples."""
 TRAIN, TEST = {"train", "training"}, {"test", "testing"}
 VALIDATION = {"val", "valid", "validation", "dev"}
 MASKS = {"ground_truth"}
+UNLABELLED = {"unlabelled", "unlabeled", "unsorted"}
+"""Names of folders, in lower case, whose samples are for training and have no label."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,15 @@ class Understood:
 
     @classmethod
     def looking_at(cls, folders: list[str], given: FolderLayout | None) -> Self:
-        """Of the folders in the root, by their names, unless the layout is `given`."""
+        """Of the folders in the root that have images, by their names, unless the layout is `given`."""
         kinds = {name: _kind(name) for name in folders}
         layout = given or _layout(set(kinds.values()))
         if layout == "classes":
             return cls(layout, {})
         if "train" not in kinds.values():
             raise InputError(
-                f"layout_of_folders={layout} needs a folder train, but there are {first_of(folders) or 'none'}: rename "
-                "them, or give layout_of_folders=classes",
+                f"layout_of_folders={layout} needs a folder train, but those with images are "
+                f"{first_of(folders) or 'none'}: rename them, or give layout_of_folders=classes",
                 options={"source.layout_of_folders": "classes"},
             )
         if other := sorted(name for name, kind in kinds.items() if kind == "other"):
@@ -65,21 +68,40 @@ class Understood:
             return Place(None, None)
         if first not in self.splits:
             return None
+        if _kind(first) == "unlabelled":
+            return Place(None, self.splits[first])
         return Place(below[0] if len(below) > 1 else None, self.splits[first])
 
-    def masked(self, file: str) -> str | None:
-        """Path, without its extension, of the sample that a file is the mask of; None: it is no mask."""
-        first, _, below = file.partition("/")
-        test = next((name for name in self.splits if _kind(name) == "test"), None)
-        if self.layout != "mvtec" or _kind(first) != "masks" or test is None:
-            return None
-        return f"{test}/{re.sub(r'(_mask)?[.][^./]*$', '', below)}"
+    def is_mask(self, file: str) -> bool:
+        """Of a file, by its path below the root."""
+        return self.layout == "mvtec" and _kind(file.partition("/")[0]) == "masks"
+
+    def masked(self, file: str) -> Iterator[str]:
+        """Paths, without extension, of the samples that a file may be the mask of: first by its own name, then by that
+        of its folder (Bergmann et al. 2022, MVTec LOCO)."""
+        below = re.sub(r"(_mask)?[.][^./]*$", "", file.partition("/")[2])
+        tests = [name for name, split in self.splits.items() if split == "test"]
+        for name in (below, below.rpartition("/")[0]):
+            yield from (f"{test}/{name}" for test in tests)
+
+    def tell_unused(self, labels: str) -> None:
+        """Log that folders are not read as they could be, since labels do not come from them."""
+        if any(self.splits.values()) or self.layout == "mvtec":
+            masks = ", and masks in ground_truth/ become samples" if self.layout == "mvtec" else ""
+            log.warning(
+                "with source.labels=%s folders have no meaning: splits follow from content, not from %s%s. Give "
+                "source.layout_of_folders=%s, or classes if that is right",
+                *(labels, ", ".join(f"{name}/" for name in self.splits), masks, self.layout),
+            )
 
     def tell(self) -> None:
         """Log what was understood, where it is more than one class a folder."""
         if self.layout == "classes":
             return
-        splits = ", ".join(f"{name}/ is {split or 'split by content'}" for name, split in self.splits.items())
+        splits = ", ".join(
+            f"{name}/ is {split or 'split by content'}{' without labels' if _kind(name) == 'unlabelled' else ''}"
+            for name, split in self.splits.items()
+        )
         masks = "; what is in ground_truth/ are masks, no samples" if self.layout == "mvtec" else ""
         log.info(
             "folders are read as splits with classes below them: %s%s (source.layout_of_folders=classes reads the "
@@ -89,7 +111,7 @@ class Understood:
 
 
 def _kind(name: str) -> str:
-    kinds = {"train": TRAIN, "test": TEST, "validation": VALIDATION, "masks": MASKS}
+    kinds = {"train": TRAIN, "test": TEST, "validation": VALIDATION, "masks": MASKS, "unlabelled": UNLABELLED}
     return next((kind for kind, names in kinds.items() if name.casefold() in names), "other")
 
 
@@ -102,6 +124,6 @@ def _layout(kinds: set[str]) -> FolderLayout:
 def _split(kind: str, kinds: set[str]) -> str | None:
     """Validation samples are test samples where there are no others; else they are train samples, of which a part is
     held out anyway. Where there is only train, the split follows from content."""
-    if kind == "train":
+    if kind in ("train", "unlabelled"):
         return "train" if kinds & {"test", "validation"} else None
     return "test" if kind == "test" or "test" not in kinds else "train"

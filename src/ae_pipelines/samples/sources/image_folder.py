@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
+from ae_pipelines.samples.masks import MaskDecoder
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
-from ae_pipelines.samples.sources.folder_files import EXTENSIONS, File, files_below, is_allowed, passed_over
+from ae_pipelines.samples.sources.folder_files import EXTENSIONS, File, files_below, has_images, is_allowed, passed_over
 from ae_pipelines.samples.sources.folder_layout import FolderLayout, Understood
 from ae_pipelines.samples.sources.image_source import ImageSource
 from ae_pipelines.samples.sources.label_file import matched, read_labels
@@ -50,6 +51,8 @@ class ImageFolder(ImageSource):
         label_of = self._label_of()
         misnamed = 0
         self._layout.tell()
+        if self.labels != "folder" and self.layout_of_folders is None:
+            Understood.looking_at(self._folders, None).tell_unused(self.labels)
         for files in _batched(self._files(), FILES_PER_BLOCK):
             usable = [file for file in files if not file.fault]
             misnamed += sum(file.misnamed() for file in usable)
@@ -63,22 +66,37 @@ class ImageFolder(ImageSource):
         if misnamed:
             log.warning("%d files are images of another format than their names say; read by content", misnamed)
 
-    def masks(self) -> Iterator[tuple[str, Path]]:
-        """Of the samples that ground_truth/ has one for, with the same name or that name and _mask."""
+    @property
+    def decode_mask(self) -> MaskDecoder:
+        return MaskDecoder(self, self._looked.size)
+
+    def masks(self) -> Iterator[tuple[str | None, Path]]:
+        """What is in ground_truth/, each for the sample with the same name, or that name and _mask, or that of its
+        folder."""
         if self._layout.layout != "mvtec":
             return
         samples = {os.path.splitext(file.id)[0]: file.id for file in self._files()}  # noqa: PTH122
         for file in files_below(self._folder, "", self.labels_file):
-            if (sample := self._layout.masked(file.id)) in samples and not file.fault:
-                yield samples[sample], file.path
+            if not self._layout.is_mask(file.id):
+                continue
+            if file.fault and file.is_named_as_image:
+                raise InputError(f"the mask {file.path} cannot be used ({file.fault}): mend it, or move it away")
+            if not file.fault and not file.is_other:
+                masked = (samples[name] for name in self._layout.masked(file.id) if name in samples)
+                yield next(masked, None), file.path
 
     @cached_property
     def _layout(self) -> Understood:
         if self.labels != "folder" and self.layout_of_folders is None:
             return Understood("classes", {})
-        entries = self._folder.iterdir()
-        folders = [entry.name for entry in entries if entry.is_dir() and not passed_over(entry.name)]
-        return Understood.looking_at(sorted(folders), self.layout_of_folders)
+        return Understood.looking_at(self._folders, self.layout_of_folders)
+
+    @property
+    def _folders(self) -> list[str]:
+        """Names of the folders in the root that have images."""
+        entries = [entry for entry in self._folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
+        names = sorted(entry.name for entry in entries if not passed_over(entry.name))
+        return [name for name in names if has_images(self._folder, name)]
 
     def _splits(self, ids: list[str]) -> list[str] | None:
         """None: they follow from content."""
@@ -108,7 +126,7 @@ class ImageFolder(ImageSource):
         """Number of files, after checking that all of them may be read."""
         if not (is_allowed(self._folder, os.F_OK) and self._folder.is_dir()):
             raise InputError(f"no folder {self._folder}: give the one that holds the images, source.path=<folder>")
-        count, unreadable, others = 0, list[str](), list[str]()
+        count, unreadable, others, linked = 0, list[str](), list[str](), list[str]()
         for file in files_below(self._folder, "", self.labels_file):
             if file.unreadable:
                 unreadable.append(file.id)
@@ -116,10 +134,16 @@ class ImageFolder(ImageSource):
                 others.append(file.id)
             else:
                 count += self._layout.place(file.id) is not None
+                linked += [file.id] * file.is_linked_folder
         if unreadable:
             raise InputError(
                 f"{len(unreadable)} files or folders in {self._folder} may not be read: "
                 f"{first_of(unreadable)}. Make them readable, or move them away"
+            )
+        if linked:
+            log.warning(
+                "folders that are links are not followed, so what is in them is left out: %s. Move or copy them here",
+                first_of(linked),
             )
         if others:
             log.info("passed over, since they are images neither by name nor by content: %s", first_of(others))
