@@ -175,6 +175,17 @@ def test_a_variable_that_is_not_set_is_named_unless_there_is_a_file_of_that_name
     assert expanded(f"{tmp_path}/$NOWHERE") == f"{tmp_path}/$NOWHERE"
 
 
+@pytest.mark.parametrize("given", [str, Words])
+def test_an_empty_path_is_not_the_current_folder(given, monkeypatch):
+    with pytest.raises(InputError, match=r"path: given nothing, expected a path"):
+        Place.model_validate({"path": given("")})
+    monkeypatch.setenv("EMPTY", "")
+    for text in ("$EMPTY", "${EMPTY}/x"):
+        with pytest.raises(InputError, match=r"path: given .*, but the environment variable EMPTY is empty"):
+            Place.model_validate({"path": given(text)})
+    assert read(Words(""), Path | None) is None
+
+
 def test_a_folder_may_be_called_by_a_number_in_a_file_too():
     assert Place(path=2024).path == Path("2024")
     with pytest.raises(InputError, match="path: given True"):

@@ -137,7 +137,7 @@ def test_spreading_needs_fewer_labels_than_a_line_where_classes_bend():
         (
             [value if row % 3 == 2 else None for row, value in enumerate(CLASSES)],
             None,
-            "none of the 800 .* has a label",
+            "none of the 800 .* a label",
         ),
     ],
 )

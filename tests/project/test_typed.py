@@ -154,10 +154,13 @@ def test_folders_of_a_run_take_the_home_folder_and_variables(monkeypatch):
     [
         ("data_dir=$NOWHERE/x", "data_dir: given .* no environment variable NOWHERE"),
         ("data_dir=", "data_dir: given nothing, expected a folder"),
+        ("source=table,source.path=", "source.path: given nothing, expected a path"),
+        ("source=table,source.path=$EMPTY", "source.path: given '.EMPTY', but the environment variable EMPTY is empty"),
         ("source=table,source.path=$NOWHERE/x.csv", "source.path: given .* no environment variable NOWHERE"),
     ],
 )
 def test_a_folder_that_cannot_be_meant_is_refused(text, message, monkeypatch):
     monkeypatch.delenv("NOWHERE", raising=False)
+    monkeypatch.setenv("EMPTY", "")
     with pytest.raises(InputError, match=message):
         loaded(text)["catalog"]

@@ -84,15 +84,20 @@ def guessed(given: Any) -> Any:
 
 
 def expanded(text: str) -> str:
-    """A path with the home folder for ~ and environment variables for $NAME and ${NAME}; `InputError` names one that
-    is not set, unless there is a file called so."""
+    """A path with the home folder for ~ and environment variables for $NAME and ${NAME}; `InputError` for an empty
+    one, which would be the current folder, and names a variable that is not set, or empty, unless there is a file
+    called so."""
 
     def value(found: re.Match[str]) -> str:
         name = found[1] or found[2]
         if name not in os.environ:
             raise InputError(f"given {text!r}, but there is no environment variable {name}: set it, or write the path")
+        if not os.environ[name].strip():
+            raise InputError(f"given {text!r}, but the environment variable {name} is empty: set it, or write the path")
         return os.environ[name]
 
+    if not text.strip():
+        raise InputError("given nothing, expected a path: write . for the current folder")
     if VARIABLE.search(text) and not os.path.lexists(text):
         text = VARIABLE.sub(value, text)
     return str(Path.home()) + text[1:] if text == "~" or text.startswith("~/") else text
