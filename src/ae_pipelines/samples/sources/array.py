@@ -82,7 +82,9 @@ class ArrayFile:
     def like(self, spec: SampleSpec) -> "ArrayFile":
         """This array, on the scale of samples like `spec`, if it is to be standardised, or of images."""
         given = Standardisation.recorded(spec.preprocessing)
-        return replace(self, given=given, of_others=True, range=spec.preprocessing.get(RANGE, "full") if spec.bounded else None)
+        return replace(
+            self, given=given, of_others=True, range=spec.preprocessing.get(RANGE, "full") if spec.bounded else None
+        )
 
     def spec(self) -> SampleSpec:
         if self._images:
