@@ -84,6 +84,27 @@ def test_a_word_is_read_by_the_type_of_its_field(word, wanted, value):
     assert Fields.model_validate({"field": words(word)}).field == value
 
 
+@pytest.mark.parametrize(
+    "wanted", [list[str], tuple[str, ...] | None, Annotated[list[str], Field(min_length=1)] | None]
+)
+def test_one_word_for_a_list_of_texts_is_a_list_of_one(wanted):
+    assert [read(word, wanted) for word in (Words("007"), "a, b")] == [["007"], ["a, b"]]
+    assert read([], wanted) == []
+
+
+def test_nothing_for_a_list_of_texts_is_an_empty_list_or_none():
+    assert read(Words(""), list[str]) == []
+    assert read(Words(""), list[str] | None) is None
+    assert read(Words("null"), list[str]) == ["null"]
+
+
+@pytest.mark.parametrize(
+    "wanted", [str | list[str], tuple[str, int], list[int], list[list[str]], dict[str, str], Literal["x"] | list[str]]
+)
+def test_a_word_is_left_alone_where_no_list_of_texts_is_wanted_or_it_may_be_one_itself(wanted):
+    assert read(Words("x"), wanted) == "x"
+
+
 def test_what_was_quoted_is_text_where_nothing_else_is_wanted():
     assert read("null", str | None) == "null"
     assert read(["null"], list[str | None]) == ["null"]

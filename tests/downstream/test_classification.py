@@ -127,8 +127,7 @@ def test_confusion_and_table_count_every_labelled_test_row():
         (
             ["one"] * 298 + ["Typo", "one"],
             SPLITS,
-            r"found 199 labelled train samples of 1 class \('one'\) and 1 of a class of their own, which are passed over "
-            r"\('Typo'\)",
+            r"199 labelled train samples of 1 class \('one'\) and 1 of a class of their own, .* passed over \('Typo'\)",
         ),
         (range(300), SPLITS, "samples of 0 classes and 200 of a class of their own, .* and 190 more"),
         (GROUPS, np.array(["train"] * 300), "no labelled samples in the test split"),

@@ -41,8 +41,8 @@ class ImageParquet(ImageSource):
     id_column: str | None = None
     """Column of whole numbers, strings or UUIDs; None: ids are <file>/<row>."""
     splits: Literal["file_name", "content"] | None = None
-    """file_name: file names start with train or test, in any case; content: each sample's split follows from its content;
-    None: file_name if both starts occur, content if neither or only one does."""
+    """file_name: file names start with train or test (or Train, TEST); content: each sample's split follows from its
+    content; None: file_name if both starts occur, content if neither or only one does."""
 
     @property
     def name(self) -> str:
