@@ -84,6 +84,27 @@ def test_a_word_is_read_by_the_type_of_its_field(word, wanted, value):
     assert Fields.model_validate({"field": words(word)}).field == value
 
 
+@pytest.mark.parametrize(
+    "wanted", [list[str], tuple[str, ...] | None, Annotated[list[str], Field(min_length=1)] | None]
+)
+def test_one_word_for_a_list_of_texts_is_a_list_of_one(wanted):
+    assert [read(word, wanted) for word in (Words("007"), "a, b")] == [["007"], ["a, b"]]
+    assert read([], wanted) == []
+
+
+def test_nothing_for_a_list_of_texts_is_an_empty_list_or_none():
+    assert read(Words(""), list[str]) == []
+    assert read(Words(""), list[str] | None) is None
+    assert read(Words("null"), list[str]) == ["null"]
+
+
+@pytest.mark.parametrize(
+    "wanted", [str | list[str], tuple[str, int], list[int], list[list[str]], dict[str, str], Literal["x"] | list[str]]
+)
+def test_a_word_is_left_alone_where_no_list_of_texts_is_wanted_or_it_may_be_one_itself(wanted):
+    assert read(Words("x"), wanted) == "x"
+
+
 def test_what_was_quoted_is_text_where_nothing_else_is_wanted():
     assert read("null", str | None) == "null"
     assert read(["null"], list[str | None]) == ["null"]
@@ -173,6 +194,17 @@ def test_a_variable_that_is_not_set_is_named_unless_there_is_a_file_of_that_name
         Place.model_validate({"path": "$NOWHERE/x"})
     (tmp_path / "$NOWHERE").touch()
     assert expanded(f"{tmp_path}/$NOWHERE") == f"{tmp_path}/$NOWHERE"
+
+
+@pytest.mark.parametrize("given", [str, Words])
+def test_an_empty_path_is_not_the_current_folder(given, monkeypatch):
+    with pytest.raises(InputError, match=r"path: given nothing, expected a path"):
+        Place.model_validate({"path": given("")})
+    monkeypatch.setenv("EMPTY", "")
+    for text in ("$EMPTY", "${EMPTY}/x"):
+        with pytest.raises(InputError, match=r"path: given .*, but the environment variable EMPTY is empty"):
+            Place.model_validate({"path": given(text)})
+    assert read(Words(""), Path | None) is None
 
 
 def test_a_folder_may_be_called_by_a_number_in_a_file_too():

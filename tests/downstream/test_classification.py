@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import calibration, classification, intervals, labelling
+from ae_pipelines.downstream import calibration, classification, few_labels, intervals, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.classifiers.knn import NearestNeighbours
 from ae_pipelines.downstream.classifiers.label_spreading import LabelSpreading
@@ -122,9 +122,14 @@ def test_confusion_and_table_count_every_labelled_test_row():
 @pytest.mark.parametrize(
     ("labels", "splits", "message"),
     [
-        ([None] * 300, SPLITS, "found 0 labelled of 0 .none."),
-        (["one"] * 300, SPLITS, r"found 200 labelled of 1 \(one\)"),
-        (["one", "two", "one"] * 99 + ["one", "two", "alone"], SPLITS, "1 classes have one sample each, first: alone"),
+        ([None] * 300, SPLITS, "none of the 200 train samples has a label: give labels"),
+        (["one"] * 300, SPLITS, r"found 200 labelled train samples of 1 class \('one'\): give"),
+        (
+            ["one"] * 298 + ["Typo", "one"],
+            SPLITS,
+            r"199 labelled train samples of 1 class \('one'\) and 1 of a class of their own, .* passed over \('Typo'\)",
+        ),
+        (range(300), SPLITS, "samples of 0 classes and 200 of a class of their own, .* and 190 more"),
         (GROUPS, np.array(["train"] * 300), "no labelled samples in the test split"),
     ],
 )
@@ -330,6 +335,26 @@ def test_where_all_rows_are_labelled_there_is_nothing_to_label():
     some = labelling.to_label(classifier, half_labelled_blobs(), ClassifyOptions())
     assert len(empty) == 0
     assert empty.dtypes.to_dict() == some.dtypes.to_dict()
+
+
+@pytest.mark.parametrize("kind", ["logistic_regression", "knn", "label_spreading"])
+def test_a_class_of_one_sample_is_passed_over_with_a_warning_that_names_it(kind):
+    """One misspelt label is no reason to have no classifier."""
+    labels = np.array(GROUPS, object)
+    labels[[3, 5]] = "Typo", "Slip"  # of the train and of the test split
+    data, options = latents(labels), ClassifyOptions(kind=kind, few_labels=[3])
+    classifier = classification.fit_classifier(data, options)
+    predictions, metrics = judged(data, kind=kind)
+    assert (list(classifier.classes), classifier.calibrated) == (["0", "1", "2"], True)
+    assert (metrics["accuracy"], metrics["train_rows"], metrics["test_rows"]) == (1, 199, 99)
+    assert metrics["test_rows_of_unseen_classes"] == 1
+    table = classification.per_class_table(data, predictions["predicted"].to_numpy(str)).set_index("label")
+    assert table["recall"].to_dict() == {"0": 1, "1": 1, "2": 1, "Slip": 0}
+    assert [point["labels"] for point in few_labels.curve(data, options)] == [3, 199]
+    (said,) = classification.passed_over(data, classifier)
+    assert said.startswith("1 of 4 classes of the train split are passed over, and never predicted")
+    assert "Typo. Give" in said
+    assert classification.passed_over(latents(), classifier) == []
 
 
 def half_labelled_blobs():

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.io.skops_model import SkopsDataset
+from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.scores import ScoredBatch
 
@@ -38,12 +39,16 @@ def array(path, labels):
     return {"name": "array", "path": str(path), "key": "values", "labels": "labels", "layout": "NHW"}
 
 
+def train_samples(data):
+    return len(Samples(data / "02_intermediate/samples").positions("train"))
+
+
 def test_an_unlabelled_folder_is_trained_on_exported_registered_and_scored_every_night(run, tmp_path, capsys, caplog):
     data = run("train", source=folder(tmp_path / "raw", IMAGES[KEPT_BACK:]), recipe=QUICK)
     said = [record.message for record in caplog.records if "left out" in record.message]
     assert said == [
         "classify is left out, all else is done: a classifier needs labelled train samples of at least two classes; "
-        "found 0 labelled of 0 (none): give labels"
+        f"none of the {train_samples(data)} train samples has a label: give labels"
     ]
     shown = capsys.readouterr().out
     assert "classify was left out: a classifier needs labelled" in shown
@@ -84,12 +89,12 @@ def test_what_an_earlier_run_made_of_labels_is_gone_where_there_are_none(run, tm
     assert last.info.status == "FINISHED"
     assert "nothing_to_do" not in last.data.tags, "an orchestrator would leave out what follows"
     with pytest.raises(
-        InputError, match="labelled of 1 .0.: give labels, or run train, which leaves classify out then"
+        InputError, match="train samples of 1 class .'0'.: give labels, or run train, which leaves classify out then"
     ):
         run("classify", recipe=QUICK)
 
 
 def test_a_stage_that_was_asked_for_by_name_is_refused_before_training(run, tmp_path):
-    with pytest.raises(InputError, match="found 0 labelled of 0 .*, or run train, which leaves classify out then"):
+    with pytest.raises(InputError, match="train samples has a label.*, or run train, which leaves classify out then"):
         run("ingest", "fit", "embed", "classify", source=folder(tmp_path / "raw", IMAGES), recipe=QUICK)
     assert not (tmp_path / "data/06_models").exists()

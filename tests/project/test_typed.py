@@ -62,6 +62,8 @@ def test_what_is_written_for_a_value_is_read_as_that_value(value):
     ("text", "found"),
     [
         ("recipe=conv,recipe.training.epochs=3", {"recipe": {"name": "conv", "training": {"epochs": "3"}}}),
+        ("recipe=conv,recipe={x: 1}", {"recipe": {"name": "conv", "x": "1"}}),
+        ("a={},a.b=1,a={c: 2}", {"a": {"b": "1", "c": "2"}}),
         ("a={b: {c: d}},a.b.e=1", {"a": {"b": {"c": "d", "e": "1"}}}),
         (" a = x y , b = [ c d , e ] ,", {"a": "x y", "b": ["c d", "e"]}),
         ("path=/d/a[1,2].csv,x=it's", {"path": "/d/a[1,2].csv", "x": "it's"}),
@@ -83,6 +85,14 @@ def test_values_are_nested_as_they_are_typed(text, found):
         ("a=[1] x,b=2", r"a: given .*expected a comma after"),
         ("a=[1,,2]", 'a: there is nothing before a comma: write ""'),
         ("a={x}", "a: given x between braces, expected name: value"),
+        ("a=1,a=2", "a is given twice, as 1 and as 2: give it once"),
+        ("a=1,b.c=x,b={c: y}", "b.c is given twice, as x and as y"),
+        ("b={c: {d: 1, d: 2}}", "b: d is given twice"),
+        ("source=mnist,source.name=idx", "source.name is given twice, as mnist and as idx"),
+        ("a=[1],a=[1]", r"a is given twice, as \[1\] and as \[1\]"),
+        ("a={b: 1},a=2,a=3", "a.name is given twice"),
+        ("a.b=1,a.b.c=2,a.b=3", "a.b.name is given twice"),
+        ("a={b: 1},a.b.c=2", "a.b is given twice, as 1 and as 2"),
         (r'a="C:\data"', r"a: given .*, where \\ begins no escape: use single quotes"),
         ("=3", "given '', expected name=value"),
         ("recipe,b=1", "given 'recipe', expected name=value"),
@@ -119,6 +129,8 @@ def test_names_of_labels_columns_and_folders_are_those_that_were_typed(word):
     assert recipe.loader.normal_labels == (word,)
     options = source(f"source=table,source.label={word},source.columns=[{word}, 'null'],source.id=null")
     assert (options["label"], options["columns"], options["id"]) == (word, [word, "null"], None)
+    one = source(f"source=table,source.columns={word},source.missing={word}")
+    assert (one["columns"], one["missing"]) == ([word], [word])
     assert loaded(f"model_name={word}")["catalog"]["model_registry"]["name"] == word
     if "$" not in word:
         found = loaded(f"data_dir=/x/{word}")["catalog"]["latents"]["filepath"]
@@ -154,10 +166,13 @@ def test_folders_of_a_run_take_the_home_folder_and_variables(monkeypatch):
     [
         ("data_dir=$NOWHERE/x", "data_dir: given .* no environment variable NOWHERE"),
         ("data_dir=", "data_dir: given nothing, expected a folder"),
+        ("source=table,source.path=", "source.path: given nothing, expected a path"),
+        ("source=table,source.path=$EMPTY", "source.path: given '.EMPTY', but the environment variable EMPTY is empty"),
         ("source=table,source.path=$NOWHERE/x.csv", "source.path: given .* no environment variable NOWHERE"),
     ],
 )
 def test_a_folder_that_cannot_be_meant_is_refused(text, message, monkeypatch):
     monkeypatch.delenv("NOWHERE", raising=False)
+    monkeypatch.setenv("EMPTY", "")
     with pytest.raises(InputError, match=message):
         loaded(text)["catalog"]

@@ -50,11 +50,11 @@ def test_grouping_needs_more_samples_than_groups_and_as_many_different_ones(
 @pytest.mark.parametrize(
     ("labels", "splits", "message"),
     [
-        (None, SPLITS, "at least two classes; found 0 labelled of 0 .none.: give labels"),
-        (["a"] * 60, SPLITS, "found 40 labelled of 1 .a."),
-        (["a", "b", "a"] * 19 + ["a", "b", "c"], SPLITS, "1 classes have one sample each, first: c"),
+        (None, SPLITS, "at least two classes; none of the 40 train samples has a label: give labels"),
+        (["a"] * 60, SPLITS, "found 40 labelled train samples of 1 class .'a'."),
+        (["a", "a", "a"] * 19 + ["a", "b", "a"], SPLITS, "1 class .'a'. and 1 of a class of their own, .* .'b'."),
         (["a", "b", None] * 20, SPLITS, "no labelled samples in the test split"),
-        ([None, None, "a"] * 10 + [None, None, "b"] * 10, SPLITS, "found 0 labelled of 0"),
+        ([None, None, "a"] * 10 + [None, None, "b"] * 10, SPLITS, "none of the 40 train samples has a label"),
     ],
 )
 def test_a_classifier_needs_labels_to_learn_from_and_to_be_judged_by(tmp_path, labels, splits, message):
@@ -68,3 +68,4 @@ def test_enough_is_enough(tmp_path, recipe):
     ClusterOptions(clusters=12).check_samples(enough)
     ClusterOptions().check_samples(store(tmp_path / "unlabelled", values=np.repeat(images(3), 20, axis=0)))
     ClassifyOptions().check_samples(enough)
+    ClassifyOptions().check_samples(store(tmp_path / "typo", ["a", "b", "a"] * 19 + ["a", "b", "c"]))

@@ -110,6 +110,18 @@ def test_a_range_that_is_none_is_refused(given, tmp_path):
         SourceChoice(kind="array", path=tmp_path / "x.npy", layout="NHW", range=given).build()
 
 
+@pytest.mark.parametrize(("dtype", "high"), [("uint8", 4095), ("uint16", 70_000)])
+def test_a_range_beyond_what_images_can_hold_is_refused(dtype, high, tmp_path):
+    np.save(tmp_path / "x.npy", images(9, 0, 9, dtype))
+    source = SourceChoice(kind="array", path=tmp_path / "x.npy", layout="NCHW", range=[0, high]).build()
+    largest = np.iinfo(dtype).max
+    with pytest.raises(InputError, match=rf"range=\[0,{high}\] ends above {largest}, the largest value of {dtype}"):
+        source.spec()
+    assert ranged(spec(dtype), (1, largest)).range == (1, largest)
+    trained = spec(dtype, range=[0, high])  # of a model of an earlier version, or of other images
+    assert source.like(trained).spec().range == (0, high)
+
+
 def test_another_range_needs_no_decoding_again_and_makes_another_store():
     first, second = (spec(range=given) for given in ([0, 100], [0, 200]))
     assert first.decoded == second.decoded == spec().decoded

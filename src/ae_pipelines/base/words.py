@@ -31,15 +31,19 @@ def left_to_it(options: type, given: dict[str, Any]) -> Any:
 
 
 def read(given: Any, wanted: Any, inside: Inside = left_to_it) -> Any:
-    """What `given`, or the `Words` in it, mean where the type `wanted` is: text stays as it was typed, and in paths ~
-    and environment variables are replaced."""
+    """What `given`, or the `Words` in it, mean where the type `wanted` is: text stays as it was typed, one text for a
+    list of them is a list of one, and in paths ~ and environment variables are replaced."""
     if wanted is object:
         return given  # it is kept as it is
     types_ = _alternatives(wanted)
     if isinstance(given, Words):
         return _of_words(str(given), types_)
     if isinstance(given, str):
-        return expanded(given) if Path in types_ and str not in types_ else given
+        if str in types_:
+            return given
+        if _takes_several_texts(types_):
+            return [given]
+        return expanded(given) if Path in types_ else given
     if type(given) is int and Path in types_:
         return str(given)  # YAML takes the folder 2024 for a number
     if not holds_words(given):
@@ -84,15 +88,20 @@ def guessed(given: Any) -> Any:
 
 
 def expanded(text: str) -> str:
-    """A path with the home folder for ~ and environment variables for $NAME and ${NAME}; `InputError` names one that
-    is not set, unless there is a file called so."""
+    """A path with the home folder for ~ and environment variables for $NAME and ${NAME}; `InputError` for an empty
+    one, which would be the current folder, and names a variable that is not set, or empty, unless there is a file
+    called so."""
 
     def value(found: re.Match[str]) -> str:
         name = found[1] or found[2]
         if name not in os.environ:
             raise InputError(f"given {text!r}, but there is no environment variable {name}: set it, or write the path")
+        if not os.environ[name].strip():
+            raise InputError(f"given {text!r}, but the environment variable {name} is empty: set it, or write the path")
         return os.environ[name]
 
+    if not text.strip():
+        raise InputError("given nothing, expected a path: write . for the current folder")
     if VARIABLE.search(text) and not os.path.lexists(text):
         text = VARIABLE.sub(value, text)
     return str(Path.home()) + text[1:] if text == "~" or text.startswith("~/") else text
@@ -118,7 +127,15 @@ def _of_words(text: str, wanted: list[Any]) -> Any:
         return expanded(text)
     if bool in wanted and text.lower() in SWITCHES:
         return SWITCHES[text.lower()]
+    if _takes_several_texts(wanted):
+        return [text] if text else []
     return guessed(Words(text)) if Any in wanted else _number(text)
+
+
+def _takes_several_texts(wanted: list[Any]) -> bool:
+    """Whether a list of any number of texts is wanted."""
+    lists = [get_args(type_) for type_ in wanted if get_origin(type_) in (list, tuple, set, frozenset)]
+    return any(str in _alternatives(items[0]) for items in lists if items[1:] in ((), (...,)))
 
 
 def _number(text: str) -> Any:

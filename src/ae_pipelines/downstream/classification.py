@@ -1,7 +1,7 @@
 """Classifiers on latents, fitted on the rows that have a label."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -59,13 +59,13 @@ class ClassifyOptions(Choice):
     def check_samples(self, samples: Samples) -> None:
         """`TooFewLabels` unless there are labels to fit a classifier and to evaluate it."""
         labels = samples.label_counts()
-        _refuse_single(labels.groupby(level="label").sum())
         splits = labels.index.get_level_values("split")
-        _refuse_few_classes(labels[splits == "train"].droplevel("split"))
-        if not (splits == "test").any():
+        train, test = (labels[splits == split].droplevel("split") for split in ("train", "test"))
+        alone = _alone(labels.groupby(level="label").sum())
+        _refuse_few_classes(train, alone, lambda: len(samples.positions("train")))
+        if test.empty:
             raise TooFewLabels(NO_TEST)
-        of_split = labels.droplevel("label").index, labels.droplevel("split").index
-        _refuse_disjoint(*(of_split[1][of_split[0] == split].to_numpy(str) for split in ("train", "test")))
+        _refuse_disjoint(train.index.difference(alone).to_numpy(str), test.index.to_numpy(str))
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,18 @@ def cautions(metrics: dict[str, float], table: pd.DataFrame, classifier: Classif
     return found
 
 
+def passed_over(latents: Latents, classifier: Classifier) -> list[str]:
+    """A warning that names the classes of the train split that the classifier was not taught, if there are any."""
+    found = np.unique(latents.labels[latents.labelled & latents.in_split("train")])
+    names = [str(name) for name in found if name not in classifier.classes]
+    if not names:
+        return []
+    return [
+        f"{len(names)} of {len(found)} classes of the train split are passed over, and never predicted, for they have "
+        f"one sample, or hardly more: {first_of(names)}. Give more samples, or correct these labels"
+    ]
+
+
 def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
     """Counts of test rows: true class (rows) by predicted class (columns)."""
     test = test_rows(latents)
@@ -243,11 +255,13 @@ def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
 
 
 def training_rows(latents: Latents) -> np.ndarray:
-    """The labelled rows of the train split, a bool per row; `TooFewLabels` if a classifier cannot be fitted on them."""
-    _refuse_single(pd.Series(latents.labels[latents.labelled]).value_counts())
-    rows = latents.labelled & latents.in_split("train")
-    _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts())
-    return rows
+    """The rows of the train split that teach a classifier, a bool per row: those with a label that another row of any
+    split has too. `TooFewLabels` if they are not of two classes."""
+    alone = _alone(pd.Series(latents.labels[latents.labelled]).value_counts())
+    train = latents.in_split("train")
+    rows = latents.labelled & train
+    _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts(), alone, lambda: int(train.sum()))
+    return rows & ~pd.Index(latents.labels).isin(alone)
 
 
 def test_rows(latents: Latents) -> np.ndarray:
@@ -310,18 +324,21 @@ def _refuse_disjoint(train: np.ndarray, test: np.ndarray) -> None:
         )
 
 
-def _refuse_single(counts: pd.Series) -> None:
-    single = [str(name) for name, count in counts.items() if count == 1]
-    if single:
-        raise TooFewLabels(
-            f"{len(single)} classes have one sample each, first: {first_of(single)}; a classifier needs at "
-            "least two: give more samples, or none of these labels"
-        )
+def _alone(counts: pd.Series) -> list[str]:
+    """The classes of one sample: what was learned of such a class could not be judged, and most are misspelt."""
+    return [str(name) for name, count in counts.items() if count == 1]
 
 
-def _refuse_few_classes(counts: pd.Series) -> None:
-    if len(counts) < 2:
-        raise TooFewLabels(
-            f"a classifier needs labelled train samples of at least two classes; found {int(counts.sum())} labelled "
-            f"of {len(counts)} ({', '.join(map(str, counts.index)) or 'none'}): give labels"
-        )
+def _refuse_few_classes(train: pd.Series, alone: list[str], samples: Callable[[], int]) -> None:
+    """`TooFewLabels` unless two classes of the `train` split, of which these are the counts, are not `alone`; `samples`
+    counts the split, with or without labels."""
+    counts = train[~train.index.isin(alone)]
+    if len(counts) >= 2:
+        return
+    rows, classes = int(counts.sum()), "1 class" if len(counts) == 1 else "0 classes"
+    found = f"found {rows} labelled train samples of {classes}" + "".join(f" ({str(name)!r})" for name in counts.index)
+    if train.empty:
+        found = f"none of the {samples()} train samples has a label"
+    elif names := [repr(name) for name in map(str, train.index) if name in alone]:
+        found += f" and {len(names)} of a class of their own, which are passed over ({first_of(names)})"
+    raise TooFewLabels(f"a classifier needs labelled train samples of at least two classes; {found}: give labels")

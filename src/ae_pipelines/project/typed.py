@@ -20,29 +20,35 @@ QUOTED = re.compile(r""" "(?:[^"\\]|\\.)*" | '(?:[^']|'')*' """, re.DOTALL | re.
 
 def typed(text: str) -> dict[str, Any]:
     """Values by name, nested where names are dotted. Where both `recipe=conv` and `recipe.…=…` are given, the first is
-    read as `recipe.name=conv`, so that neither is lost."""
+    read as `recipe.name=conv`, so that neither is lost; `InputError` for two values of one name."""
     try:
-        pairs = list(_Typed(text).pairs())
+        return _nested(list(_Typed(text).pairs()))
     except InputError as error:
         raise InputError(f"--params: {error}") from error
-    picked = {name for name, _ in pairs if any(other.startswith(f"{name}.") for other, _ in pairs)}
+
+
+def _nested(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    parts = {name.rpartition(".")[0] for name, _ in pairs} | {name for name, value in pairs if isinstance(value, dict)}
     found: dict[str, Any] = {}
     for name, value in pairs:
-        short = name in picked and not isinstance(value, dict)
+        short = not isinstance(value, dict) and any(f"{part}.".startswith(f"{name}.") for part in parts)
         _put(found, (f"{name}.name" if short else name).split("."), value)
     return found
 
 
-def _put(values: dict[str, Any], names: list[str], value: Any) -> None:
+def _put(values: dict[str, Any], names: list[str], value: Any, inside: str = "") -> None:
     """Add a value under its nested name; a mapping is added to what is there."""
     first, *rest = names
-    if not rest and not isinstance(value, dict):
+    name = f"{inside}{first}"
+    ends = not rest and not isinstance(value, dict)
+    if first in values and (ends or not isinstance(values[first], dict)):
+        raise InputError(f"{name} is given twice, as {as_typed(values[first])} and as {as_typed(value)}: give it once")
+    if ends:
         values[first] = value
         return
-    if not isinstance(values.get(first), dict):
-        values[first] = {}
+    values.setdefault(first, {})
     for path, item in [(rest, value)] if rest else [([key], item) for key, item in value.items()]:
-        _put(values[first], path, item)
+        _put(values[first], path, item, f"{name}.")
 
 
 class _Typed:
@@ -87,7 +93,12 @@ class _Typed:
         return [self._value(",]") for _ in self._between("[")]
 
     def _entries(self) -> dict[str, Any]:
-        return dict(self._entry() for _ in self._between("{"))
+        found = dict[str, Any]()
+        for name, value in (self._entry() for _ in self._between("{")):
+            if name in found:
+                raise InputError(f"{name} is given twice, as {as_typed(found[name])} and as {as_typed(value)}")
+            found[name] = value
+        return found
 
     def _entry(self) -> tuple[str, Any]:
         name = self._quoted() if self._next() in ('"', "'") else str(self._words(":,}"))

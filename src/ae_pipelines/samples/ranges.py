@@ -46,9 +46,16 @@ Range = Annotated[Literal["full", "data"] | tuple[float, float], BeforeValidator
 two stored values."""
 
 
-def ranged(spec: SampleSpec, given: Range | None) -> SampleSpec:
+def ranged(spec: SampleSpec, given: Range | None, *, of_others: bool = False) -> SampleSpec:
     """`spec` of images with the range that was asked for: where none was, all values of uint8, `data` of uint16; `data`
-    stays open until the samples are there."""
+    stays open until the samples are there. `InputError` for more than the images can hold, unless the range is that
+    `of_others`, which a model was trained on."""
+    if given is not None and not isinstance(given, str) and given[1] > spec.largest and not of_others:
+        raise InputError(
+            f"source.range=[{given[0]:g},{given[1]:g}] ends above {spec.largest}, the largest value of {spec.dtype}, "
+            "which these images are: give what they hold, source.range=data or source.range=full",
+            options={"source.range": "data"},
+        )
     chosen = given or ("full" if spec.dtype == "uint8" else "data")
     if chosen == "data":
         return spec.model_copy(update={"preprocessing": {**spec.preprocessing, RANGE: OPEN_RANGE}})

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from decimal import Decimal
 from io import BytesIO
 from uuid import UUID
 
@@ -90,8 +91,25 @@ def test_numbers_become_the_class_names_of_the_metadata(tmp_path):
     columns = {"image": PNGS, "label": [0, 1, -1, 0, None, 1]}
     path = written(tmp_path / "all.parquet", columns, huggingface(label={"names": ["cat", "dog"]}))
     assert [label for _, _, label, _ in everything(path)] == ["cat", "dog", None, "cat", None, "dog"]
+    assert everything(path, unlabelled=["-1"])[2][2] == -1, "it is counted where labels are named"
     path = written(tmp_path / "all.parquet", columns, huggingface(label={"names": ["cat"]}))
     with pytest.raises(InputError, match="row 1 has the label 1, but there are 1 classes"):
+        everything(path)
+
+
+@pytest.mark.parametrize("type_", [pa.float64(), pa.float32(), pa.decimal128(5, 1)])
+def test_whole_floats_become_the_class_names_too(tmp_path, type_):
+    labels = pa.array([Decimal(value) for value in (0, 1, -1, 0, 1)] + [None]).cast(type_)
+    metadata = huggingface(label={"names": ["cat", "dog"]})
+    path = written(tmp_path / "all.parquet", {"image": PNGS, "label": labels}, metadata)
+    assert [label for _, _, label, _ in everything(path)] == ["cat", "dog", None, "cat", "dog", None]
+
+
+@pytest.mark.parametrize("label", [0.5, float("inf"), 2.0, -2.0])
+def test_numbers_that_are_those_of_no_class_are_refused(tmp_path, label):
+    metadata = huggingface(label={"names": ["cat", "dog"]})
+    path = written(tmp_path / "all.parquet", {"image": PNGS[:2], "label": [0.0, label]}, metadata)
+    with pytest.raises(InputError, match=f"row 1 has the label {label}, but there are 2 classes"):
         everything(path)
 
 
@@ -170,6 +188,12 @@ def test_files_named_train_and_test_are_these_splits(tmp_path):
         ("train-1/00000", "train"),
     ]
     assert {split for _, _, _, split in everything(tmp_path, splits="content")} == {None}
+
+
+def test_files_named_by_split_may_be_written_in_capitals(tmp_path):
+    for name in ("Train-0.parquet", "TEST-0.parquet"):
+        written(tmp_path / name)
+    assert [split for _, _, _, split in everything(tmp_path)[::6]] == ["test", "train"]
 
 
 def test_files_of_which_only_some_are_named_by_split_need_a_decision(tmp_path):

@@ -102,7 +102,7 @@ def test_a_wrong_path_is_refused(tmp_path, name, message):
     [
         ({"colums": ["a"]}, "colums: no such option; known: .* Did you mean 'columns'"),
         ({"columns": []}, "columns: given .., but list should have at least 1 item"),
-        ({"columns": "a"}, "columns: given 'a', but input should be a valid list"),
+        ({"columns": {"a": 1}}, "columns: given {'a': 1}, but input should be a valid list"),
         ({"standardise": "maybe"}, "standardise: given 'maybe'"),
         ({"scaling": "minmax"}, "scaling: given 'minmax'"),
         ({"min_frequency": 0}, "min_frequency: given 0"),

@@ -56,7 +56,8 @@ def measure(
 def tabulate(latents: Latents, predictions: pd.DataFrame, classifier: Any, metrics: dict[str, float]) -> pd.DataFrame:
     """Precision, recall, f1 and support of each class."""
     table = classification.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
-    for caution in classification.cautions(metrics, table, classifier):
+    passed_over = classification.passed_over(latents, classifier)
+    for caution in passed_over + classification.cautions(metrics, table, classifier):
         log.warning("classify: %s", caution)
     return table
 

@@ -55,6 +55,8 @@ class ArrayFile:
 
     given: Standardisation | None = None
     """The scale of other samples; None: the array's own is computed, if `standardise`."""
+    of_others: bool = False
+    """Whether the range is that of other samples."""
     _: KW_ONLY
     path: Path
     """`.npy` or `.npz`."""
@@ -80,11 +82,13 @@ class ArrayFile:
     def like(self, spec: SampleSpec) -> "ArrayFile":
         """This array, on the scale of samples like `spec`, if it is to be standardised, or of images."""
         given = Standardisation.recorded(spec.preprocessing)
-        return replace(self, given=given, range=spec.preprocessing.get(RANGE, "full") if spec.bounded else None)
+        return replace(
+            self, given=given, of_others=True, range=spec.preprocessing.get(RANGE, "full") if spec.bounded else None
+        )
 
     def spec(self) -> SampleSpec:
         if self._images:
-            return ranged(SampleSpec(shape=self._shape, dtype=self._images), self.range)
+            return ranged(SampleSpec(shape=self._shape, dtype=self._images), self.range, of_others=self.of_others)
         if self.range is not None:
             log.warning("%s holds %s: range is for uint8 and uint16", self._values, self._values.header.dtype)
         preprocessing = self._standardisation.record() if self.standardise else {}

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -38,13 +39,13 @@ class ImageParquet(ImageSource):
     image_column: str = "image"
     """Column of bytes, or of structs with a field `bytes`."""
     label_column: str | None = "label"
-    """Column of numbers, booleans or strings; None: unlabelled. Whole numbers become the class names in Hugging Face's
-    metadata, if it has some, where -1 means unlabelled."""
+    """Column of numbers, booleans or strings; None: unlabelled. Whole numbers, floats too, become the class names in
+    Hugging Face's metadata, if it has some, where -1 means unlabelled."""
     id_column: str | None = None
     """Column of whole numbers, strings or UUIDs; None: ids are <file>/<row>."""
     splits: Literal["file_name", "content"] | None = None
-    """file_name: file names start with train or test; content: each sample's split follows from its content;
-    None: file_name if both starts occur, content if neither or only one does."""
+    """file_name: file names start with train or test (or Train, TEST); content: each sample's split follows from its
+    content; None: file_name if both starts occur, content if neither or only one does."""
 
     @property
     def name(self) -> str:
@@ -158,13 +159,15 @@ class _File:
     def _label(self, given: Any, row: int) -> Any:
         """The name of its class, if the metadata says it, or else as the file holds it; None if there is none."""
         names = self._class_names
-        if given is None or given != given or (names and given == -1):  # NaN is unlike itself
+        if given is None or given != given:  # NaN is unlike itself
             return None
-        if names and isinstance(given, int) and not isinstance(given, bool):
-            if not 0 <= given < len(names):
-                raise InputError(f"{self.path}: row {row} has the label {given}, but there are {len(names)} classes")
-            return names[given]
-        return given
+        if not names or isinstance(given, bool) or not isinstance(given, int | float | Decimal):
+            return given
+        if given == -1:
+            return given if "-1" in (self._options.unlabelled or ()) else None
+        if given % 1 or not 0 <= given < len(names):
+            raise InputError(f"{self.path}: row {row} has the label {given}, but there are {len(names)} classes")
+        return names[int(given)]
 
     def _image_leaf(self, type_: pa.DataType) -> str:
         """The path to read for the image column."""
@@ -208,7 +211,9 @@ def _class_names(metadata: dict[bytes, bytes] | None, column: str | None) -> lis
 
 def _splits(paths: list[Path], given: str | None) -> list[str | None]:
     """The split of each file; None: each sample's split follows from its content."""
-    named = [next((split for split in ("train", "test") if path.name.startswith(split)), None) for path in paths]
+    named = [
+        next((split for split in ("train", "test") if path.name.lower().startswith(split)), None) for path in paths
+    ]
     if given == "content" or (given is None and len(set(named)) == 1):  # train alone leaves nothing to evaluate on
         return [None] * len(paths)
     if not all(named):

@@ -57,7 +57,8 @@ class ImageSource(ImageOptions):
         """What every sample looks like; a range of `data` is open until all are there."""
         decode = self.decode
         dtype: Literal["uint8", "uint16"] = "uint16" if decode.deep else "uint8"
-        return ranged(SampleSpec(shape=decode.shape, dtype=dtype, preprocessing=decode.preprocessing), self.range)
+        spec = SampleSpec(shape=decode.shape, dtype=dtype, preprocessing=decode.preprocessing)
+        return ranged(spec, self.range, of_others=self._trained is not None)
 
     def decoding(self) -> dict[str, Any]:
         return self.decode.acceptance
