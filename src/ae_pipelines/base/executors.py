@@ -60,13 +60,15 @@ def in_processes(
 class _Pool(ProcessPoolExecutor):
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
         """Submit a task, which starts the processes. They do not import `__main__`: it may be all of Kedro, or a script
-        that would run again."""
+        that would run again. Ctrl-C, which reaches them too, waits until they ignore it."""
         main = vars(sys.modules["__main__"])
         hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
         main["__spec__"] = None
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return super().submit(*args, **kwargs)
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             main |= hidden
 
     def end_workers(self) -> None:
@@ -82,6 +84,7 @@ workers between tasks, so they are kept here."""
 
 def _start(function: Callable[[Any, Any], Any], common: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the pool
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _job[:] = [function, common]
 
