@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -25,8 +26,11 @@ def client_of(project: Path) -> Any:
     """A client of the store, created if missing; two processes that create a SQLite file at once would break it."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    import mlflow
     from mlflow import MlflowClient
 
+    if "%" in mlflow.__file__:
+        escape_in_alembic()
     uri = store_uri(project)
     with alone(project):
         client = MlflowClient(uri)
@@ -37,6 +41,19 @@ def client_of(project: Path) -> Any:
             client.restore_experiment(experiment.experiment_id)
             log.warning("the MLflow experiment %s had been deleted: it is restored, to record this run", EXPERIMENT)
     return client
+
+
+@cache
+def escape_in_alembic() -> None:
+    """Let MLflow lie in a folder with a `%`: alembic, which it makes databases with, would take that for a variable."""
+    from alembic.config import Config
+
+    given = Config.set_main_option
+
+    def set_main_option(config: Config, name: str, value: str) -> None:
+        given(config, name, value.replace("%", "%%") if name == "script_location" else value)
+
+    Config.set_main_option = set_main_option  # type: ignore[method-assign]
 
 
 def said_by_mlflow(error: BaseException) -> str | None:
