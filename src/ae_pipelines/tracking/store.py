@@ -53,7 +53,7 @@ def escape_in_alembic() -> None:
     def set_main_option(config: Config, name: str, value: str) -> None:
         given(config, name, value.replace("%", "%%") if name == "script_location" else value)
 
-    Config.set_main_option = set_main_option  # type: ignore[method-assign]
+    Config.set_main_option = set_main_option  # type: ignore[assignment, method-assign]
 
 
 def said_by_mlflow(error: BaseException) -> str | None:
