@@ -31,7 +31,7 @@ ROUNDING = {"rtol": 1e-4, "atol": 1e-5}
 def before(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("before")
     with tarfile.open(Path(__file__).parent / "fixtures" / "written_before_rooms.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder)
     return folder
 
 

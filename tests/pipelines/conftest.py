@@ -70,7 +70,8 @@ def kedro(tmp_path: Path) -> Callable[..., subprocess.Popen]:
     """Start `kedro run` as a process of its own."""
 
     def start(*arguments: str, params: str = "", cwd: Path = PROJECT) -> subprocess.Popen:
-        all_params = f"--params=data_dir={tmp_path / 'data'}" + (f",{params}" if params else "")
+        here = "" if "data_dir=" in params else f"data_dir={tmp_path / 'data'},"
+        all_params = f"--params={here}{params}"
         return subprocess.Popen(
             [sys.executable, "-m", "kedro", "run", *arguments, all_params],
             cwd=cwd,

@@ -48,6 +48,8 @@ def refused(monkeypatch, ran, mlflow_runs):
     ("params", "message"),
     [
         ("recipe=cnov", "Did you mean 'conv'?"),
+        ("recipe", "--params: given 'recipe', expected name=value"),
+        ("recipe=conv,recipe=vae", "--params: recipe is given twice, as conv and as vae"),
         ("recipe=gan", "gan has no encoder, so embed cannot run: choose a method with one (autoencoder, siamese,"),
         ("recipe=gan", "or run without it, such as ingest and fit alone (kedro run --pipelines=ingest,fit)"),
         ("source=mnits", "Did you mean 'mnist'?"),

@@ -10,7 +10,6 @@ from typing import Any
 import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.project import pipelines, settings
 from yaml import YAMLError  # type: ignore[import-untyped]
 
@@ -29,7 +28,7 @@ def split_params(context: click.Context, parameter: click.Parameter, value: Any)
     try:
         return typed(value)
     except InputError as error:
-        raise KedroCliError(str(error)) from error
+        raise click.ClickException(str(error)) from error  # Kedro's own error loses its text here
 
 
 def go_to_project(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
