@@ -32,7 +32,6 @@ from ae_pipelines.plots import (
     restored,
     rows,
     scoreboard,
-    text,
     training,
 )
 
@@ -50,17 +49,6 @@ NAMES = {
 
 SHARE = 0.5
 """Of a pixel: boxes are rounded up."""
-
-
-@pytest.fixture(autouse=True)
-def only_the_font_that_is_always_there(monkeypatch):
-    monkeypatch.setattr(text, "OTHER_FONTS", ())
-    caches = (text._fonts, text._drawn, text._advance)
-    for cache in caches:
-        cache.cache_clear()
-    yield
-    for cache in caches:
-        cache.cache_clear()
 
 
 def labels_of(names, count):

@@ -10,17 +10,6 @@ from ae_pipelines.plots.figure import column_names, new_figure, spaced
 from ae_pipelines.samples.spec import SampleSpec
 
 
-@pytest.fixture(autouse=True)
-def only_the_font_that_is_always_there(monkeypatch):
-    monkeypatch.setattr(text, "OTHER_FONTS", ())
-    caches = (text._fonts, text._drawn, text._advance)
-    for cache in caches:
-        cache.cache_clear()
-    yield
-    for cache in caches:
-        cache.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("name", "drawn"),
     [
