@@ -7,7 +7,8 @@ from PIL import Image
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.localisation import masked_test_rows, pixel_auroc
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions
+from ae_pipelines.samples.image_options import ImageOptions
+from ae_pipelines.samples.images import ImageDecoder
 from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.masks import MaskDecoder
 from ae_pipelines.samples.sources import SourceChoice

@@ -11,7 +11,8 @@ from ae_pipelines.downstream import search
 from ae_pipelines.downstream.search import SearchOptions
 from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.samples import new_image
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions
+from ae_pipelines.samples.image_options import ImageOptions
+from ae_pipelines.samples.images import ImageDecoder
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.spec import SampleSpec
 

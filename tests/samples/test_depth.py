@@ -13,7 +13,9 @@ from PIL import Image
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import new_image
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions, at_own_size, bits_of
+from ae_pipelines.samples.image_files import bits_of
+from ae_pipelines.samples.image_options import ImageOptions
+from ae_pipelines.samples.images import ImageDecoder, at_own_size
 from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.sources import SourceChoice
 from ae_pipelines.samples.spec import SampleSpec

@@ -15,7 +15,10 @@ from making import images
 from PIL import Image, ImageCms
 
 from ae_pipelines.base.errors import InputError, Unusable
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions, at_own_size, common_size, encoded_leaf, header_size
+from ae_pipelines.samples.image_files import common_size, header_size
+from ae_pipelines.samples.image_options import ImageOptions
+from ae_pipelines.samples.images import ImageDecoder, at_own_size
+from ae_pipelines.samples.parquet import encoded_leaf
 
 NOISE = images(1, (20, 24, 3))[0]
 SMOOTH = np.add.outer(np.arange(20) * 5, np.arange(24) * 5).astype(np.uint8)

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples.images import encoded_leaf, format_of
+from ae_pipelines.samples.image_files import format_of
+from ae_pipelines.samples.parquet import encoded_leaf
 
 log = logging.getLogger(__name__)
 

@@ -1,151 +1,34 @@
-"""Decodes image files to arrays: all processing is declared, and an unusable file is refused with a reason."""
+"""Decodes the content of image files to arrays, by declared processing alone."""
 
-import warnings
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import PIL
-from PIL import ExifTags, Image, ImageOps
-from pydantic import BeforeValidator, Field, model_validator
+from PIL import Image, ImageOps
 
-from ae_pipelines.base.errors import InputError, Unusable, first_of
-from ae_pipelines.base.options import Options
+from ae_pipelines.base.errors import Unusable
+from ae_pipelines.samples.image_files import (
+    GREY_16,
+    MODES,
+    format_of,
+    has_several,
+    opened,
+    refuse_damaged_png,
+    turned_upright,
+)
+from ae_pipelines.samples.image_options import Colour, ImageOptions, Size
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
-Size = tuple[int, int]
-"""(height, width) as displayed: after the rotation that EXIF asks for."""
-
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
-STARTS = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-}
-MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
-"""Pillow's names of pixel formats with 8 bits per channel, or fewer."""
-
-GREY_16 = "I;16"
-"""How Pillow's names of 16-bit grey begin."""
-BITS_PER_SAMPLE = 258
-"""Number of that tag in a TIFF."""
 EIGHT_TO_SIXTEEN = 257
 """Factor that makes the white of 8 bits that of 16."""
 
-Bits = Literal["8", "16 of grey", "16 of colours"]
-"""Bits a channel, 8 also for fewer. Of 16 in each of several channels Pillow reads the upper 8."""
-
 LARGEST_MEGAPIXELS = 100
 """Limit for an image that is read at its own size."""
-
-Pixels = Annotated[int, Field(gt=0)]
-Shade = Annotated[int, Field(ge=0, le=255)]
-Colour = tuple[Shade, Shade, Shade]
-"""Red, green, blue."""
-
-
-class ImageOptions(Options):
-    """What is done to every image."""
-
-    size: Annotated[
-        tuple[Pixels, Pixels] | None, BeforeValidator(lambda given: [given] * 2 if isinstance(given, int) else given)
-    ] = None
-    """(height, width) in pixels, or one number for a square; None: all images must have one size."""
-    colour: Literal["rgb", "grey"] = "rgb"
-    resize: Literal["crop", "pad", "stretch"] | None = None
-    """How images are resized (Lanczos filter). crop: cover the size, then cut equally at both ends; pad: the
-    whole image, centred on the background; stretch: ignore the proportions; None: not at all."""
-    background: Colour = (0, 0, 0)
-    """Colour of transparent and of padded pixels."""
-    frames: Literal["reject", "first"] = "reject"
-    """Animations and files of several pages: rejected, or their first picture used."""
-    largest_megapixels: Annotated[float, Field(gt=0)] = 16
-    """Images with more, by their header, are rejected without decoding."""
-    cmyk: Literal["convert", "reject"] = "convert"
-    """Print colours: converted without a colour profile, or rejected."""
-
-    @model_validator(mode="after")
-    def _resizes_to_a_size(self) -> Self:
-        if self.resize and not self.size:
-            raise ValueError(f"resize={self.resize} needs a size: give size=[height,width] too")
-        return self
-
-
-def format_of(start: bytes) -> str | None:
-    """The format of a file, one of `FORMATS`, by its first twelve bytes; None if it has none of them."""
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "WEBP"
-    return next((name for magic, name in STARTS.items() if start.startswith(magic)), None)
-
-
-def header_size(file: BinaryIO, options: ImageOptions) -> Size | None:
-    """The size of an image, from its header alone; None if the image cannot be used.
-
-    In a PNG, only EXIF data before the pixels count.
-    """
-    try:
-        file.seek(0)
-        with _opened(file, options) as image:
-            return (image.width, image.height) if _sideways(image) else (image.height, image.width)
-    except MemoryError:
-        raise
-    except Exception:
-        return None
-
-
-def bits_of(file: BinaryIO, options: ImageOptions) -> Bits | None:
-    """How many bits an image's header declares; None if it cannot be used."""
-    try:
-        start = file.read(26)
-        kind = format_of(start[:12])
-        if kind == "PNG":  # ISO 15948, 11.2.2: bit depth and colour type follow width and height
-            return "8" if start[24:25] != b"\x10" else "16 of grey" if start[25:26] == b"\0" else "16 of colours"
-        if kind != "TIFF":
-            return "8" if kind else None
-        file.seek(0)
-        with _opened(file, options) as image:
-            if image.mode.startswith(GREY_16):
-                return "16 of grey"
-            if image.mode not in MODES:
-                return None
-            bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
-            return "16 of colours" if 16 in bits else "8"
-    except (Unusable, OSError):
-        return None
-
-
-def common_size(sizes: Iterable[tuple[str, Size | None]], options: ImageOptions) -> Size:
-    """The one size of images that are not resized, given (id, size) of each; `InputError` if there are several."""
-    counts: Counter[Size] = Counter()
-    examples: dict[Size, str] = {}
-    for name, size in sizes:
-        if size:
-            counts[size] += 1
-            examples.setdefault(size, name)
-    if not counts:
-        raise InputError(f"none of the files is an image that can be used: expected {', '.join(FORMATS)}")
-    expected = options.size or counts.most_common(1)[0][0]
-    if set(counts) != {expected}:
-        found = [f"{n} of {h} x {w} (such as {examples[h, w]})" for (h, w), n in counts.most_common()]
-        raise InputError(
-            f"images of several sizes, or not of the size given (height x width): {first_of(found)}. "
-            "Give source.size=[height,width],source.resize=crop (or pad, or stretch)"
-        )
-    return expected
-
 
 SHALLOW = {"16_bit_grey": "value * 255 / 65535, rounded"}
 DEEP = {"16_bit_grey": "kept", "8_bit": "value * 257"}
@@ -195,15 +78,15 @@ class ImageDecoder:
         if not content:
             raise Unusable("empty file")
         if format_of(content[:12]) == "PNG":
-            _refuse_damaged_png(content)
-        with _opened(BytesIO(content), self.options) as image:
+            refuse_damaged_png(content)
+        with opened(BytesIO(content), self.options) as image:
             return self._decoded(image)
 
     def _decoded(self, image: Image.Image) -> np.ndarray:
         if self.options.resize:
             image.draft(None, (2 * max(self.size), 2 * max(self.size)))
         image.load()
-        upright = _upright(image)
+        upright = turned_upright(image)
         if self.deep and upright.mode.startswith(GREY_16):
             return self._sixteen_bits(upright)
         upright = _eight_bits(upright, self.options)
@@ -249,12 +132,12 @@ def at_own_size(content: bytes, colour: Literal["rgb", "grey"], deep: bool = Fal
     if not content:
         raise Unusable("empty file")
     if format_of(content[:12]) == "PNG":
-        _refuse_damaged_png(content)
+        refuse_damaged_png(content)
     options = ImageOptions(largest_megapixels=LARGEST_MEGAPIXELS, frames="first")
-    with _opened(BytesIO(content), options) as image:
-        several, profile = _has_several(image), image.info.get("icc_profile")
+    with opened(BytesIO(content), options) as image:
+        several, profile = has_several(image), image.info.get("icc_profile")
         image.load()
-        upright = _upright(image)
+        upright = turned_upright(image)
         if deep and upright.mode.startswith(GREY_16):
             decode = ImageDecoder(ImageOptions(colour=colour), (upright.height, upright.width), deep)
             return Still(decode._sixteen_bits(upright), None, profile or None, several)
@@ -271,26 +154,14 @@ def pixels_on_black(content: bytes, options: ImageOptions) -> np.ndarray:
     """The pixels of a file as it has them, at its own size and of any depth, (height, width, channels), upright and
     composited on black; `Unusable` says why it cannot be read."""
     if format_of(content[:12]) == "PNG":
-        _refuse_damaged_png(content)
-    with _opened(BytesIO(content), options) as image:
+        refuse_damaged_png(content)
+    with opened(BytesIO(content), options) as image:
         image.load()
-        upright = _upright(image)
+        upright = turned_upright(image)
         if upright.mode in MODES and upright.mode != "L":
             upright = _flattened(upright, (0, 0, 0))
         values = np.asarray(upright)
     return values.reshape(*values.shape[:2], -1)
-
-
-def encoded_leaf(column: str, type_: "pa.DataType") -> str | None:
-    """The path to read for a parquet column of encoded images: the column, if it is binary, or its field `bytes`, as in
-    Hugging Face's layout; None if it is neither."""
-    import pyarrow as pa
-
-    leaf = column
-    if pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0:
-        leaf, type_ = f"{column}.bytes", type_.field("bytes").type
-    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
-    return leaf if any(kind(type_) for kind in kinds) else None
 
 
 def _eight_bits(image: Image.Image, options: ImageOptions) -> Image.Image:
@@ -308,13 +179,17 @@ def _cropped(image: Image.Image, size: Size, background: Colour | int) -> Image.
     return ImageOps.fit(image, size[::-1], Image.Resampling.LANCZOS)
 
 
+def padded_place(image: Size, size: Size) -> tuple[Size, tuple[int, int]]:
+    """The size, top and left that an image has in the middle of `size`, as large as its own proportions allow."""
+    scale = min(size[0] / image[0], size[1] / image[1])
+    inner = max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
+    return inner, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)
+
+
 def _padded(image: Image.Image, size: Size, background: Colour | int) -> Image.Image:
-    (height, width), scale = size, min(size[0] / image.height, size[1] / image.width)
-    inner = image.resize(
-        (max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.LANCZOS
-    )
-    canvas = Image.new(image.mode, (width, height), background)
-    canvas.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
+    inner, (top, left) = padded_place((image.height, image.width), size)
+    canvas = Image.new(image.mode, size[::-1], background)
+    canvas.paste(image.resize(inner[::-1], Image.Resampling.LANCZOS), (left, top))
     return canvas
 
 
@@ -327,86 +202,6 @@ RESIZERS: dict[str, Callable[[Image.Image, Size, Colour | int], Image.Image]] = 
     "pad": _padded,
     "stretch": _stretched,
 }
-
-
-@contextmanager
-def _opened(file: BinaryIO, options: ImageOptions) -> Iterator[Image.Image]:
-    """An image of which only the header is read; any error within the block becomes `Unusable`."""
-    start = file.read(12)
-    limit = int(options.largest_megapixels * 1e6)
-    too_large = Unusable(f"more than {options.largest_megapixels:g} megapixels, by its header")
-    try:
-        with _pillow_refusing(limit):
-            image = Image.open(file, formats=FORMATS)
-            if image.width * image.height > limit:
-                raise too_large
-            if options.frames == "reject" and _has_several(image):
-                raise Unusable("several frames or pages (frames=first takes the first)")
-            yield image
-    except (Unusable, MemoryError):
-        raise
-    except Image.DecompressionBombError:
-        raise too_large from None
-    except Exception as error:
-        raise Unusable(_reason(start, error)) from error
-
-
-@contextmanager
-def _pillow_refusing(pixels: int) -> Iterator[None]:
-    """Pillow without its warnings, and with our limit in place of its own."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, pixels
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
-
-
-def _has_several(image: Image.Image) -> bool:
-    """Whether there are several pictures; those after the first in a phone's MPO are previews or other views of it."""
-    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
-
-
-def _reason(start: bytes, error: Exception) -> str:
-    kind = format_of(start)
-    if kind is None:
-        return "not a PNG, JPEG, GIF, BMP, TIFF or WebP image"
-    if "truncated" in str(error):
-        return f"{kind} is cut short"
-    return f"{kind} is damaged, or of a kind that cannot be read"
-
-
-def _refuse_damaged_png(content: bytes) -> None:
-    """Check all chunks (ISO 15948, 5.3: length, type, data, CRC of type and data) up to the one that ends a PNG."""
-    at = 8
-    while (kind := content[at + 4 : at + 8]) != b"IEND":
-        end = at + 8 + int.from_bytes(content[at : at + 4])
-        if len(kind) < 4 or end + 4 > len(content):
-            raise Unusable("PNG without its end (IEND)")
-        if zlib.crc32(memoryview(content)[at + 4 : end]) != int.from_bytes(content[end : end + 4]):
-            raise Unusable("PNG is damaged: a checksum (CRC) differs")
-        at = end + 4
-
-
-def _sideways(image: Image.Image) -> bool:
-    """Whether EXIF, if it can be read, asks for a rotation that swaps height and width."""
-    try:
-        turn = Image.Image.getexif(image).get(ExifTags.Base.Orientation)  # a PNG's own method would decode it
-        return image.format != "TIFF" and turn in (5, 6, 7, 8)  # Pillow has turned a TIFF's size already
-    except Exception:
-        return False
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """The same image, rotated as EXIF asks for, if that can be read."""
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-    except MemoryError:
-        raise
-    except Exception:
-        pass
-    return image
 
 
 def _flattened(image: Image.Image, background: Colour) -> Image.Image:

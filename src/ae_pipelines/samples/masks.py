@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ae_pipelines.base.errors import InputError, Unusable, first_of
-from ae_pipelines.samples.images import ImageOptions, Size, format_of, pixels_on_black
+from ae_pipelines.samples.image_files import format_of
+from ae_pipelines.samples.image_options import ImageOptions, Size
+from ae_pipelines.samples.images import padded_place, pixels_on_black
 from ae_pipelines.samples.source import MaskedSource
 
 log = logging.getLogger(__name__)
@@ -95,12 +97,9 @@ def _centred(length: int, part: float) -> slice:
 
 
 def _padded(wrong: np.ndarray, size: Size) -> np.ndarray:
-    height, width = wrong.shape
-    scale = min(size[0] / height, size[1] / width)
-    inner = (max(1, round(height * scale)), max(1, round(width * scale)))
-    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    (height, width), (top, left) = padded_place((len(wrong), wrong.shape[1]), size)
     canvas = np.zeros(size, bool)
-    canvas[top : top + inner[0], left : left + inner[1]] = _reduced(wrong, inner)
+    canvas[top : top + height, left : left + width] = _reduced(wrong, (height, width))
     return canvas
 
 

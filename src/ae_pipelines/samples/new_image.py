@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ae_pipelines.base.errors import InputError, Unusable
-from ae_pipelines.samples.images import ImageDecoder, ImageOptions
+from ae_pipelines.samples.image_options import ImageOptions
+from ae_pipelines.samples.images import ImageDecoder
 from ae_pipelines.samples.spec import SampleSpec
 
 COLOURS = {1: "grey", 3: "rgb"}

@@ -21,6 +21,16 @@ def open_parquet(path: Path, **options: Any) -> pq.ParquetFile:
         return pq.ParquetFile(pa.PythonFile(_WithoutNotes(path), mode="r"), **options)
 
 
+def encoded_leaf(column: str, type_: pa.DataType) -> str | None:
+    """The path to read for a parquet column of encoded images: the column, if it is binary, or its field `bytes`, as in
+    Hugging Face's layout; None if it is neither."""
+    leaf = column
+    if pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0:
+        leaf, type_ = f"{column}.bytes", type_.field("bytes").type
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return leaf if any(kind(type_) for kind in kinds) else None
+
+
 def is_text(type_: pa.DataType) -> bool:
     """Whether a column is of strings, however they are laid out."""
     return any(kind(type_) for kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, bounded_only, images_only
-from ae_pipelines.samples.images import MODES
+from ae_pipelines.samples.image_files import MODES
 from ae_pipelines.samples.spec import SampleSpec
 
 FONT_PIXELS, BOLD = 96, 3

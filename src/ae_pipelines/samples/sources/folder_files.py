@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples.images import format_of
+from ae_pipelines.samples.image_files import format_of
 
 LARGEST = 256 * 2**20
 """Most bytes of a file; larger ones are rejected and not read as a whole."""

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
-from ae_pipelines.samples.images import encoded_leaf
-from ae_pipelines.samples.parquet import is_text, is_uuid, open_parquet, passed_over, readable
+from ae_pipelines.samples.parquet import encoded_leaf, is_text, is_uuid, open_parquet, passed_over, readable
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem

@@ -9,7 +9,9 @@ from typing import Any, BinaryIO, Literal, NamedTuple, Self
 
 from pydantic import PrivateAttr
 
-from ae_pipelines.samples.images import Bits, ImageDecoder, ImageOptions, Size, bits_of, common_size, header_size
+from ae_pipelines.samples.image_files import Bits, bits_of, common_size, header_size
+from ae_pipelines.samples.image_options import ImageOptions, Size
+from ae_pipelines.samples.images import ImageDecoder
 from ae_pipelines.samples.labels import Unlabelled
 from ae_pipelines.samples.ranges import Range, ranged
 from ae_pipelines.samples.spec import RANGE, SampleSpec
