@@ -64,8 +64,8 @@ class GivenLabels:
         if not self._found:
             raise InputError(
                 f"ingest.labels: none of the {len(self._labels)} ids in {self._files} is a sample's. They are "
-                f"{first_of([*self._labels], SHOWN)}, but the samples' are {first_of(self._seen)}: give the ids as they "
-                "are in latents.parquet, or another source"
+                f"{first_of([*self._labels], SHOWN)}, but the samples' are {first_of(self._seen)}: give ids as "
+                "they are in latents.parquet, or another source"
             )
         replaced = f"; {self._replaced} of them had another one" if self._replaced else ""
         log.info("ingest.labels: %d samples have their label from %s%s", self._found, self._files, replaced)
