@@ -11,8 +11,8 @@ from ae_pipelines.report.options import ReportOptions
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 
-SCRIPTS: tuple[str, ...] = ()
-STYLES = ("report.css",)
+SCRIPTS: tuple[str, ...] = ("labelling.js",)
+STYLES = ("report.css", "sections.css")
 """Files of `static/`, in the order in which they follow each other."""
 
 
