@@ -66,6 +66,14 @@ def _moment(days: float, one: Mapping[str, Any]) -> str:
     return str(moment.astype(unit)).replace("T", " ")
 
 
+def peculiar(values: np.ndarray, others: np.ndarray, spec: SampleSpec, most: int) -> list[tuple[str, str]]:
+    """The columns in which the mean of rows of features differs most from that of other rows, and what it is."""
+    mean = values.mean(axis=0, keepdims=True)
+    apart = errors_by_column(mean - others.mean(axis=0, keepdims=True), spec)[0]
+    words = in_columns(mean, spec)[0]
+    return [(name, words[name]) for name in sorted(apart, key=lambda name: -apart[name])[:most] if apart[name] > 0]
+
+
 def errors_by_column(residual: np.ndarray, spec: SampleSpec) -> list[dict[str, float]]:
     """For each row of residuals (n, features) the part that each column has in its mean squared error."""
     errors = treatments.errors_by_column(np.square(residual, dtype=np.float64), spec.preprocessing)
