@@ -67,3 +67,12 @@ def boxes(viz, pipeline):
 def test_layers_follow_one_another_with_boxes_closed_or_kedro_viz_shows_none(pipeline, viz, caplog):
     boxes(viz, pipeline)  # a closed box gives all that it makes after all that it takes
     assert len(viz.get_sorted_layers_for_registered_pipeline(pipeline)) > 1, caplog.text
+
+
+def test_nodes_that_make_only_controls_are_in_one_box_of_their_stage():
+    nodes = {node for pipeline in PIPELINES.values() for node in pipeline.nodes}
+    controls = {node for node in nodes if all(name.startswith("pca_") for name in node.outputs or [""])}
+    assert {node.namespace for node in controls} == {
+        f"{stage}.pca" for stage in ("embed", "cluster", "classify", "detect")
+    }
+    assert controls == {node for node in nodes if node.namespace.endswith(".pca")}

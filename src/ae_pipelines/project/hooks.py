@@ -139,7 +139,7 @@ class CheckHook:
     @hook_impl(tryfirst=True)
     def before_dataset_saved(self, data: Any, node: Node) -> None:
         if isinstance(data, Skipped):
-            self._leave_out(str(node.namespace), data.why)
+            self._leave_out(str(node.namespace).split(".")[0], data.why)
 
     def _leave_out(self, stage: str, why: str) -> None:
         """Say that a stage is left out; `InputError` if it was asked for by name."""
