@@ -76,3 +76,17 @@ def test_nodes_that_make_only_controls_are_in_one_box_of_their_stage():
         f"{stage}.pca" for stage in ("embed", "cluster", "classify", "detect")
     }
     assert controls == {node for node in nodes if node.namespace.endswith(".pca")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_in_the_outline(stage):
+    assert PIPELINES[stage].only_nodes_with_tags("outline").nodes
+
+
+@pytest.mark.parametrize(("pipeline", "most"), [("train", 25), ("__default__", 30), ("score", 25)])
+def test_the_outline_can_be_read(pipeline, most, viz):
+    """What Kedro-Viz shows at first of a pipeline, filtered by the tag: boxes and what goes between them."""
+    top = [viz.nodes.get_node_by_id(child.id) for child in boxes(viz, pipeline)["__root__"].children]
+    shown = [node.name for node in top if "outline" in node.tags and node.type != "parameters"]
+    assert len(shown) <= most, sorted(shown)
+    assert "latents" in shown or pipeline == "score"

@@ -8,7 +8,7 @@ LATENTS, PCA = ["latents", "classifier"], ["pca_latents", "pca_classifier"]
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.fit, ["latents", "params:classify"], "classifier", name="fit_classifier"),
+            Node(nodes.fit, ["latents", "params:classify"], "classifier", name="fit_classifier", tags="outline"),
             Node(nodes.predict, ["classifier", "latents"], "predictions", name="predict"),
             Node(
                 nodes.fit,

@@ -6,7 +6,7 @@ from ae_pipelines.pipelines.cluster import nodes
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.fit, ["latents", "params:cluster"], "cluster_model", name="fit_clusters"),
+            Node(nodes.fit, ["latents", "params:cluster"], "cluster_model", name="fit_clusters", tags="outline"),
             Node(nodes.assign, ["cluster_model", "latents"], "clusters", name="assign_clusters"),
             Node(
                 nodes.fit,

@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["samples", "latents", "few_labels", "params:contrast", "run"],
                 ["contrast", "contrast_spaces"],
                 name="train_supervised",
+                tags="outline",
             ),
             Node(nodes.measure, "contrast", "contrast_metrics", name="measure_contrast"),
             Node(nodes.draw_curve, "contrast", "contrast_curve", name="draw_contrast_curve"),

@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["latents", "params:detect", "samples", "autoencoder"],
                 "anomaly_model",
                 name="fit_detector",
+                tags="outline",
             ),
             Node(nodes.find, ["anomaly_model", "latents"], "anomalies", name="find_anomalies"),
             Node(
