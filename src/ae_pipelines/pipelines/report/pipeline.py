@@ -12,7 +12,7 @@ SHOWN = {part.name: part.name for part in fields(Results) if part.init} | {"reci
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.lay_out, ["latents", "params:report"], "map", name="lay_out"),
+            Node(nodes.lay_out, ["latents", "params:report"], "map", name="lay_out", tags="outline"),
             Node(
                 nodes.draw_latent_map,
                 ["latents", "map", "clusters", "cluster_model"],
