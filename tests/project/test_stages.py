@@ -72,10 +72,8 @@ def test_layers_follow_one_another_with_boxes_closed_or_kedro_viz_shows_none(pip
 def test_nodes_that_make_only_controls_are_in_one_box_of_their_stage():
     nodes = {node for pipeline in PIPELINES.values() for node in pipeline.nodes}
     controls = {node for node in nodes if all(name.startswith("pca_") for name in node.outputs or [""])}
-    assert {node.namespace for node in controls} == {
-        f"{stage}.pca" for stage in ("embed", "cluster", "classify", "detect")
-    }
-    assert controls == {node for node in nodes if node.namespace.endswith(".pca")}
+    assert controls == {node for node in nodes if str(node.namespace).endswith(".pca")}
+    assert len(controls) > 1
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -83,7 +81,7 @@ def test_every_stage_is_in_the_outline(stage):
     assert PIPELINES[stage].only_nodes_with_tags("outline").nodes
 
 
-@pytest.mark.parametrize(("pipeline", "most"), [("train", 25), ("__default__", 30), ("score", 25)])
+@pytest.mark.parametrize(("pipeline", "most"), [("train", 25), ("__default__", 25), ("score", 15)])
 def test_the_outline_can_be_read(pipeline, most, viz):
     """What Kedro-Viz shows at first of a pipeline, filtered by the tag: boxes and what goes between them."""
     top = [viz.nodes.get_node_by_id(child.id) for child in boxes(viz, pipeline)["__root__"].children]
