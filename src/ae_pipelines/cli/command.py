@@ -70,7 +70,7 @@ def refuse_unknown_pipelines(given: Mapping[str, Any]) -> None:
 
 def _nothing_to_do() -> bool:
     """Whether the run that has just ended had nothing to do."""
-    from ae_pipelines.project.hooks import TrackingHook
+    from ae_pipelines.project.tracked import TrackingHook
 
     return any(hook.nothing_to_do for hook in settings.HOOKS if isinstance(hook, TrackingHook))
 
