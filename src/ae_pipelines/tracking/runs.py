@@ -18,7 +18,7 @@ import psutil
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import Run
-from ae_pipelines.tracking.store import alone, client_of, experiment_of
+from ae_pipelines.tracking.store import alone, client_of, experiment_of, page_of
 
 SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
 SHARED = "AE_RUN"
@@ -41,6 +41,8 @@ class RunRecord(Run):
     def __init__(self, client: Any, run: Any, project: Path, tags: dict[str, str], shared: bool = False) -> None:
         self._client, self._project, self._tags, self._shared = client, project, tags, shared
         self.id: str = run.info.run_id
+        self.started: float = run.info.start_time / 1000
+        self.address = page_of(client.tracking_uri, run)
         self.skipped: str | None = None
         """Why there was nothing to do, if there was not."""
         self._logged: dict[str, str] = dict(run.data.params)
