@@ -15,10 +15,10 @@ class Run:
 
     id: str | None = None
     """Id that results carry, so that they can be traced to the run."""
+    address: str | None = None
+    """Where a browser shows it, if a server keeps it."""
     started: float | None = None
     """When it began, in seconds since the epoch."""
-    address: str | None = None
-    """Where a browser shows it, if runs are kept by a server."""
 
     def report(self, metrics: dict[str, float], step: int) -> None:
         """Record these metrics at this step."""
