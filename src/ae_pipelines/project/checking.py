@@ -15,7 +15,7 @@ from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.models.contract import Task
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.encoders import folder_of
-from ae_pipelines.tracking.runs import secrets_among
+from ae_pipelines.tracking.parameters import secrets_among
 from ae_pipelines.training.recipe import Recipe
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,11 @@ import json
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from ae_pipelines.base import atomic
@@ -26,8 +28,7 @@ class WarningsHook(logging.Handler):
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        entry = catalog.get(ENTRY)
-        self._path = None if entry is None else Path(str(entry._filepath))  # type: ignore[attr-defined]
+        self._path = file_of(catalog)
         logger = logging.getLogger("ae_pipelines")
         if self not in logger.handlers:
             logger.addHandler(self)
@@ -54,6 +55,21 @@ class WarningsHook(logging.Handler):
         said = getattr(self._thread, "said", None)
         if said is not None:
             said.append(record.getMessage())
+
+
+def file_of(catalog: CatalogProtocol) -> Path | None:
+    """Where warnings are kept, before a run takes an entry away whose file is not there yet."""
+    entry: Any = catalog.get(ENTRY)
+    return None if entry is None else Path(str(entry._filepath))
+
+
+def said_by(pipeline: Pipeline, file: Path | None) -> dict[str, list[str]]:
+    """What the nodes of a pipeline have warned of, by stage."""
+    kept = {} if file is None else _kept(file)
+    said: dict[str, list[str]] = {}
+    for node in pipeline.nodes:
+        said.setdefault(str(node.namespace), []).extend(kept.get(str(node.namespace), {}).get(node.name, []))
+    return said
 
 
 def _kept(path: Path) -> dict[str, dict[str, list[str]]]:
