@@ -10,7 +10,7 @@ from making import PROJECT
 
 from ae_pipelines import pipelines as stages
 from ae_pipelines.pipeline_registry import register_pipelines
-from ae_pipelines.project.hooks import RUN
+from ae_pipelines.project.tracked import RUN
 
 STAGES = [room.name for room in pkgutil.iter_modules(stages.__path__)]
 PIPELINES = register_pipelines()

@@ -81,7 +81,7 @@ def in_their_boxes(names: Iterable[str]) -> list[str]:
 
 def _nothing_to_do() -> bool:
     """Whether the run that has just ended had nothing to do."""
-    from ae_pipelines.project.hooks import TrackingHook
+    from ae_pipelines.project.tracked import TrackingHook
 
     return any(hook.nothing_to_do for hook in settings.HOOKS if isinstance(hook, TrackingHook))
 
