@@ -1,5 +1,6 @@
 """What every stage must bring: an entry for each of its datasets, with a layer for Kedro-Viz."""
 
+import inspect
 import pkgutil
 
 import pytest
@@ -74,6 +75,14 @@ def test_nodes_that_make_only_controls_are_in_one_box_of_their_stage():
     controls = {node for node in nodes if all(name.startswith("pca_") for name in node.outputs or [""])}
     assert controls == {node for node in nodes if str(node.namespace).endswith(".pca")}
     assert len(controls) > 1
+
+
+def test_kedro_viz_can_show_every_picture(catalog):
+    made = {name for pipeline in PIPELINES.values() for name in datasets(pipeline.all_outputs())}
+    paths = {name: str(catalog.get(name)._describe().get("filepath")) for name in made}
+    pictures = [catalog.get(name) for name, path in paths.items() if path.endswith((".png", ".gif"))]
+    kinds = [inspect.signature(picture.preview).return_annotation for picture in pictures]
+    assert [getattr(kind, "__name__", kind) for kind in kinds] == ["ImagePreview"] * len(pictures)
 
 
 @pytest.mark.parametrize("stage", STAGES)
