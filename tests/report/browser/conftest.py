@@ -1,0 +1,69 @@
+"""Reports in a real browser: without a network, and watched.
+
+A browser is started for each file, since Playwright's event loop is in the way of other tests of the process.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from watched import Watched
+
+ARGUMENTS = (
+    "--enable-unsafe-swiftshader",  # WebGL2 without a GPU
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+KNOWN = ("chromium", "chromium-browser", "google-chrome")
+
+
+def executable() -> str:
+    """The browser that `AE_BROWSER` names, which must be there; else one of those known, or the test is skipped."""
+    named = os.environ.get("AE_BROWSER")
+    if named and shutil.which(named) is None:
+        pytest.fail(f"AE_BROWSER names {named}, which is not there: install it (Debian: apt-get install chromium)")
+    found = named or next((name for name in KNOWN if shutil.which(name)), None)
+    if found is None:
+        pytest.skip("needs Chromium or Chrome: install it (Debian: apt-get install chromium), or name it in AE_BROWSER")
+    return str(shutil.which(found))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = executable()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watched() -> Iterator[Watched]:
+    """What this test's pages did that no report may do; the test fails if there is anything at its end."""
+    watched = Watched()
+    yield watched
+    assert watched.complaints == []
+
+
+@pytest.fixture
+def open_page(browser: Browser, watched: Watched) -> Iterator[Callable[..., Page]]:
+    """Opens a file in a window of its own; takes what Playwright's `new_context` takes."""
+    contexts = []
+
+    def open_page(path: Path, hash: str = "", **settings: object) -> Page:
+        context = browser.new_context(**{"offline": True, **settings})
+        contexts.append(context)
+        watched.watch(context)
+        page = context.new_page()
+        page.goto(path.as_uri() + hash)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
