@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from made_report import MadeReport, PartlyLabelledDigits, make
 from playwright.sync_api import Browser, Page, sync_playwright
+from report_page import ReportPage
 from watched import Watched
+
+from ae_pipelines.training.recipe import Recipe
 
 ARGUMENTS = (
     "--enable-unsafe-swiftshader",  # WebGL2 without a GPU
@@ -67,3 +71,15 @@ def open_page(browser: Browser, watched: Watched) -> Iterator[Callable[..., Page
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def digits_report(made_once: Callable[[str, Callable[[Path], None]], Path], recipe: Recipe) -> MadeReport:
+    """The report of a quick run on digits."""
+    return MadeReport(made_once("digits_report", lambda folder: make(folder, PartlyLabelledDigits(), recipe)))
+
+
+@pytest.fixture
+def report(open_page: Callable[..., Page], digits_report: MadeReport) -> ReportPage:
+    """That report, opened on a screen of usual size."""
+    return ReportPage(open_page(digits_report.path, viewport={"width": 1400, "height": 900}))
