@@ -57,13 +57,15 @@ def watched() -> Iterator[Watched]:
 
 @pytest.fixture
 def open_page(browser: Browser, watched: Watched) -> Iterator[Callable[..., Page]]:
-    """Opens a file in a window of its own; takes what Playwright's `new_context` takes."""
+    """Opens a file in a window of its own; runs a script before those of the page; else takes what Playwright's
+    `new_context` takes."""
     contexts = []
 
-    def open_page(path: Path, hash: str = "", **settings: object) -> Page:
+    def open_page(path: Path, hash: str = "", script: str = "", **settings: object) -> Page:
         context = browser.new_context(**{"offline": True, **settings})
         contexts.append(context)
         watched.watch(context)
+        context.add_init_script(script)
         page = context.new_page()
         page.goto(path.as_uri() + hash)
         return page
