@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hostile import Hostile
 from made_report import MadeReport, PartlyLabelledDigits, make
 from playwright.sync_api import Browser, Page, sync_playwright
 from report_page import ReportPage
@@ -56,29 +57,44 @@ def watched() -> Iterator[Watched]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, watched: Watched) -> Iterator[Callable[..., Page]]:
-    """Opens a file in a window of its own; runs a script before those of the page; else takes what Playwright's
-    `new_context` takes."""
+def open_address(browser: Browser, watched: Watched) -> Iterator[Callable[..., Page]]:
+    """Opens an address in a window of its own, which a script may prepare; settings are those of `new_context`."""
     contexts = []
 
-    def open_page(path: Path, hash: str = "", script: str = "", **settings: object) -> Page:
-        context = browser.new_context(**{"offline": True, **settings})
+    def open_address(address: str, script: str = "", **settings: object) -> Page:
+        context = browser.new_context(**settings)
         contexts.append(context)
         watched.watch(context)
         context.add_init_script(script)
         page = context.new_page()
-        page.goto(path.as_uri() + hash)
+        page.goto(address)
         return page
 
-    yield open_page
+    yield open_address
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def open_page(open_address: Callable[..., Page]) -> Callable[..., Page]:
+    """Opens a file, at one of its anchors; there is no network."""
+
+    def open_page(path: Path, hash: str = "", **settings: object) -> Page:
+        return open_address(path.as_uri() + hash, offline=True, **settings)
+
+    return open_page
 
 
 @pytest.fixture(scope="session")
 def digits_report(made_once: Callable[[str, Callable[[Path], None]], Path], recipe: Recipe) -> MadeReport:
     """The report of a quick run on digits."""
     return MadeReport(made_once("digits_report", lambda folder: make(folder, PartlyLabelledDigits(), recipe)))
+
+
+@pytest.fixture(scope="session")
+def hostile_report(made_once: Callable[[str, Callable[[Path], None]], Path], recipe: Recipe) -> MadeReport:
+    """The report of a quick run on samples with names that no page should trust."""
+    return MadeReport(made_once("hostile_report", lambda folder: make(folder, Hostile(), recipe)))
 
 
 @pytest.fixture

@@ -58,6 +58,10 @@ class MadeReport:
     def clusters(self) -> np.ndarray:
         return pd.read_parquet(self.folder / "clusters.parquet")["cluster"].to_numpy()
 
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        return pd.read_parquet(self.folder / "predictions.parquet")["predicted"].to_numpy(object)
+
     @property
     def rows(self) -> np.ndarray:
         return np.arange(len(self.latents))
@@ -73,7 +77,6 @@ def make(folder: Path, source: Source, recipe: Recipe) -> None:
 
 
 def write(folder: Path, results: Results) -> None:
-    results.map.to_parquet(folder / "map.parquet")
-    if results.clusters is not None:
-        results.clusters.to_parquet(folder / "clusters.parquet")
+    for name in ("map", "clusters", "predictions"):
+        getattr(results, name).to_parquet(folder / f"{name}.parquet")
     (folder / "report.html").write_text(page(results, ReportOptions()), encoding="utf-8")

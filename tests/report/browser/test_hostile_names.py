@@ -1,23 +1,14 @@
 """Names from data are text: whatever is in them, they do nothing on the page and are shown as they are."""
 
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import hostile
 import pytest
-from made_report import MadeReport, make
+from made_report import MadeReport
 from playwright.sync_api import expect
 from report_page import ReportPage
 
-from ae_pipelines.training.recipe import Recipe
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="session")
-def hostile_report(made_once: Callable[[str, Callable[[Path], None]], Path], recipe: Recipe) -> MadeReport:
-    return MadeReport(made_once("hostile_report", lambda folder: make(folder, hostile.Hostile(), recipe)))
 
 
 @pytest.fixture
