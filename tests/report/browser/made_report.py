@@ -16,7 +16,7 @@ from ae_pipelines.latents.file import Latents, read_latents
 from ae_pipelines.report.options import ReportOptions
 from ae_pipelines.report.page import page
 from ae_pipelines.report.results import Results
-from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.source import Block, Source
 from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.store import Samples
@@ -73,7 +73,10 @@ class MadeReport:
 
 def make(folder: Path, source: Source, recipe: Recipe) -> None:
     """A run's results on a source, and the report on them."""
-    write(folder, results_of(write_store(folder / "samples", source), recipe, folder))
+    write(
+        folder,
+        results_of(write_store(folder / "samples", source, IngestOptions(max_rejected_share=1.0)), recipe, folder),
+    )
 
 
 def write(folder: Path, results: Results) -> None:

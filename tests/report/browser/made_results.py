@@ -53,10 +53,12 @@ def results_of(samples: Samples, recipe: Recipe, folder: Path) -> Results:
 
 
 def places(latents: Latents) -> pd.DataFrame:
-    """Two layouts that take no time: the first two principal components, and two of the latents."""
+    """Two layouts that take no time: two of the latents, in place of what UMAP finds, and principal components."""
     table = plane.plane(latents, ("pca",), most=len(latents), seed=0)
     first, second = latents.vectors.std(axis=0).argsort()[-2:]
-    return table.assign(umap_x=latents.vectors[:, first], umap_y=latents.vectors[:, second])
+    table.insert(1, "umap_x", latents.vectors[:, first])
+    table.insert(2, "umap_y", latents.vectors[:, second])
+    return table
 
 
 def _written(path: Path, stream: LatentStream) -> Latents:

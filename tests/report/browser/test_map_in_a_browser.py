@@ -187,7 +187,7 @@ def test_the_legend_hides_what_is_not_wanted(report: ReportPage, digits_report: 
     expect(report.page.locator(".tip")).to_be_hidden()
     shown_count = int((digits_report.latents.labels != label).sum())
     expect(report.page.locator("#shown")).to_contain_text(f"{shown_count:,} of {len(digits_report.ids):,}")
-    report.page.get_by_role("button", name="Show all").click()
+    report.page.get_by_role("button", name="Show all", exact=True).click()
     report.page.mouse.move(*report.places([hidden])[0] + 1)
     expect(report.page.locator(".tip .id")).to_have_text(digits_report.ids[hidden])
 
