@@ -26,7 +26,7 @@ class Quiet(SimpleHTTPRequestHandler):
     """Serves the report, and the page around it."""
 
     def do_GET(self) -> None:
-        if self.path != "/":
+        if self.path == "/report.html":
             return super().do_GET()
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
