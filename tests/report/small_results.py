@@ -1,5 +1,8 @@
 """Small results of a run, made by hand: nothing is trained."""
 
+import json
+import re
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +13,7 @@ from making import ArraySource, images
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.report.results import Results
-from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
@@ -58,7 +61,7 @@ def made(folder: Path, values: np.ndarray | None = None, labels: list[str | None
     splits = ["test" if row % 4 == 0 else "train" for row in range(len(values))]
     labels = labels if labels is not None else [None] * len(values)
     source = parts.pop("source", None) or ArraySource(values, labels, splits, parts.pop("ids", None))
-    samples = write_store(folder / "store", source)
+    samples = write_store(folder / "store", source, IngestOptions(max_rejected_share=1, workers=1))
     model = ByHand(samples, parts.pop("decodes", True), parts.pop("corruptions", ()))
     table = samples.index[["sample_id", "split", "label"]].assign(seen=samples.index["split"] == "train")
     if hasattr(model.module, "decode"):
@@ -79,7 +82,11 @@ def table_spec(columns: tuple[str, ...]) -> SampleSpec:
     return SampleSpec(
         shape=(len(columns),),
         dtype="float32",
-        preprocessing={"columns": list(columns), "mean": [10.0] * len(columns), "standard_deviation": [2.0] * len(columns)},
+        preprocessing={
+            "columns": list(columns),
+            "mean": [10.0] * len(columns),
+            "standard_deviation": [2.0] * len(columns),
+        },
     )
 
 
@@ -90,3 +97,20 @@ class TableSource(ArraySource):
 
     def spec(self) -> SampleSpec:
         return table_spec(self.columns)
+
+
+def galleries(html: str) -> list[tuple[list[int], list[str]]]:
+    """Rows and captions of each gallery in some HTML."""
+    found = re.findall(r'data-samples="([^"]*)" data-captions="([^"]*)"', html)
+    return [(json.loads(unescape(rows)), json.loads(unescape(captions))) for rows, captions in found]
+
+
+def openers(html: str) -> list[tuple[dict[str, str], str]]:
+    """What each button selects, and what stands on it."""
+    found = re.findall(r'data-where="([^"]*)"[^>]*>([^<]*)<', html)
+    return [(json.loads(unescape(where)), unescape(text)) for where, text in found]
+
+
+def text_of(html: str) -> str:
+    """What a person reads: without tags, blanks as single ones."""
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html)))

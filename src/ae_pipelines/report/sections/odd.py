@@ -55,7 +55,6 @@ def section(results: Results) -> Section | None:
         cautions=[f"{text[0].upper()}{text[1:]}." for text in model.cautions],
         histogram=_histogram(results, scores),
         samples=rebuilt(results, close.tolist(), captions),
-        most_of_it=_most_of_it(results, close),
         kind=kind(results),
         beside=gallery(beside, [shown(float(scores[row])) for row in beside], "more of the oddest samples"),
         by_split=_alarms(results.latents.column("split"), anomalies),
@@ -104,15 +103,6 @@ def _histogram(results: Results, scores: np.ndarray) -> Markup:
     above = ", ".join(f"{percent(float((values > threshold).mean()))} of {name}" for name, values in groups.items())
     axis = Axis("score" + (" (log scale)" if log else ""), log=log)
     return charts.histograms(groups, f"scores; above the threshold: {above}", axis, [Mark(threshold, "threshold")])
-
-
-def _most_of_it(results: Results, rows: np.ndarray) -> dict[int, str]:
-    """By row, which columns of a table make it odd."""
-    table = results.oddest_samples
-    if table is None or "most_of_it" not in table:
-        return {}
-    said = table.set_index("sample_id")["most_of_it"].to_dict()
-    return {int(row): str(said[name]) for row in rows if (name := results.ids[row]) in said}
 
 
 def _alarms(names: pd.Series, anomalies: pd.DataFrame) -> list[Alarms]:
