@@ -9,7 +9,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.project.hooks import TrackingHook
+from ae_pipelines.project.tracked import TrackingHook
 
 import_module("ae_pipelines.settings")  # where Kedro looks first, and where its hint is held back
 
