@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from kedro.pipeline.node import Node
+
 from ae_pipelines.samples.store import Samples
 
 MODELS = ("autoencoder", "encoder", "decoder", "latents")
@@ -11,6 +13,11 @@ MODELS = ("autoencoder", "encoder", "decoder", "latents")
 def pipeline_of(run_params: dict[str, Any]) -> str:
     """The pipeline or stages that a run was asked for."""
     return "+".join(sorted(run_params.get("pipeline_names") or ["__default__"]))  # Kedro gives them in no fixed order
+
+
+def stage_of(node: Node) -> str:
+    """The stage that a node belongs to: the outermost of its namespaces."""
+    return str(node.namespace).partition(".")[0]
 
 
 def worked_on(entry: str, data: Any) -> dict[str, str]:

@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from ae_pipelines.base import atomic
+from ae_pipelines.project.run_name import stage_of
 
 ENTRY = "warnings"
 """The catalog's entry for the file: {stage: {node: [text]}}."""
@@ -44,11 +45,11 @@ class WarningsHook(logging.Handler):
             return
         with self._file:
             kept = _kept(self._path)
-            of_stage = kept.get(str(node.namespace), {})
+            of_stage = kept.get(stage_of(node), {})
             if said != of_stage.get(node.name, []):
                 of_stage = {name: texts for name, texts in of_stage.items() if name != node.name}
                 of_stage |= {node.name: said} if said else {}
-                atomic.write_text(self._path, json.dumps(kept | {str(node.namespace): of_stage}, indent=1))
+                atomic.write_text(self._path, json.dumps(kept | {stage_of(node): of_stage}, indent=1))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what is said while a node runs, in its own thread."""
@@ -68,7 +69,7 @@ def said_by(pipeline: Pipeline, file: Path | None) -> dict[str, list[str]]:
     kept = {} if file is None else _kept(file)
     said: dict[str, list[str]] = {}
     for node in pipeline.nodes:
-        said.setdefault(str(node.namespace), []).extend(kept.get(str(node.namespace), {}).get(node.name, []))
+        said.setdefault(stage_of(node), []).extend(kept.get(stage_of(node), {}).get(node.name, []))
     return said
 
 

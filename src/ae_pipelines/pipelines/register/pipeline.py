@@ -21,6 +21,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["scoring_model", "samples", "model_registry", "params:promote", "run"],
                 "registration",
                 name="register_models",
+                tags="outline",
             ),
         ],
         namespace="register",
