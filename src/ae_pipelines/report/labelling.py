@@ -10,6 +10,7 @@ from ae_pipelines.report import table_values
 from ae_pipelines.report.galleries import gallery
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
+from ae_pipelines.report.table_columns import are_tables
 
 MOST, OPEN = 100, 24
 """How many are proposed, and how many of these are not folded away."""
@@ -58,7 +59,7 @@ def _typical(results: Results) -> list[ToLabel]:
 
 def _cells(results: Results, samples: list[ToLabel]) -> list[list[tuple[str, str]]]:
     spec = results.samples.spec
-    if not table_values.has_columns(spec):
+    if not are_tables(spec):
         return [[] for _ in samples]
     found = table_values.in_columns(results.samples.take(np.array([one.row for one in samples])), spec)
     return [list(row.items())[:COLUMNS] for row in found]

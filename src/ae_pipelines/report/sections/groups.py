@@ -15,6 +15,7 @@ from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.scales import Axis, shown
 from ae_pipelines.report.section import Section
+from ae_pipelines.report.table_columns import are_tables
 from ae_pipelines.report.words import interval, percent
 
 MOST_GROUPS = 50
@@ -103,7 +104,7 @@ class _Peculiar:
 
     def __init__(self, results: Results) -> None:
         self._samples = results.samples
-        self._is_table = table_values.has_columns(results.samples.spec)
+        self._is_table = are_tables(results.samples.spec)
         self._others = self._values(np.arange(len(results.samples))) if self._is_table else None
 
     def of(self, rows: np.ndarray) -> list[tuple[str, str]]:
