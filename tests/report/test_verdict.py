@@ -39,8 +39,8 @@ def all_of_it(tmp_path, **more):
 
 def test_the_sentence_has_each_result_with_its_interval_and_its_control(tmp_path):
     assert verdict.sentence(all_of_it(tmp_path)) == (
-        "2 groups; a classifier from 150 labels is right for 84 % (81 to 87) of 1,204 held-out samples, on PCA for 71 %; "
-        "always the commonest class: 30 %."
+        "2 groups; a classifier from 150 labels is right for 84 % (81 to 87) of 1,204 held-out samples, on PCA for "
+        "71 %; always the commonest class: 30 %."
     )
 
 
