@@ -7,7 +7,7 @@ from kedro.pipeline import Pipeline
 
 from ae_pipelines import pipelines
 
-TRAIN = ("ingest", "fit", "embed", "cluster", "classify", "detect", "export", "register")
+TRAIN = ("ingest", "fit", "embed", "cluster", "classify", "detect", "export", "register", "report")
 SCORE = ("collect", "apply", "drift")
 
 

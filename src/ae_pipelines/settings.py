@@ -6,6 +6,8 @@ import warnings
 from ae_pipelines.project.advice import NoHintAfterRefusal
 from ae_pipelines.project.configuration import ConfigLoader, Context
 from ae_pipelines.project.hooks import CheckHook, LockHook, TrackingHook
+from ae_pipelines.project.optional import OptionalHook
+from ae_pipelines.project.warned import WarningsHook
 
 # Kedro 1.7 calls this deprecated function of omegaconf; nothing a user can do about it.
 warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
@@ -13,7 +15,7 @@ warnings.filterwarnings("ignore", message="register_new_resolver", category=User
 for _runner in ("sequential_runner", "thread_runner", "parallel_runner"):
     logging.getLogger(f"kedro.runner.{_runner}").addFilter(NoHintAfterRefusal())
 
-HOOKS = (LockHook(), CheckHook(), TrackingHook())
+HOOKS = (LockHook(), CheckHook(), OptionalHook(), WarningsHook(), TrackingHook())
 CONTEXT_CLASS = Context
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -8,8 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from ae_pipelines.base.options import Options
-from ae_pipelines.downstream.manifold import umap_of
-from ae_pipelines.downstream.nearest import Index
+from ae_pipelines.downstream.manifold import among_neighbours, umap_of
 from ae_pipelines.latents.file import LatentsFile
 from ae_pipelines.latents.pca import pca_stream
 from ae_pipelines.latents.provenance import refuse_other_samples
@@ -20,8 +19,6 @@ log = logging.getLogger(__name__)
 
 MOST_ROWS = 100_000
 """UMAP lays out a random sample of at most this many rows; the others are placed by their neighbours."""
-PLACED_BY = 5
-"""Number of neighbours whose mean place is given to a sample that is not laid out itself."""
 
 
 class LayoutOptions(Options):
@@ -50,15 +47,14 @@ def layout(samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, 
     if len(shown) > MOST_ROWS:
         shown = np.sort(np.random.default_rng(seed).choice(shown, MOST_ROWS, replace=False))
     log.info("laying out %s samples by UMAP", f"{len(shown):,}")
-    places = umap_of(vectors[shown], components=options.components, neighbours=options.neighbours, seed=seed)
-    places -= places.mean(axis=0)
-    places /= places.std()
-    rest = np.setdiff1d(np.arange(len(vectors)), shown)
-    coordinates = np.empty((len(vectors), options.components), np.float32)
-    coordinates[shown] = places
-    _, nearest = Index(vectors[shown]).nearest(vectors[rest], PLACED_BY)
-    coordinates[rest] = places[nearest].mean(axis=1)
-    return coordinates
+
+    def laid_out(vectors: np.ndarray) -> np.ndarray:
+        places = umap_of(vectors, components=options.components, neighbours=options.neighbours, seed=seed)
+        places -= places.mean(axis=0)
+        places /= places.std()
+        return places
+
+    return among_neighbours(vectors, shown, laid_out)
 
 
 def _vectors(samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, seed: int) -> np.ndarray:

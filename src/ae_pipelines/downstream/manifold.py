@@ -1,12 +1,18 @@
 """Latents laid out so that near ones stay near and groups are separated."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
+from ae_pipelines.downstream.nearest import Index
 
-def umap_of(vectors: np.ndarray, *, components: int, neighbours: int, seed: int) -> np.ndarray:
-    """UMAP of vectors (n, d) as (n, components), float32 (McInnes, Healy & Melville 2018), with `min_dist` 0.
+PLACED_BY = 5
+"""Number of neighbours whose mean place is given to a vector that is not laid out itself."""
+
+
+def umap_of(vectors: np.ndarray, *, components: int, neighbours: int, seed: int, min_dist: float = 0.0) -> np.ndarray:
+    """UMAP of vectors (n, d) as (n, components), float32 (McInnes, Healy & Melville 2018).
 
     Uses one thread, so that the same seed gives the same picture. Only these rows are laid out: others are placed by
     their neighbours.
@@ -17,8 +23,20 @@ def umap_of(vectors: np.ndarray, *, components: int, neighbours: int, seed: int)
     if len(vectors) <= components + 1:  # too few for eigenvectors
         start = "random"
     layout = UMAP(
-        n_neighbors=neighbours, min_dist=0.0, n_components=components, init=start, random_state=seed, n_jobs=1
+        n_neighbors=neighbours, min_dist=min_dist, n_components=components, init=start, random_state=seed, n_jobs=1
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about its own numba code, and about disconnected parts of the graph
         return layout.fit_transform(np.ascontiguousarray(vectors, np.float32)).astype(np.float32)
+
+
+def among_neighbours(vectors: np.ndarray, shown: np.ndarray, lay_out: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Places (n, components) of all vectors (n, d), float32: those at the positions `shown` as they are laid out,
+    the others at the mean place of the nearest of these."""
+    places = lay_out(vectors[shown]).astype(np.float32)
+    rest = np.setdiff1d(np.arange(len(vectors)), shown)
+    coordinates = np.empty((len(vectors), places.shape[1]), np.float32)
+    coordinates[shown] = places
+    _, nearest = Index(vectors[shown]).nearest(vectors[rest], PLACED_BY)
+    coordinates[rest] = places[nearest].mean(axis=1)
+    return coordinates

@@ -9,6 +9,7 @@ from typing import Any
 from kedro_datasets.json import JSONDataset as _JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset as _MatplotlibDataset
 from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
+from kedro_datasets.text import TextDataset as _TextDataset
 
 from ae_pipelines.base import atomic
 from ae_pipelines.io.skippable import Skippable
@@ -39,3 +40,7 @@ class MatplotlibDataset(Skippable, Atomic, _MatplotlibDataset):
 
 class ParquetDataset(Skippable, Atomic, _ParquetDataset):
     """`kedro_datasets.pandas.ParquetDataset`, atomic."""
+
+
+class TextDataset(Skippable, Atomic, _TextDataset):
+    """`kedro_datasets.text.TextDataset`, atomic."""

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.downstream.plane import placed
 from ae_pipelines.plots.colours import colours
 from ae_pipelines.plots.figure import new_figure, spaced
-from ae_pipelines.plots.latent_map import Map, in_the_plane, side_by_side
+from ae_pipelines.plots.latent_map import Map, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ def contrast_maps(spaces: pd.DataFrame, seed: int = 0) -> "Figure":
     labels, maps = spaces["label"].fillna("").to_numpy(dtype=str), []
     for name in names:
         vectors = np.array(spaces[name].tolist(), np.float32)
-        one = Map(in_the_plane(vectors, seed), labels, colours(labels), "without a label")
+        one = Map(placed(vectors, "tsne", seed), labels, colours(labels), "without a label")
         maps.append((_title(name, vectors.shape[1]), one))
     return side_by_side(maps, 5.4, 5.6, f"The same {len(spaces):,} test samples by t-SNE, coloured by label")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAP_ROWS = 3000
-"""t-SNE is slow: the latent map shows a random sample of at most this many rows."""
+"""A picture of more points is a blot: it shows a random sample of at most this many."""
 PANEL = 5.4
 """Inches, about, of a side of a map."""
 NAME_SIZE = 9
@@ -25,22 +25,30 @@ WIDEST_NAME = 1.2
 
 
 def latent_map(
-    vectors: np.ndarray, labels: np.ndarray | None, clusters: np.ndarray, kind: str, seed: int = 0
+    points: np.ndarray, labels: np.ndarray | None, groups: np.ndarray | None, kind: str, title: str, seed: int = 0
 ) -> "Figure":
-    """Latents (n, d) in the plane by t-SNE, coloured by label and by group of this kind, a group in the colour of its
-    commonest label; by group alone without labels. Noise, group -1, and rows without a label, "", are grey."""
-    chosen = np.random.default_rng(seed).permutation(len(vectors))[:MAP_ROWS]
-    points, groups = in_the_plane(vectors[chosen], seed), clusters[chosen]
+    """Points (n, 2) coloured by label and by group of this kind, a group in the colour of its commonest label; by one
+    alone without the other. Noise, group -1, and rows without a label, "", are grey."""
+    chosen = np.random.default_rng(seed).permutation(len(points))[:MAP_ROWS]
+    points = points[chosen]
+    of_labels: Colours = {}
+    of_groups: Colours = {}
+    if labels is not None and groups is not None:
+        of_labels, of_groups = matched(labels[chosen], groups[chosen])
+    elif labels is not None:
+        of_labels = colours(labels[chosen])
+    elif groups is not None:
+        of_groups = colours(groups[chosen])
     maps = []
-    if labels is None:
-        of_groups = colours(groups)
-    else:
-        of_labels, of_groups = matched(labels[chosen], groups)
-        title = "by label (never shown to the encoder)"
-        maps.append((title, Map(points, labels[chosen], of_labels, "without a label")))
-    maps.append((f"by group ({kind})", Map(points, groups, of_groups, "noise")))
-    said = f"Latent map: t-SNE of {len(chosen):,} of {len(vectors):,} latents (d = {vectors.shape[1]})"
-    return side_by_side(maps, 6.2, 6.0, said)
+    if labels is not None:
+        named = "by label (never shown to the encoder)"
+        maps.append((named, Map(points, labels[chosen], of_labels, "without a label")))
+    if groups is not None:
+        maps.append((f"by group ({kind})", Map(points, groups[chosen], of_groups, "noise")))
+    if not maps:
+        nothing = np.full(len(points), "")
+        maps.append(("no labels and no groups", Map(points, nothing, of_labels, "samples")))
+    return side_by_side(maps, 6.2, 6.0, title)
 
 
 def side_by_side(maps: "list[tuple[str, Map]]", width: float, height: float, title: str) -> "Figure":
@@ -51,19 +59,6 @@ def side_by_side(maps: "list[tuple[str, Map]]", width: float, height: float, tit
         title_of(axis, name, width - 0.4, 11)
     entitle(figure, title, 12)
     return figure
-
-
-def in_the_plane(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """Vectors (n, d) as points (n, 2)."""
-    from sklearn.manifold import TSNE
-
-    if vectors.shape[1] == 2:
-        return vectors
-    if len(vectors) < 3 or not np.ptp(vectors, axis=0).any():
-        return np.pad(vectors, ((0, 0), (0, 1)))[:, :2]  # too little for neighbours to say anything
-    perplexity = min(30.0, max(1.0, (len(vectors) - 1) / 3))
-    start: Any = "pca" if vectors.shape[1] > 1 else "random"
-    return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors)
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,3 @@ def draw_examples(latents: Latents, samples: Samples, clusters: pd.DataFrame, si
 
     provenance.refuse_other_samples(latents, samples)
     return plots.examples(clustering.nearest_samples(samples, clusters), sizes, column_names(samples.spec))
-
-
-def draw_latent_map(latents: Latents, clusters: pd.DataFrame, model: Any) -> Any:
-    """All latents in the plane, by label and by group."""
-    from ae_pipelines.plots import latent_map
-
-    labels = latents.labels if latents.labelled.any() else None
-    return latent_map.latent_map(latents.vectors, labels, clusters["cluster"].to_numpy(), model.kind)

@@ -1,0 +1,39 @@
+"""All that a run left becomes one page, with a map of the latents."""
+
+from typing import Any
+
+import pandas as pd
+
+from ae_pipelines.downstream import plane
+from ae_pipelines.downstream.on_latents import EncodedBy
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.report.options import ReportOptions
+from ae_pipelines.report.results import Results
+
+
+def lay_out(latents: Latents, options: ReportOptions) -> pd.DataFrame:
+    """Where each sample lies in the plane, by each layout."""
+    return plane.plane(latents, options.layouts, options.samples, options.seed)
+
+
+def draw_latent_map(
+    latents: Latents, places: pd.DataFrame, clusters: pd.DataFrame | None = None, cluster_model: Any = None
+) -> Any:
+    """The latents in the plane, by label and by group, as far as there are any."""
+    from ae_pipelines.plots import latent_map
+
+    rows = pd.Index(latents.column("sample_id")).get_indexer(places["sample_id"])
+    labels = latents.labels[rows] if latents.labelled.any() else None
+    groups, kind = None, ""
+    if clusters is not None and cluster_model is not None and cluster_model.encoded_by == EncodedBy.of(latents):
+        groups, kind = clusters["cluster"].to_numpy()[rows], cluster_model.kind
+    layout = plane.layouts_of(places)[0]
+    title = f"Latent map: {plane.IN_WORDS[layout]} of {len(rows):,} latents (d = {latents.size})"
+    return latent_map.latent_map(plane.places_in(places, layout), labels, groups, kind, title)
+
+
+def write(results: Results, options: ReportOptions) -> str:
+    """The page."""
+    from ae_pipelines.report import page
+
+    return page.page(results, options)

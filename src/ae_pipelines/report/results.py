@@ -1,0 +1,114 @@
+"""All that a run left in its data folder, as far as it is there and belongs together."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ae_pipelines.base.run import NO_RUN, Run
+from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.latents import provenance
+from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
+
+STANDS_ON = {
+    "cluster_model": ("clusters", "cluster_metrics", "cluster_sizes"),
+    "classifier": ("predictions", "classify_metrics", "per_class", "few_labels", "to_label"),
+    "anomaly_model": ("anomalies", "detect_metrics", "oddest_samples"),
+}
+"""What counts only together with a model that was fitted on the latents at hand."""
+STAGES = {"cluster_model": "cluster", "classifier": "classify", "anomaly_model": "detect"}
+
+
+@dataclass
+class Results:
+    """What a run left; None: it is not there, was left out, or belongs to another encoder, as `left_out` says.
+
+    Names are those of the catalog. Raises `InputError` if samples, model and latents do not belong together.
+    """
+
+    samples: Samples
+    latents: Latents
+    map: pd.DataFrame
+    autoencoder: Any
+    """A `TrainedModel`, whose module imports torch."""
+    recipe: Recipe
+    run: Run = NO_RUN
+    ingest_metrics: dict[str, float] | None = None
+    rejects: pd.DataFrame | None = None
+    columns: pd.DataFrame | None = None
+    conflicts: pd.DataFrame | None = None
+    training_history: list[dict[str, Any]] | None = None
+    fit_metrics: dict[str, float] | None = None
+    embed_metrics: dict[str, float] | None = None
+    cluster_model: Any = None
+    clusters: pd.DataFrame | None = None
+    cluster_metrics: dict[str, float] | None = None
+    cluster_sizes: pd.DataFrame | None = None
+    classifier: Any = None
+    pca_latents: Latents | None = None
+    pca_classifier: Any = None
+    predictions: pd.DataFrame | None = None
+    classify_metrics: dict[str, float] | None = None
+    per_class: pd.DataFrame | None = None
+    few_labels: dict[str, Any] | None = None
+    to_label: pd.DataFrame | None = None
+    anomaly_model: Any = None
+    anomalies: pd.DataFrame | None = None
+    detect_metrics: dict[str, float] | None = None
+    oddest_samples: pd.DataFrame | None = None
+    search_metrics: dict[str, float] | None = None
+    export_metrics: dict[str, float] | None = None
+    registration: dict[str, Any] | None = None
+    warnings: dict[str, dict[str, list[str]]] | None = None
+    """What was warned about: by stage, by node."""
+    left_out: list[str] = field(default_factory=list, init=False)
+    """Why some results are not shown, a sentence each."""
+
+    def __post_init__(self) -> None:
+        provenance.refuse_other_samples(self.latents, self.samples)
+        provenance.refuse_other_encoder(self.latents, self.autoencoder.contract.sha256)
+        self._leave_out_skipped()
+        for model in STANDS_ON:
+            self._leave_out_unless_belonging(model)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Rows in the store of the samples on the map, ascending."""
+        ids = pd.Index(self.latents.column("sample_id"))
+        return np.sort(ids.get_indexer(self.map["sample_id"]))
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Id of each sample, by row."""
+        return self.latents.column("sample_id").to_numpy(object)
+
+    def test_rows(self) -> np.ndarray:
+        """Rows of the test split."""
+        return np.flatnonzero(self.latents.in_split("test"))
+
+    def _leave_out_skipped(self) -> None:
+        found: dict[str, None] = {}
+        for part in fields(self):
+            if isinstance(value := getattr(self, part.name), Skipped):
+                found[value.why] = None
+                setattr(self, part.name, None)
+        self.left_out += found
+
+    def _leave_out_unless_belonging(self, model: str) -> None:
+        """Drop what was made on latents of another encoder, or half made."""
+        parts, stage = STANDS_ON[model], STAGES[model]
+        fitted, there = getattr(self, model), any(getattr(self, part) is not None for part in parts)
+        if fitted is None and not there:
+            return
+        if fitted is not None and fitted.encoded_by.encoder == self.latents.encoder and self._complete(parts[0]):
+            return
+        self.left_out.append(f"what {stage} made is of other latents: run {stage} and report again")
+        for part in (model, *parts):
+            setattr(self, part, None)
+
+    def _complete(self, table: str) -> bool:
+        found = getattr(self, table)
+        return found is not None and len(found) == len(self.latents)
