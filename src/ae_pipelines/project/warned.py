@@ -27,7 +27,7 @@ class WarningsHook(logging.Handler):
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
         entry = catalog.get(ENTRY)
-        self._path = None if entry is None else Path(str(entry._filepath))  # type: ignore[attr-defined]
+        self._path = None if entry is None else Path(str(entry._filepath))
         logger = logging.getLogger("ae_pipelines")
         if self not in logger.handlers:
             logger.addHandler(self)
