@@ -11,6 +11,8 @@ AIRFLOW_PORT ?= 8080
 SERVE_PORT ?= 5001
 MODEL ?= ae_pipelines
 ALIAS ?= champion
+ATLAS := .atlas
+ATLAS_PORT ?= 5055
 TB_PORT ?= 6006
 
 # What the course's commands work on: SOURCE=mnist RECIPE=conv DATA_DIR='/my data' PARAMS=recipe.training.epochs=3; what is
@@ -29,12 +31,13 @@ given = $(if $(SOURCE),source=$(SOURCE)$(comma))$(if $(RECIPE),recipe=$(RECIPE)$
 # kedro run with these stages and, if there are any, these parameters of its own, each with a comma, which may be the last.
 kedro_run = $(BIN)/kedro run --pipelines=$(1) --params=$(call quoted,$(2)$(given))
 # The path of something in the data folder, by the command that makes it.
-place = $(BIN)/python -m ae_pipelines.project.looking $(if $(DATA_DIR),--data-dir=$(call quoted,$(DATA_DIR))) --made-by='$(1)'
+place = $(BIN)/python -m ae_pipelines.project.looking $(data_dir) --made-by='$(1)'
+data_dir = $(if $(DATA_DIR),--data-dir=$(call quoted,$(DATA_DIR)))
 TENSORBOARD := conf/tensorboard/requirements.lock
 
 export DO_NOT_TRACK := true
 
-.PHONY: help run test lint all encode viz embed query tb dag bench nightly-demo mlflow serve airflow lock clean
+.PHONY: help run test lint all encode viz embed query tb atlas dag bench nightly-demo mlflow serve airflow lock clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -70,6 +73,9 @@ tb: $(INSTALLED) $(BIN)/tensorboard  ## TensorBoard with what embed wrote, at ht
 	@folder="$$($(call place,make encode embed) 08_reporting/projector)" && echo 'http://127.0.0.1:$(TB_PORT)/#projector' \
 		&& $(BIN)/tensorboard --logdir="$$folder" --host=127.0.0.1 --port=$(TB_PORT)
 
+atlas: $(INSTALLED) $(ATLAS)/venv/.installed  ## the map of the latents in Embedding Atlas, at http://127.0.0.1:5055 (ATLAS_PORT=)
+	@$(BIN)/python -m ae_pipelines.project.atlas --atlas=$(ATLAS)/venv/bin/embedding-atlas $(data_dir) --port=$(ATLAS_PORT)
+
 bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minutes)
 	@status=0; for name in training_speed late_epochs export_speed ingest_speed out_of_core million_latents; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
@@ -99,7 +105,7 @@ lock: $(INSTALLED)  ## write requirements.lock from what is installed
 	@mv requirements.new requirements.lock
 
 clean:  ## remove the environment and caches; data and runs stay
-	@rm -rf $(VENV) $(AIRFLOW)/venv .viz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) $(AIRFLOW)/venv $(ATLAS) .viz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -124,4 +130,10 @@ $(AIRFLOW)/venv/.installed: conf/airflow/requirements.lock
 	@echo "Installing Airflow into $(AIRFLOW)/venv (a minute or two, once)..."
 	@test -x $(AIRFLOW)/venv/bin/python || $(PYTHON) -m venv $(AIRFLOW)/venv
 	@$(AIRFLOW)/venv/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
+$(ATLAS)/venv/.installed: conf/atlas/requirements.lock
+	@echo "Installing Embedding Atlas into $(ATLAS)/venv (a minute or two, once)..."
+	@test -x $(ATLAS)/venv/bin/python || $(PYTHON) -m venv $(ATLAS)/venv
+	@$(ATLAS)/venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
 	@touch $@
