@@ -1,20 +1,21 @@
 """What Embedding Atlas is given."""
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from making import PROJECT
 
-from ae_pipelines.downstream import plane
 from ae_pipelines.project import atlas
 
 
 @pytest.fixture
-def data(tmp_path, embedded):
+def data(tmp_path):
     """A data folder with a map of latents."""
     for name in (atlas.LATENTS, atlas.MAP):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    plane.plane(embedded, ("pca",), len(embedded), 0).to_parquet(tmp_path / atlas.MAP)
+    places = pd.DataFrame({"sample_id": ["a"], "pca_x": [0.0], "pca_y": [0.0], "umap_x": [1.0], "umap_y": [1.0]})
+    places.to_parquet(tmp_path / atlas.MAP)
     return tmp_path
 
 
