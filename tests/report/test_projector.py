@@ -122,4 +122,4 @@ def test_of_more_samples_than_it_shows_random_ones_are_taken_and_said(written, c
     assert places != list(range(9))
     found = thumbnails_of(folder, side=3, pixels=6)[..., 0]
     assert np.array_equal(found[..., :5], samples.take(np.array(places))[:, 0])
-    assert "9 random ones of 50 samples" in caplog.text
+    assert "shows 9 of 50 samples" in caplog.text

@@ -75,10 +75,7 @@ class Projector:
         total, most = len(self.latents), self.options.samples
         if total <= most:
             return np.arange(total)
-        log.info(
-            "projector: %s random ones of %s samples; it can show at most %s",
-            *map("{:,}".format, (most, total, MOST_SAMPLES)),
-        )
+        log.info("projector: shows %s of %s samples, picked at random", f"{most:,}", f"{total:,}")
         return np.sort(np.random.default_rng(self.options.seed).permutation(total)[:most])
 
 
