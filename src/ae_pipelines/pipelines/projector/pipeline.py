@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["latents", "samples", "params:projector", "clusters"],
                 "projector",
                 name="write_projector",
+                tags="outline",
             )
         ],
         namespace="projector",
