@@ -91,6 +91,13 @@ def test_names_that_there_are_not_are_refused_and_leave_no_run(refused, words, m
     assert re.search(message, refused("recipe=dense", *given))
 
 
+@pytest.mark.parametrize("stage", ["search", "projector", "look"])
+def test_what_needs_latents_says_how_they_are_made(refused, stage):
+    error = refused("source=digits", f"--pipelines={stage}")
+    assert "no latents in " in error
+    assert error.endswith("run ingest, fit and embed first (kedro run --pipelines=ingest,fit,embed)")
+
+
 def test_a_refusal_after_work_has_begun_is_on_record(refused):
     message = refused("source=mnist,raw_dir=/nowhere", begun=True)
     assert "no train-images-idx3-ubyte.gz in /nowhere/mnist, and it is not fetched because there is no" in message
