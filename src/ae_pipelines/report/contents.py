@@ -132,7 +132,8 @@ class _Attempt:
             points = np.full((len(self.rows), 2), np.nan)
             points[on_the_map] = plane.places_in(table, name)[ids[on_the_map]]
             column = self.block.add(f"place/{name}", places(points))
-            found.append({"name": name, "title": plane.IN_WORDS[name], "column": column})
+            title = plane.IN_WORDS[name]
+            found.append({"name": name, "title": title[0].upper() + title[1:], "column": column})
         return found
 
     def _columns(self) -> list[Field]:

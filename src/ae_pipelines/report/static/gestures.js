@@ -13,7 +13,9 @@ class Gestures {
     canvas.addEventListener('pointermove', (event) => this.move(event));
     canvas.addEventListener('pointerup', (event) => this.release(event));
     canvas.addEventListener('pointercancel', (event) => this.release(event, true));
-    canvas.addEventListener('pointerleave', () => this.hover(-1));
+    canvas.addEventListener('pointerleave', (event) => {
+      if (event.pointerType !== 'touch') this.hover(-1);  // a finger that is lifted leaves what it has tapped
+    });
     canvas.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
     canvas.addEventListener('keydown', (event) => this.key(event));
     addEventListener('wheel', (event) => {
@@ -83,7 +85,13 @@ class Gestures {
     this.map.drawOverlay();
     if (isCancelled || this.gesture === 'pinch') return;
     if (outline.length > 2 && this.slipped) this.map.on.region(this.map.pointsInside(outline));
-    else if (!this.slipped) this.map.on.pick(this.meant(event));
+    else if (!this.slipped) this.pick(event);
+  }
+
+  pick(event) {
+    const point = this.meant(event);
+    this.map.on.pick(point);
+    if (event.pointerType === 'touch') this.hover(point, ...this.spot(event));
   }
 
   /** The pointer is over this point, at this place of the map; -1: over none. */

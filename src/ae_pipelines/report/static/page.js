@@ -39,7 +39,7 @@ class Page {
     this.map = new LatentMap(host, count, label, {
       hover: (index, x, y) => this.pointAtMap(index, x, y),
       pick: (index) => (index < 0 ? this.clear() : this.choose(index)),
-      region: (indices) => this.select('', indices),
+      region: (indices) => (indices.length ? this.select('', indices) : this.clear()),
     });
     const [first] = this.data.layouts;
     if (!first) this.map.explain('There is no map of these samples: they were not laid out in the plane.');
