@@ -28,6 +28,8 @@ FOR_COLUMNS = 1 / 3
 """Most of a page's bytes that columns of a table may take."""
 COLUMN_BYTES = 4 * BASE64
 """Of one value of a table's column, at most."""
+ELEMENT = 100
+"""Characters of the element that holds a sheet, at most."""
 FEWEST = 100
 """A page does not show fewer points, however small it is to be."""
 SPARE = 0.97
@@ -51,7 +53,8 @@ class Contents:
 
     @property
     def size(self) -> int:
-        return len(self.index) + len(self.block) + sum(map(len, self.sheets))
+        """Characters that it adds to the page."""
+        return len(self.index) + len(self.block) + sum(len(sheet) + ELEMENT for sheet in self.sheets)
 
 
 def contents(results: Results, options: ReportOptions, always: np.ndarray, most_bytes: int) -> Contents:
@@ -129,7 +132,8 @@ class _Attempt:
             points = np.full((len(self.rows), 2), np.nan)
             points[on_the_map] = plane.places_in(table, name)[ids[on_the_map]]
             column = self.block.add(f"place/{name}", places(points))
-            found.append({"name": name, "title": plane.IN_WORDS[name], "column": column})
+            title = plane.IN_WORDS[name]
+            found.append({"name": name, "title": title[0].upper() + title[1:], "column": column})
         return found
 
     def _columns(self) -> list[Field]:
