@@ -9,7 +9,7 @@ SHOWN = {part: part for part in nodes.PARTS} | {"recipe": "params:recipe"}
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.lay_out, ["latents", "params:report"], "map", name="lay_out"),
+            Node(nodes.lay_out, ["latents", "params:report"], "map", name="lay_out", tags="outline"),
             Node(
                 nodes.draw_latent_map,
                 ["latents", "map", "clusters", "cluster_model"],
