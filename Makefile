@@ -36,7 +36,8 @@ nightly-demo: $(INSTALLED)  ## train, register, score batches and judge their dr
 	@$(BIN)/python benchmarks/nightly.py
 
 viz: $(INSTALLED)  ## look at the pipelines in a browser
-	@$(BIN)/kedro viz run --host=127.0.0.1
+	@BROWSER='env "BROWSER=$(BROWSER)" $(BIN)/python -m webbrowser "%s?pid=train&tags=outline"' \
+		$(BIN)/kedro viz run --host=127.0.0.1
 
 mlflow: $(INSTALLED)  ## look at all runs in a browser
 	@$(BIN)/mlflow ui --host=127.0.0.1 --backend-store-uri=sqlite:///mlflow.db

@@ -4,9 +4,11 @@ import logging
 import warnings
 
 from ae_pipelines.project.advice import NoHintAfterRefusal
+from ae_pipelines.project.checking import CheckHook
 from ae_pipelines.project.configuration import ConfigLoader, Context
-from ae_pipelines.project.hooks import CheckHook, LockHook, TrackingHook
+from ae_pipelines.project.locking import LockHook
 from ae_pipelines.project.optional import OptionalHook
+from ae_pipelines.project.tracked import TrackingHook
 from ae_pipelines.project.warned import WarningsHook
 
 # Kedro 1.7 calls this deprecated function of omegaconf; nothing a user can do about it.

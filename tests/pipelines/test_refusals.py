@@ -68,6 +68,7 @@ def refused(monkeypatch, ran, mlflow_runs):
         ),
         ("cluster.clusters=1", "cluster: clusters: given 1, but input should be greater than 1"),
         ("raw_dir=$AE_NOWHERE/x", "raw_dir: given '$AE_NOWHERE/x', but there is no environment variable AE_NOWHERE"),
+        ("source=table,source.path=/nowhere.csv", "no file /nowhere.csv: give a .csv"),
         ("model_name=it's", 'model_name: given "it\'s", expected letters, digits, spaces and _ . - only'),
         ("model_name=a/b", "model_name: given 'a/b', expected letters"),
     ],

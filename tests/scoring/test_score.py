@@ -128,7 +128,7 @@ def test_rows_that_were_scored_by_a_run_that_ended_before_drift_are_judged_by_th
 def test_a_stage_that_is_tried_again_after_its_file_is_there_does_not_say_that_there_is_nothing_to_do(
     images, monkeypatch
 ):
-    from ae_pipelines.project.hooks import TrackingHook
+    from ae_pipelines.project.tracked import TrackingHook
 
     monkeypatch.setenv("AE_RUN", "ae_score/tonight")
     source = {"name": "array", "path": str(images.file("new", NEW)), "layout": "NHW"}

@@ -16,9 +16,9 @@ class Run:
     id: str | None = None
     """Id that results carry, so that they can be traced to the run."""
     address: str | None = None
-    """Where it can be looked at in a browser."""
+    """Where a browser shows it, if a server keeps it."""
     started: float | None = None
-    """Seconds since the epoch."""
+    """When it began, in seconds since the epoch."""
 
     def report(self, metrics: dict[str, float], step: int) -> None:
         """Record these metrics at this step."""

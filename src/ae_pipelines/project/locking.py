@@ -1,20 +1,51 @@
 """One run at a time in a data folder."""
 
+import atexit
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import filelock
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
 
 from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.project.run_name import pipeline_of
 
 LOCK = ".run.lock"
 ANOTHER = {"data_dir": "..."}
 """The option that names a data folder."""
+
+
+class LockHook:
+    """One run at a time in a data folder; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self._held = ExitStack()
+        self._folder = Path()
+        atexit.register(self._held.close)
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._held.close()  # an earlier session in this process may have been interrupted
+        self._folder = context.project_path / context.config_loader.data_dir  # type: ignore[attr-defined]
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        self._held.enter_context(only_run(self._folder, pipeline_of(run_params)))
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self) -> None:
+        self._held.close()
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        self._held.close()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
@@ -70,6 +70,16 @@ def said_by_mlflow(error: BaseException) -> str | None:
 def experiment_of(client: Any) -> str:
     """The id of our experiment."""
     return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+
+
+def page_of(uri: str, run: Any) -> str | None:
+    """Where a browser shows a run that a server keeps, without the password that the server's address may hold; None
+    for a run in a file."""
+    server = urlsplit(uri)
+    if server.scheme not in ("http", "https"):
+        return None
+    place = server._replace(netloc=server.netloc.rpartition("@")[2], path=server.path.rstrip("/") + "/", query="")
+    return place._replace(fragment=f"/experiments/{run.info.experiment_id}/runs/{run.info.run_id}").geturl()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,207 @@
+"""What MLflow records of a run, and what is shown at its end."""
+
+import atexit
+import logging
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from ae_pipelines.base.run import NO_RUN
+from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.project.advice import advised, is_refusal
+from ae_pipelines.project.note import Told, note
+from ae_pipelines.project.run_name import pipeline_of, worked_on
+from ae_pipelines.project.sigterm import sigterm_as_exit
+from ae_pipelines.project.summary import Summary
+from ae_pipelines.project.warned import file_of, said_by
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.tracking.parameters import flat
+from ae_pipelines.tracking.runs import RunRecord, is_shared, open_run
+
+log = logging.getLogger(__name__)
+
+RUN = "run"
+"""The input through which a node gets the run that it belongs to."""
+USED_FOR = {"samples": "training", "new_samples": "scoring"}
+"""What MLflow says that a catalog entry's samples are used for."""
+
+
+class TrackingHook:
+    """One MLflow run for each Kedro run in which a node runs, or fails to. What is refused before the first node leaves
+    none, except in a run that is shared with other processes.
+
+    The status tells the truth: FINISHED, FAILED (an error), KILLED (SIGINT, SIGTERM; SIGKILL by the next
+    start). Catalog entries say what is kept: `metadata: {mlflow: metrics}`, `artifact` or `id`. Nodes that report to
+    their run, or note it in what they make, take it as the input `run`.
+    """
+
+    def __init__(self) -> None:
+        self._record: RunRecord | None = None
+        self.nothing_to_do: str | None = None
+        """Why the last run had nothing to do; None if it had."""
+        self._summary: Summary | None = None
+        self._around = ExitStack()
+        self._project, self._env = Path.cwd(), ""
+        self._given: dict[str, Any] = {}
+        self._about: dict[str, str] = {}
+        self._samples: dict[str, Samples] = {}
+        self._started = time.time()
+        atexit.register(self._end, "KILLED")
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._end("KILLED")  # an earlier session in this process that was interrupted
+        self.nothing_to_do = None
+        self._started = time.time()
+        self._project, self._env = context.project_path, context.env or "local"
+        self._given = dict(context._runtime_params or {})
+        self._about, self._samples = {}, {}
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
+        self._entries, self._warnings = list(conf_catalog), file_of(catalog)
+        catalog[RUN] = MemoryDataset(NO_RUN, copy_mode="assign")  # until the first node starts and opens one
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        self._catalog, self._run_params, self._pipeline, self._summary = catalog, run_params, pipeline, None
+        self._about, self._samples = {}, {}
+        if "params:recipe" in pipeline.inputs():
+            self._about["recipe"] = catalog.load("params:recipe").name
+        self._around.enter_context(sigterm_as_exit())
+
+    @hook_impl
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
+        if self._summary is None:  # a misspelt field is refused before the work, not after it
+            self._summary = Summary(self._pipeline, self._catalog, self._entries)
+        record = self._open(self._run_params)
+        record.parameters({"source": self._catalog.load("params:source")})
+        record.parameters(
+            {name.removeprefix("params:"): value for name, value in inputs.items() if name.startswith("params:")}
+        )
+        return {RUN: record} if RUN in inputs else {}
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        self._about |= worked_on(dataset_name, data)
+        if self._kept(dataset_name) == "id":
+            self._samples[dataset_name] = data
+        if self._record is not None:
+            self._say_on_what(self._record)
+
+    def _say_on_what(self, record: RunRecord) -> None:
+        """What was loaded so far says what the run works on; the first node's inputs are loaded before there is one."""
+        record.works_on(self._about)
+        while self._samples:
+            name, samples = self._samples.popitem()
+            record.tag(f"{name}.id", samples.id)
+            record.samples(samples, USED_FOR.get(name, name))
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        kept = self._kept(dataset_name)
+        if self._record is None or kept is None or isinstance(data, Skipped):
+            return
+        if kept == "metrics":
+            stage = dataset_name.removesuffix("_metrics")
+            self._record.report({f"{stage}/{name}": float(value) for name, value in data.items()})
+        elif kept == "artifact":
+            self._record.artifact(_path(self._catalog, dataset_name), dataset_name)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        if self._record is None:
+            self.nothing_to_do = "all that was asked for is there"
+        elif why := self._record.skipped:
+            self._record.tag("nothing_to_do", why)
+            self.nothing_to_do = why
+        self._note(self.nothing_to_do and f"Nothing to do: {self.nothing_to_do}")
+        self._end("FINISHED")
+        if self.nothing_to_do:
+            print(f"nothing to do: {self.nothing_to_do}", flush=True)
+        elif self._summary is not None and (text := self._summary.text()):
+            print(text, flush=True)
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        if self._record is None and is_refusal(error) and not is_shared():
+            self._end("FAILED")
+            return
+        try:
+            self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
+            self._note(f"Failed: {type(error).__name__}: {advised(error)}"[:1000])
+        finally:
+            self._end("FAILED")
+
+    def _open(self, run_params: dict[str, Any]) -> RunRecord:
+        if self._record is None:
+            name = pipeline_of(run_params)
+            tags = {
+                "pipeline": name,
+                "env": self._env,
+                "kedro.run_id": str(run_params["run_id"]),
+                "git_sha": _git_sha(self._project),
+            }
+            self._record = open_run(self._project, name, self._started, tags | self._about)
+            self._say_on_what(self._record)
+            self._record.parameters({"given": self._given} if self._given else {})
+        return self._record
+
+    def _note(self, outcome: str | None = None) -> None:
+        """Say what was done and what came of it: numbers, or why there are none. Then files of an earlier run may be
+        there, which are not this one's."""
+        if (record := self._record) is None:
+            return
+        told = Told(record.asked_for, flat(self._given), outcome)
+        try:
+            told = told if outcome else self._with_results(told, record)
+        except Exception as error:  # whatever is amiss, the work is done
+            log.warning("the note on this run has no numbers: %r", error)
+        record.note(note(told))
+
+    def _with_results(self, told: Told, record: RunRecord) -> Told:
+        """What the whole run has made, by all its processes."""
+        stages = record.asked_for.split("+")
+        whole = sum((pipelines[stage] for stage in stages), Pipeline([])) if is_shared() else self._pipeline
+        stores = [name for name in self._entries if self._kept(name) == "id" and name in whole.datasets()]
+        return replace(
+            told,
+            report=record.link_to("report/report.html") if "report" in whole.all_outputs() else None,
+            samples=[self._catalog.load(name) for name in stores],
+            summary=Summary(whole, self._catalog, self._entries),
+            warned=said_by(whole, self._warnings),
+        )
+
+    def _end(self, status: str) -> None:
+        self._around.close()
+        if self._record is not None:
+            record, self._record = self._record, None
+            record.end(status)
+
+    def _kept(self, dataset_name: str) -> str | None:
+        metadata = getattr(self._catalog.get(dataset_name), "metadata", None) or {}
+        return metadata.get("mlflow")
+
+
+def _path(catalog: CatalogProtocol, dataset_name: str) -> Path:
+    return Path(str(catalog.get(dataset_name)._filepath))  # type: ignore[union-attr]
+
+
+def _git_sha(project: Path) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=project, capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return answer.stdout.strip()
