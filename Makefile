@@ -115,9 +115,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 		|| { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or try make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing into $(VENV) (a minute or two, once)..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) $$(grep '^torch==' requirements.lock)
-	@$(PIP) -r requirements.lock
+	@$(PIP) --no-compile $$(grep '^torch==' requirements.lock)
+	@$(PIP) --no-compile -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # by all cores, pip would do it by one
 	@touch $(INSTALLED)
 
 # requirements.lock, which is for everyone, knows nothing of it: `make lock` leaves it out.
