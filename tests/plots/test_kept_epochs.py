@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ae_pipelines.plots.training import KEPT, kept_epochs, learning_curves
+from ae_pipelines.plots.training import KEPT, learning_curves
+from ae_pipelines.training.history import kept_epochs
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.plots.figure import new_figure, whole_numbers
+from ae_pipelines.training.history import kept_epochs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,18 +45,6 @@ def learning_curves(history: list[dict[str, Any]]) -> "Figure":
         for axis in axes[0]:
             axis.axvline(start + 0.5, color="0.7", linewidth=0.8)
     return figure
-
-
-def kept_epochs(history: list[dict[str, Any]]) -> list[int]:
-    """Numbers, from 1, of the rows of a history whose weights were kept, one a phase: the last that was the best so far
-    or, where none was called so, the last one. None of a history that does not say."""
-    table = pd.DataFrame(history)
-    if "best_so_far" not in table or table["best_so_far"].isna().any():
-        return []
-    rows = pd.Series(np.arange(1, len(table) + 1))
-    phases = (table["phase"] != table["phase"].shift()).cumsum()
-    best = rows.where(table["best_so_far"].astype(bool)).groupby(phases).max()
-    return best.fillna(rows.groupby(phases).max()).astype(int).tolist()
 
 
 def _mark_kept(axis: "Axes", history: list[dict[str, Any]]) -> None:

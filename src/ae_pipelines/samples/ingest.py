@@ -18,6 +18,7 @@ from ae_pipelines.base.options import Options
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.samples.classes import tell_classes
 from ae_pipelines.samples.decoding import Decoding, Digests
+from ae_pipelines.samples.given_labels import GivenLabels, LabelFiles
 from ae_pipelines.samples.labels import LabelReader, PartlyLabelled
 from ae_pipelines.samples.masks import read_masks
 from ae_pipelines.samples.source import Block, EncodedSource, MaskedSource, Source
@@ -38,6 +39,9 @@ class IngestOptions(Options):
     """Above this share of unusable samples (duplicates not counted) the run fails."""
     workers: Annotated[int, Field(gt=0)] | None = None
     """Number of decoding processes; None: one per CPU."""
+    labels: LabelFiles = []
+    """Tables of further labels by sample id (columns path and label), as the report saves them. They count more than
+    the source's own, and later tables more than earlier ones."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def write_store(
     Samples that an earlier ingest decoded, even a killed one, are recognised by their content and reused.
     """
     started = time.monotonic()
+    given = GivenLabels(options.labels)
     spec = source.spec()
     with _exclusively(folder):
         count = source.count()
@@ -84,7 +89,8 @@ def write_store(
         key = decoding.key if decoding else None
         with StoreWriter(folder, spec, source.name, labels, key) as store, closing(blocks):  # type: ignore[type-var]
             for block in _with_progress(blocks, count):  # type: ignore[arg-type]
-                store.add(block)
+                store.add(given.over(block))
+            given.tell()
             if isinstance(source, MaskedSource):
                 store.add_masks(read_masks(source))
             report = {"seconds": round(time.monotonic() - started, 1), "decoded": store.accepted, "reused": 0}

@@ -15,7 +15,7 @@ from ae_pipelines.samples.sources.folder_files import EXTENSIONS
 
 log = logging.getLogger(__name__)
 
-PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path", "image_id")
+PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path", "image_id", "sample_id")
 LABEL_COLUMNS = ("label", "class", "class_name", "category", "target")
 AMBIGUOUS = ""
 """Stands for several files; no file has this name."""
