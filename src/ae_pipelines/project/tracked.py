@@ -19,6 +19,7 @@ from ae_pipelines.project.advice import advised, is_refusal
 from ae_pipelines.project.run_name import pipeline_of
 from ae_pipelines.project.sigterm import sigterm_as_exit
 from ae_pipelines.project.summary import Summary
+from ae_pipelines.tracking.recorded import DATA_DIR
 from ae_pipelines.tracking.runs import RunRecord, is_shared, open_run
 
 RUN = "run"
@@ -41,6 +42,7 @@ class TrackingHook:
         self._summary: Summary | None = None
         self._around = ExitStack()
         self._project, self._env = Path.cwd(), ""
+        self._data_dir = Path()
         self._given: dict[str, Any] = {}
         self._started = time.time()
         atexit.register(self._end, "KILLED")
@@ -51,6 +53,7 @@ class TrackingHook:
         self.nothing_to_do = None
         self._started = time.time()
         self._project, self._env = context.project_path, context.env or "local"
+        self._data_dir = (context.project_path / context.config_loader.data_dir).resolve()  # type: ignore[attr-defined]
         self._given = dict(context._runtime_params or {})
 
     @hook_impl
@@ -119,6 +122,7 @@ class TrackingHook:
             tags = {
                 "pipeline": name,
                 "env": self._env,
+                DATA_DIR: str(self._data_dir),
                 "kedro.run_id": str(run_params["run_id"]),
                 "git_sha": _git_sha(self._project),
             }
