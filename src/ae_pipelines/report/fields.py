@@ -1,0 +1,96 @@
+"""What a map can be coloured by: one value of every sample of the page, a category or a number."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ae_pipelines.report.packed import Block, halves
+
+MOST_CATEGORIES = 5_000
+"""What has more different values names samples rather than kinds of them."""
+RAMP = (0.01, 0.99)
+"""Quantiles that are the ends of the ramp of colours, so that a few extreme numbers do not take all of it."""
+
+Kind = Literal["category", "number", "date"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value of each sample, in the order of the page's samples."""
+
+    name: str
+    """How links and buttons of sections name it."""
+    title: str
+    """What people read."""
+    kind: Kind
+    values: np.ndarray
+    """Texts ("" where unknown), or float64 (NaN where unknown); dates are days since 1970-01-01."""
+    unknown: str = "none"
+    """What people read where it is unknown."""
+    hover: bool = False
+    """Whether it is told where a sample is pointed at."""
+    is_column: bool = False
+    """Whether it is a column of the samples' table."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether colours can show it: it tells samples apart, and is not another name of theirs."""
+        if self.kind != "category":
+            return bool(np.isfinite(self.values).any())
+        return 0 < len(np.unique(self.values)) <= MOST_CATEGORIES
+
+    def packed(self, block: Block) -> dict[str, Any]:
+        """What the page is told of it; its values are in the block."""
+        about = {"name": self.name, "title": self.title, "kind": self.kind, "hover": self.hover}
+        about |= {"is_column": self.is_column, "column": f"field/{self.name}", "unknown": self.unknown}
+        return about | (self._categories(block) if self.kind == "category" else self._numbers(block))
+
+    def _categories(self, block: Block) -> dict[str, Any]:
+        names, numbers = np.unique(self.values, return_inverse=True)
+        order = sorted(range(len(names)), key=lambda number: _natural(str(names[number])))
+        places = np.argsort(order)[numbers.ravel()]
+        block.add(f"field/{self.name}", places.astype(np.uint8 if len(names) <= 256 else np.uint16))
+        return {"names": [str(names[number]) for number in order]}
+
+    def _numbers(self, block: Block) -> dict[str, Any]:
+        known = self.values[np.isfinite(self.values)]
+        low, high = np.quantile(known, RAMP) if len(known) else (0.0, 1.0)
+        if low == high:
+            low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+        about = {"low": float(low), "high": float(high)}
+        if self.is_column:  # years and counts have more digits than three
+            block.add(f"field/{self.name}", _five_digits(self.values))
+            return about
+        column, scale = halves(self.values)
+        block.add(f"field/{self.name}", column)
+        return about | {"scale": scale}
+
+
+def category(name: str, title: str, values: Sequence[Any] | np.ndarray, **more: Any) -> Field:
+    """A category from texts, None where unknown."""
+    texts = np.array(["" if value is None or value != value else str(value) for value in values], dtype=object)
+    return Field(name, title, "category", texts.astype(str), **more)
+
+
+def number(name: str, title: str, values: np.ndarray, **more: Any) -> Field:
+    """A number, NaN where unknown."""
+    return Field(name, title, "number", np.asarray(values, np.float64), **more)
+
+
+def _natural(name: str) -> tuple[int, float, str]:
+    """An order in which 2 comes before 10, and what is unknown last."""
+    if not name:
+        return 2, 0.0, ""
+    try:
+        return 0, float(name), name
+    except ValueError:
+        return 1, 0.0, name
+
+
+def _five_digits(values: np.ndarray) -> np.ndarray:
+    """float32; digits that nobody reads would take most of the bytes."""
+    size = np.abs(values)
+    power = 10.0 ** (4 - np.floor(np.log10(np.where((size > 0) & np.isfinite(size), size, 1.0))))
+    return (np.round(values * power) / power).astype(np.float32)

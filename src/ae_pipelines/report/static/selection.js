@@ -1,0 +1,115 @@
+// The panel beside the map: one sample with its neighbours, or what is known of many that were selected.
+
+const BARS = 8;  // categories counted in a selection; the smaller ones are added up
+const COUNTED_FIELDS = ['label', 'group'];
+
+class Panel {
+  constructor(host, data, tiles, neighbours) {
+    Object.assign(this, { host, data, tiles, neighbours });
+    this.clear();
+  }
+
+  clear() {
+    this.host.replaceChildren(
+      make('p', { class: 'hint', text: 'Point at a sample to see it, click it for the twelve nearest. Draw around samples with Lasso, Box or Shift to select them.' }),
+      make('p', { class: 'hint keys', text: 'Keys on the map: arrows walk from sample to sample, + and − zoom, 0 shows all, Escape clears.' }));
+  }
+
+  showSample(index, near) {
+    const { data, tiles } = this, { faces } = tiles, picture = faces.picture(index);
+    const known = data.fields.map((field) => [field.title, field.text(index)]);
+    this.host.replaceChildren(
+      make('h3', { class: 'id', text: data.id(index), dir: 'auto' }),
+      make('div', { class: 'sample' }, ...(picture ? [picture] : []), facts(known)),
+      ...(faces.values ? [make('h4', { text: 'Values' }), facts(faces.valuesOf(index))] : []),
+      ...this.nearest(near));
+  }
+
+  nearest(near) {
+    if (!near.length) return this.neighbours.reason ? [make('p', { class: 'hint', text: this.neighbours.reason })] : [];
+    const captions = near.map(({ distance }) => shortNumber(distance));
+    return [make('h4', { text: `The ${near.length} nearest, with their distances` }),
+            this.tiles.gallery(near.map(({ index }) => index), captions)];
+  }
+
+  showMany(title, indices) {
+    const text = `${title ? title + ': ' : ''}${counted(indices.length, 'sample')}`;
+    const fields = COUNTED_FIELDS.map((name) => this.data.field(name)).filter(Boolean);
+    this.host.replaceChildren(
+      make('h3', { text }),
+      ...(indices.length ? [this.idButtons(indices), ...fields.map((field) => this.counts(field, indices)), this.tiles.gallery(indices, [], 48)] : []));
+    announce(`${text} selected`);
+  }
+
+  /** How many of the selected samples each category has. */
+  counts(field, indices) {
+    const sizes = new Map();
+    for (const index of indices) sizes.set(field.category(index), (sizes.get(field.category(index)) ?? 0) + 1);
+    const sorted = [...sizes].sort((a, b) => b[1] - a[1]), rest = sorted.slice(BARS);
+    const rows = sorted.slice(0, BARS).map(([category, size]) => [field.nameOf(category), size]);
+    if (rest.length) rows.push([`${rest.length} others`, rest.reduce((sum, [, size]) => sum + size, 0)]);
+    const table = make('table', { class: 'counts' }, make('caption', { text: `By ${field.title.toLowerCase()}` }));
+    for (const [name, size] of rows) table.append(countRow(name, size, indices.length));
+    return table;
+  }
+
+  // ---- ids
+
+  idButtons(indices) {
+    const field = make('textarea', { class: 'ids', rows: 5, readonly: true, 'aria-label': 'Ids of the selected samples', hidden: true });
+    const text = () => this.idLines(indices);
+    const show = (said) => {
+      field.hidden = false;
+      field.value = text();
+      field.focus();
+      field.select();
+      announce(said);
+    };
+    if (isSandboxed()) {
+      return make('div', { class: 'ids-box' }, button('Show ids to copy', () => show('The ids are selected: copy them.')), field);
+    }
+    const copy = button('Copy ids', async () => {
+      try {
+        await navigator.clipboard.writeText(text());
+        flash(copy, 'Copied');
+      } catch {
+        show('Copying is not allowed here; the ids are selected: copy them.');
+      }
+    });
+    return make('div', { class: 'ids-box' }, copy, button('Save ids', () => save('ids.csv', text())), field);
+  }
+
+  /** One id a line, below a header; quoted as in CSV files where it has to be. */
+  idLines(indices) {
+    const ids = indices.map((index) => this.data.id(index));
+    return ['sample_id', ...ids.map((id) => (/[",\r\n]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id))].join('\n') + '\n';
+  }
+}
+
+function countRow(name, size, all) {
+  const bar = make('span', { class: 'bar' }), share = Math.round((100 * size) / all);
+  bar.style.width = `${(100 * size) / all}%`;
+  return make('tr', {}, make('th', { scope: 'row', text: name, dir: 'auto' }), make('td', { class: 'bar-cell' }, bar),
+              make('td', { text: size.toLocaleString('en') }), make('td', { text: `${share} %` }));
+}
+
+/** In a frame with an origin of its own (MLflow shows pages so) nothing can be downloaded or put on the clipboard. */
+function isSandboxed() {
+  return self.origin === 'null' && (window.parent !== window || location.protocol !== 'file:');
+}
+
+function save(name, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
+  const link = make('a', { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+function flash(element, text) {
+  const before = element.textContent;
+  element.textContent = text;
+  announce(text);
+  setTimeout(() => { element.textContent = before; }, 1500);
+}
