@@ -1,12 +1,14 @@
 """What a map can be coloured by: one value of every sample of the page, a category or a number."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from ae_pipelines.report.packed import Block, halves
+from ae_pipelines.report.results import Results
 
 MOST_CATEGORIES = 5_000
 """What has more different values names samples rather than kinds of them."""
@@ -39,7 +41,7 @@ class Field:
         """Whether colours can show it: it tells samples apart, and is not another name of theirs."""
         if self.kind != "category":
             return bool(np.isfinite(self.values).any())
-        return 0 < len(np.unique(self.values)) <= MOST_CATEGORIES
+        return 0 < pd.Series(self.values).nunique() <= MOST_CATEGORIES
 
     def packed(self, block: Block) -> dict[str, Any]:
         """What the page is told of it; its values are in the block."""
@@ -48,11 +50,11 @@ class Field:
         return about | (self._categories(block) if self.kind == "category" else self._numbers(block))
 
     def _categories(self, block: Block) -> dict[str, Any]:
-        names, numbers = np.unique(self.values, return_inverse=True)
-        order = sorted(range(len(names)), key=lambda number: _natural(str(names[number])))
-        places = np.argsort(order)[numbers.ravel()]
+        numbers, names = pd.factorize(pd.Series(self.values))
+        order = sorted(range(len(names)), key=lambda number: _natural(names[number]))
+        places = np.argsort(order)[numbers]
         block.add(f"field/{self.name}", places.astype(np.uint8 if len(names) <= 256 else np.uint16))
-        return {"names": [str(names[number]) for number in order]}
+        return {"names": [names[number] for number in order]}
 
     def _numbers(self, block: Block) -> dict[str, Any]:
         known = self.values[np.isfinite(self.values)]
@@ -68,10 +70,61 @@ class Field:
         return about | {"scale": scale}
 
 
+def fields_of(results: Results, rows: np.ndarray) -> list[Field]:
+    """All that is known of the samples in these rows; the first is what the map is coloured by at first."""
+    found = [*_labels(results, rows), *_groups(results, rows), *_predictions(results, rows)]
+    found += [*_errors(results, rows), *_anomalies(results, rows), *_splits(results, rows)]
+    return [field for field in found if field.usable]
+
+
+def _labels(results: Results, rows: np.ndarray) -> Iterator[Field]:
+    if results.latents.labelled.any():
+        yield category("label", "Label", results.latents.labels[rows], unknown="no label", hover=True)
+
+
+def _groups(results: Results, rows: np.ndarray) -> Iterator[Field]:
+    if results.clusters is not None:
+        groups = results.clusters["cluster"].to_numpy()[rows]
+        yield category("group", "Group", np.where(groups < 0, "", groups.astype(str)), unknown="noise", hover=True)
+        if results.clusters["distance"].notna().any():
+            distances = results.clusters["distance"].to_numpy()[rows]
+            yield number("group_distance", "Distance to the group's centre", distances)
+
+
+def _predictions(results: Results, rows: np.ndarray) -> Iterator[Field]:
+    if results.predictions is None:
+        return
+    predicted, labels = results.predictions["predicted"].to_numpy(object)[rows], results.latents.labels[rows]
+    yield category("predicted", "Predicted label", predicted, hover=True)
+    right = np.where(labels == "", "", np.where(labels == predicted, "right", "wrong"))
+    yield category("right", "Prediction right or wrong", right, unknown="no label")
+    yield number("probability", "Probability of the prediction", results.predictions["probability"].to_numpy()[rows])
+
+
+def _errors(results: Results, rows: np.ndarray) -> Iterator[Field]:
+    titles = {"reconstruction_error": "Reconstruction error", "blurred_error": "Reconstruction error, blurred"}
+    for name, title in titles.items():
+        if name in results.latents.names:
+            values = results.latents.column(name).to_numpy(np.float64)[rows]
+            yield number(name, title, values, hover=name == "reconstruction_error")
+
+
+def _anomalies(results: Results, rows: np.ndarray) -> Iterator[Field]:
+    if results.anomalies is not None:
+        found = results.anomalies.iloc[rows]
+        yield number("anomaly_score", "Anomaly score", found["score"].to_numpy())
+        yield category("anomaly", "Anomaly", np.where(found["anomaly"], "yes", "no"))
+
+
+def _splits(results: Results, rows: np.ndarray) -> Iterator[Field]:
+    yield category("split", "Split", results.latents.column("split").to_numpy(object)[rows])
+    yield category("seen", "Learned from", np.where(results.latents.seen[rows], "yes", "no"))
+
+
 def category(name: str, title: str, values: Sequence[Any] | np.ndarray, **more: Any) -> Field:
     """A category from texts, None where unknown."""
-    texts = np.array(["" if value is None or value != value else str(value) for value in values], dtype=object)
-    return Field(name, title, "category", texts.astype(str), **more)
+    texts = pd.Series(np.asarray(values, object)).fillna("").astype(str).to_numpy(object)
+    return Field(name, title, "category", texts, **more)
 
 
 def number(name: str, title: str, values: np.ndarray, **more: Any) -> Field:

@@ -3,29 +3,45 @@
 import base64
 import hashlib
 from importlib.resources import files
+from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from ae_pipelines.report import sections
+from ae_pipelines.report.contents import contents
 from ae_pipelines.report.options import ReportOptions
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 
-SCRIPTS: tuple[str, ...] = ()
+PARTS = (
+    *("elements.js", "data.js", "colours.js", "thumbnails.js", "tiles.js", "neighbours.js"),
+    *("grid.js", "points.js", "map.js", "legend.js", "selection.js", "theme.js"),
+)
+"""What a page with a map is made of; these files define things and do nothing."""
+SCRIPTS = (*PARTS, "page.js")
 STYLES = ("report.css",)
 """Files of `static/`, in the order in which they follow each other."""
 
 
 def page(results: Results, options: ReportOptions) -> str:
-    """A page that needs no other file and loads nothing: its policy allows its own script and style only."""
-    script, style = _joined(SCRIPTS), _joined(STYLES)
-    head = sections.head(results)
-    below = list(sections.below_the_map(results))
+    """A page of at most `options.max_bytes` that needs no other file."""
+    head, below = sections.head(results), list(sections.below_the_map(results))
+    shown = np.concatenate([head.rows, *(section.rows for section in below)]).astype(np.int64)
+    values = {"head": head, "sections": below}
+    frame = document("page", SCRIPTS, **values, contents=None)
+    room = options.max_bytes - len(frame.encode())
+    return document("page", SCRIPTS, **values, contents=contents(results, options, shown, room))
+
+
+def document(template: str, scripts: tuple[str, ...], **values: Any) -> str:
+    """A page of this template that loads nothing: its policy allows its own script and style only."""
+    script, style = _joined(scripts), _joined(STYLES)
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return str(render("page", head=head, sections=below, policy=policy, script=Markup(script), style=Markup(style)))
+    return str(render(template, policy=policy, script=Markup(script), style=Markup(style), **values))
 
 
 def _joined(names: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ae_pipelines.base.progress import progress
+from ae_pipelines.base.progress import Steps
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
 
@@ -100,7 +100,7 @@ class Thumbnailer:
 
     def estimate(self, step: Step) -> float:
         """Bytes of all sheets, about."""
-        chosen = self._tried[:: max(1, len(self._tried) // TRIED)]
+        chosen = self._tried
         return len(_encoded(self._sheet(chosen, step), step)) * len(self._rows) / len(chosen)
 
     @property
@@ -108,19 +108,15 @@ class Thumbnailer:
         count = len(self._rows)
         return self._rows if count <= TRIED else self._rows[np.linspace(0, count - 1, TRIED).astype(np.int64)]
 
-    def best(self, most_bytes: float) -> tuple[Step, float]:
-        """The first step whose sheets have at most so many bytes, about, and how many; else the last step."""
-        for step in steps(self._samples.spec):
-            expected = self.estimate(step)
-            if expected <= most_bytes:
-                break
-        return step, expected
-
     def make(self, step: Step) -> Thumbnails:
         """All sheets."""
-        starts = range(0, len(self._rows), step.on_a_sheet)
-        parts = (self._rows[start : start + step.on_a_sheet] for start in progress(starts, "thumbnails"))
-        return Thumbnails(step, [_encoded(self._sheet(part, step), step) for part in parts])
+        sheets = []
+        with Steps(len(self._rows), "thumbnails", "sample") as done:
+            for start in range(0, len(self._rows), step.on_a_sheet):
+                part = self._rows[start : start + step.on_a_sheet]
+                sheets.append(_encoded(self._sheet(part, step), step))
+                done.advance(len(part))
+        return Thumbnails(step, sheets)
 
     def _sheet(self, rows: np.ndarray, step: Step) -> "Image":
         from PIL import Image

@@ -40,10 +40,9 @@ const HALVES = halfPrecision();
 
 /** Three significant digits, without the tail of zeros that nobody reads. */
 function shortNumber(value) {
-  if (!Number.isFinite(value)) return 'none';
   const size = Math.abs(value);
   if (size >= 1e6 || (size > 0 && size < 1e-4)) return value.toExponential(2);
-  return size >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
+  return size >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
 function counted(number, one, many = one + 's') {
@@ -53,7 +52,7 @@ function counted(number, one, many = one + 's') {
 /** One thing known of every sample: a category with names, or a number. */
 class Field {
   constructor(about, column) {
-    Object.assign(this, about);  // name, title, kind; names, or scale, low and high
+    Object.assign(this, about);  // as fields.py gives it: name, title, kind, …; names, or low and high
     this.column = column;
     this.isCategory = about.kind === 'category';
   }
@@ -64,16 +63,17 @@ class Field {
   }
 
   number(index) {
-    return HALVES[this.column[index]] * this.scale;
-  }
-
-  /** The value as the data have it: '' where a category is unknown. */
-  value(index) {
-    return this.isCategory ? this.names[this.column[index]] : this.number(index);
+    return this.scale ? HALVES[this.column[index]] * this.scale : this.column[index];
   }
 
   text(index) {
-    return this.isCategory ? this.nameOf(this.column[index]) : shortNumber(this.number(index));
+    return this.isCategory ? this.nameOf(this.column[index]) : this.shown(this.number(index));
+  }
+
+  /** A number of this field as people read it. */
+  shown(number) {
+    if (!Number.isFinite(number)) return this.unknown;
+    return this.kind === 'date' ? new Date(number * 86_400_000).toISOString().slice(0, 10) : shortNumber(number);
   }
 
   nameOf(category) {

@@ -172,8 +172,8 @@ class Legend {
 
   tellRange() {
     const [least, most] = this.filters.ranges.get(this.field) ?? [-Infinity, Infinity];
-    const low = least === -Infinity ? `${shortNumber(this.field.low)} or less` : shortNumber(least);
-    const high = most === Infinity ? `${shortNumber(this.field.high)} or more` : shortNumber(most);
+    const low = least === -Infinity ? `${this.field.shown(this.field.low)} or less` : this.field.shown(least);
+    const high = most === Infinity ? `${this.field.shown(this.field.high)} or more` : this.field.shown(most);
     this.ends.replaceChildren(make('span', { text: low }), make('span', { text: high }));
   }
 }

@@ -17,11 +17,12 @@ class Panel {
 
   showSample(index, near) {
     const { data, tiles } = this, { faces } = tiles, picture = faces.picture(index);
-    const known = data.fields.map((field) => [field.title, field.text(index)]);
+    const told = (fields) => facts(fields.map((field) => [field.title, field.text(index)]));
+    const known = data.fields.filter((field) => !field.is_column);
     this.host.replaceChildren(
       make('h3', { class: 'id', text: data.id(index), dir: 'auto' }),
-      make('div', { class: 'sample' }, ...(picture ? [picture] : []), facts(known)),
-      ...(faces.values ? [make('h4', { text: 'Values' }), facts(faces.valuesOf(index))] : []),
+      make('div', { class: 'sample' }, ...(picture ? [picture] : []), told(known)),
+      ...(faces.columns.length ? [make('h4', { text: 'Values' }), told(faces.columns)] : []),
       ...this.nearest(near));
   }
 

@@ -1,4 +1,4 @@
-// What one sees of a sample: an image, a line (series, vectors) or the values of its columns (tables).
+// What one sees of a sample: an image or a line (series, vectors). Of tables there is nothing to be seen but values.
 //
 // Images lie in sheets, many in one picture. A sheet is decoded when one of its images is first asked for, and
 // few are held decoded, for each takes megabytes.
@@ -48,8 +48,8 @@ class Faces {
     this.data = data;
     this.images = data.about.thumbnails ? new Sheets(data.about.thumbnails) : null;
     this.lines = data.about.sparklines ?? null;
-    this.values = data.about.values ?? null;
-    this.kind = this.images ? 'image' : this.lines ? 'line' : this.values ? 'values' : 'none';
+    this.columns = data.fields.filter((field) => field.is_column);
+    this.kind = this.images ? 'image' : this.lines ? 'line' : 'text';
   }
 
   /** An element that shows a sample, or null where there is nothing to be seen of it. */
@@ -79,21 +79,6 @@ class Faces {
     const zero = height - 2 - ((0 - low) / (high - low)) * (height - 4);
     if (low < 0 && high > 0) svg.prepend(drawn('line', { class: 'zero', x1: 0, x2: width, y1: zero, y2: zero }));
     return svg;
-  }
-
-  /** Names and values of the columns of a sample of a table, at most `most`. */
-  valuesOf(index, most = Infinity) {
-    const columns = this.values?.columns ?? [];
-    return columns.slice(0, most).map((column) => [column.name, this.value(column, index)]);
-  }
-
-  value(column, index) {
-    const value = this.data.columns[column.column][index];
-    if (column.levels) return column.levels[value] === '' ? 'missing' : column.levels[value];
-    if (Number.isNaN(value)) return 'missing';
-    if (column.kind === 'date') return new Date(value * 86_400_000).toISOString().slice(0, 10);
-    if (column.kind === 'boolean') return value > 0.5 ? 'true' : 'false';
-    return shortNumber(value);
   }
 }
 

@@ -1,6 +1,7 @@
 // Samples in galleries: buttons that show a sample, tell of it when pointed at, and choose it when pressed.
 
 const AT_ONCE = 24;  // tiles filled before the page may do something else
+const COLUMNS_TOLD = 8;  // of a table, where one of its samples is pointed at
 
 class Tiles {
   /** `onhover(index, element)` with -1 when the pointer leaves; `onchoose(index)`. */
@@ -95,10 +96,10 @@ class Tip {
   }
 
   fill(index) {
-    const picture = this.faces.picture(index), shown = this.data.fields.filter((field) => field.hover);
-    const known = shown.map((field) => [field.title, field.text(index)]);
+    const picture = this.faces.picture(index), columns = this.faces.columns.slice(0, COLUMNS_TOLD);
+    const shown = [...this.data.fields.filter((field) => field.hover), ...columns];
     const text = make('div', {}, make('p', { class: 'id', text: this.data.id(index), dir: 'auto' }),
-                      facts([...known, ...this.faces.valuesOf(index, 8)]));
+                      facts(shown.map((field) => [field.title, field.text(index)])));
     this.box.replaceChildren(...(picture ? [picture] : []), text);
     this.box.dataset.row = this.data.rows[index];
   }
