@@ -34,9 +34,9 @@ def page(results: Results, options: ReportOptions) -> str:
     return document("page", SCRIPTS, **values, contents=contents(results, options, shown, room))
 
 
-def document(template: str, scripts: tuple[str, ...], **values: Any) -> str:
+def document(template: str, scripts: tuple[str, ...], styles: tuple[str, ...] = STYLES, **values: Any) -> str:
     """A page of this template that loads nothing: its policy allows its own script and style only."""
-    script, style = _joined(scripts), _joined(STYLES)
+    script, style = _joined(scripts), _joined(styles)
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"

@@ -18,7 +18,7 @@ from ae_pipelines.report.two_runs.parameters import parameters
 from ae_pipelines.report.two_runs.side import Side
 
 SCRIPTS = (*PARTS, "compare.js")
-SHEETS = (*STYLES, "compare.css")
+SHEETS = (*dict.fromkeys((*STYLES, "sections.css")), "compare.css")
 
 
 @dataclass(frozen=True)
