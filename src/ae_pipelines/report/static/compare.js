@@ -148,7 +148,22 @@ class ComparePage {
   pointAtMap(side, index, x, y) {
     const box = find(`plot-${side}`).getBoundingClientRect();
     this.tip.show(index, box.left + x, box.top + y);
-    for (const [other, map] of Object.entries(this.maps)) if (other !== side) map.ring(index);
+    for (const [other, map] of Object.entries(this.maps)) {
+      if (other === side) continue;
+      map.ring(index);
+      if (map.isPlaced(index)) this.keepClear(map, index, box.left + x, box.top + y);
+    }
+  }
+
+  /** Moves the tip to the other side of the pointer where it would hide the ring on the other map. */
+  keepClear(map, index, x, y) {
+    const tip = this.tip.box.getBoundingClientRect(), host = map.host.getBoundingClientRect(), room = 16;
+    const [left, top] = map.screen(index), ring = [host.left + left, host.top + top];
+    const isOver = ring[0] > tip.left - room && ring[0] < tip.right + room && ring[1] > tip.top - room && ring[1] < tip.bottom + room;
+    if (!isOver) return;
+    const aside = tip.left > x ? x - room - tip.width : x + room;
+    const fits = aside >= 0 && aside + tip.width <= innerWidth;
+    this.tip.box.style.transform = fits ? `translate(${aside}px, ${tip.top}px)` : `translate(${tip.left}px, ${Math.max(0, y - room - tip.height)}px)`;
   }
 
   pointAtTile(index, element) {

@@ -15,9 +15,9 @@ from ae_pipelines.report.results import Results
 from ae_pipelines.report.two_runs.matching import NOISE, UNMATCHED, Matched, matched_groups
 from ae_pipelines.report.words import percent
 
-SHOWN = 18
+SHOWN = 12
 """Most samples in a gallery; a button opens all that are on the maps."""
-MOST_MOVES = 12
+MOST_MOVES = 8
 """Only so many of the most frequent moves have a gallery."""
 NO, HERE, THERE, BOTH = "in neither", "only in this run", "only in the other run", "in both runs"
 
@@ -117,7 +117,7 @@ class Changes:
         if self.groups is not None:
             ours, theirs = (np.array([self.group_name(one) for one in side], object) for side in self.groups)
             yield category(
-                "other_group", "Group in the other run, by this run's numbers", _at(theirs, place), hover=True
+                "other_group", "Group in the other run", _at(theirs, place), hover=True
             )
             yield category("moved", "Group changed", _at(_yes(ours != theirs), place))
         if self.classes is not None:

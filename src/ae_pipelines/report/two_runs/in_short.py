@@ -8,6 +8,8 @@ from ae_pipelines.report.two_runs.matching import Matched
 from ae_pipelines.report.two_runs.measures import Measure
 from ae_pipelines.report.two_runs.side import Side
 
+BEYOND = {"better": "better", "worse": "worse", "other": "different"}
+"""Verdicts that are more than chance, in words."""
 NAMED = 5
 """Ids that are named where there are more."""
 
@@ -18,14 +20,20 @@ def sentences(measures: dict[str, list[Measure]], changes: Changes | None) -> li
 
 
 def _beyond_chance(measures: dict[str, list[Measure]]) -> Iterator[str]:
-    rows = [(title, row) for title, rows in measures.items() for row in rows]
-    told = {"better": "better", "worse": "worse", "other": "other"}
-    for verdict, word in told.items():
-        found = [f"{title.lower()}: {row.words} ({row.difference})" for title, row in rows if row.verdict == verdict]
+    """Of each stage the first measure that differs by more than chance, and how many there are."""
+    certain = sum(row.verdict != "" for rows in measures.values() for row in rows)
+    for verdict, word in BEYOND.items():
+        found = {title: rows for title, all_rows in measures.items() if (rows := _with(verdict, all_rows))}
+        count = sum(map(len, found.values()))
         if found:
-            yield f"Beyond chance {word} in this run: {'; '.join(found)}."
-    if not any(row.verdict in told for _, row in rows):
-        yield "No measure that has an interval differs by more than chance allows."
+            firsts = (f"{title.lower()}: {rows[0].words} ({rows[0].difference}{rows[0].unit})" for title, rows in found.items())
+            yield f"By more than chance {count} of {certain} measures with an interval are {word} here: {'; '.join(firsts)}."
+    if certain and not any(_with(verdict, rows) for verdict in BEYOND for rows in measures.values()):
+        yield f"None of {certain} measures with an interval differs by more than chance."
+
+
+def _with(verdict: str, rows: list[Measure]) -> list[Measure]:
+    return [row for row in rows if row.verdict == verdict]
 
 
 def _changed(changes: Changes) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from ae_pipelines.downstream import intervals
@@ -48,10 +49,12 @@ class Measure:
     difference: str
     interval: str
     verdict: Verdict
+    unit: str = ""
+    """What the difference is in: percentage points, or the measure's own unit."""
 
 
 def measures(here: Side, there: Side) -> dict[str, list[Measure]]:
-    """By title of the stage: everything that either run measured, as far as it differs or has an interval."""
+    """By title of the stage: what either run measured, without what is the same in both."""
     tables = {
         title: list(_rows(stage, here.metrics.get(stage, {}), there.metrics.get(stage, {})))
         for stage, title in TITLES.items()
@@ -63,14 +66,12 @@ def _rows(stage: str, ours: dict[str, float], theirs: dict[str, float]) -> Itera
     for name in dict.fromkeys([*ours, *theirs]):
         if name.startswith(CONTROL) or name.endswith(UNCOMPARED) or _is_bound(name, ours) or _is_bound(name, theirs):
             continue
+        if ours.get(name) == theirs.get(name) and _bounds(name, ours) is None:
+            continue
         known = metric(stage, name)
-        yield Measure(
-            known.words,
-            name,
-            _cell(name, ours, known),
-            _cell(name, theirs, known),
-            *_difference(name, ours, theirs, known),
-        )
+        cells = (_cell(name, metrics, known) for metrics in (ours, theirs))
+        unit = " points" if known.form in ("share", "percent") else ""
+        yield Measure(known.words, name, *cells, *_difference(name, ours, theirs, known), unit)
 
 
 def _cell(name: str, metrics: dict[str, float], known: Metric) -> Cell:
@@ -90,6 +91,8 @@ def _difference(name: str, ours: dict[str, float], theirs: dict[str, float], kno
     if name not in ours or name not in theirs or known.form == "yes":
         return "", "", ""
     gap, bounds, other_bounds = ours[name] - theirs[name], _bounds(name, ours), _bounds(name, theirs)
+    if not isfinite(gap):
+        return "", "", ""
     text = signed(gap, known.form)
     if bounds is None or other_bounds is None:
         return text, "", ""
