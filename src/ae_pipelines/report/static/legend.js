@@ -52,8 +52,8 @@ class Legend {
 
   show(field, colours) {
     Object.assign(this, { field, colours });
-    const body = field.isCategory ? this.categories() : this.numbers();
-    this.host.replaceChildren(this.heading(), ...body, ...this.others());
+    const heading = this.heading(), body = field.isCategory ? this.categories() : this.numbers();
+    this.host.replaceChildren(heading, ...body, ...this.others());
     this.update();
   }
 

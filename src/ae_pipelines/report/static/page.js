@@ -30,6 +30,8 @@ class Page {
   }
 
   addMap() {
+    giveRest(find('plot'));
+    addEventListener('resize', () => giveRest(find('plot')));
     const count = this.data.count, host = find('plot');
     this.map = new LatentMap(host, count, `Map of ${counted(count, 'sample')}. Arrow keys walk from sample to sample.`, {
       hover: (index, x, y) => this.pointAtMap(index, x, y),
@@ -204,6 +206,12 @@ class Page {
       theme: (name) => page.theme.set(name),
     };
   }
+}
+
+/** The map gets what the window leaves below what stands above it. */
+function giveRest(plot) {
+  const above = plot.getBoundingClientRect().top + scrollY;
+  document.documentElement.style.setProperty('--above-map', `${Math.min(above, innerHeight / 2)}px`);
 }
 
 function find(id) {

@@ -30,7 +30,7 @@ void main() {
 }`;
 
 const FRAGMENT_SHADER = `#version 300 es
-precision mediump float;
+precision highp float;
 in vec3 colour;
 uniform float size;
 out vec4 result;
@@ -176,6 +176,7 @@ function linked(gl, ...sources) {
     gl.attachShader(program, shader);
   });
   gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(program));
   return program;
 }
 

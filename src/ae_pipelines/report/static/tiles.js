@@ -66,7 +66,7 @@ class Tiles {
 class Tip {
   constructor(data, faces) {
     Object.assign(this, { data, faces });
-    this.box = make('div', { class: 'tip', role: 'status', hidden: true });
+    this.box = make('div', { class: 'tip', 'aria-hidden': 'true', hidden: true });
     document.body.append(this.box);
     this.index = -1;
   }
