@@ -13,7 +13,8 @@ from kedro.validation import ParameterValidationError
 
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.words import expanded, guessed
-from ae_pipelines.project.other_run import COMPARED, folder_of_other
+from ae_pipelines.project.other_run import folder_of_other
+from ae_pipelines.report.two_runs.options import WITH
 
 FOLDERS = ("data_dir", "raw_dir")
 TEXTS = (*FOLDERS, "model_name")
@@ -80,7 +81,7 @@ class ConfigLoader(OmegaConfigLoader):
 
     def _get_runtime_value(self, variable: str, *default: Any) -> Any:
         """What `${runtime_params:<variable>}` stands for."""
-        if variable == COMPARED and self.other_run is not None:
+        if variable == WITH and self.other_run is not None:
             return self.other_run
         found: Any = self._overrides
         for name in variable.split("."):

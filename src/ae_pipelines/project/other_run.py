@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from ae_pipelines.report.two_runs.options import WITH as COMPARED
 from ae_pipelines.report.two_runs.options import CompareOptions, refuse_same
 from ae_pipelines.tracking.recorded import folder_of_run
 

@@ -30,7 +30,11 @@ class RecordedRuns:
         if run is None:
             return None
         return Recorded(
-            run_id, run.info.run_name, _by_stage(run.data.metrics), dict(run.data.params), page_of(client.tracking_uri, run)
+            run_id,
+            run.info.run_name,
+            _by_stage(run.data.metrics),
+            dict(run.data.params),
+            page_of(client.tracking_uri, run),
         )
 
 

@@ -36,7 +36,9 @@ def _by_pca(results: Results, options: ReportOptions) -> Results:
     if len(rows) > options.samples:
         rows = np.sort(np.random.default_rng(options.seed).choice(rows, options.samples, replace=False))
     points = plane.placed(vectors[rows], "pca", options.seed)
-    return replace(results, map=pd.DataFrame({"sample_id": results.ids[rows], "pca_x": points[:, 0], "pca_y": points[:, 1]}))
+    return replace(
+        results, map=pd.DataFrame({"sample_id": results.ids[rows], "pca_x": points[:, 0], "pca_y": points[:, 1]})
+    )
 
 
 def _only(results: Results, names: list[str]) -> Results:

@@ -116,9 +116,7 @@ class Changes:
         place = pd.Index(self.matched.here).get_indexer(rows)
         if self.groups is not None:
             ours, theirs = (np.array([self.group_name(one) for one in side], object) for side in self.groups)
-            yield category(
-                "other_group", "Group in the other run", _at(theirs, place), hover=True
-            )
+            yield category("other_group", "Group in the other run", _at(theirs, place), hover=True)
             yield category("moved", "Group changed", _at(_yes(ours != theirs), place))
         if self.classes is not None:
             yield category(

@@ -22,14 +22,19 @@ def sentences(measures: dict[str, list[Measure]], changes: Changes | None) -> li
 def _beyond_chance(measures: dict[str, list[Measure]]) -> Iterator[str]:
     """Of each stage the first measure that differs by more than chance, and how many there are."""
     certain = sum(row.verdict != "" for rows in measures.values() for row in rows)
+    beyond = False
     for verdict, word in BEYOND.items():
         found = {title: rows for title, all_rows in measures.items() if (rows := _with(verdict, all_rows))}
-        count = sum(map(len, found.values()))
         if found:
-            firsts = (f"{title.lower()}: {rows[0].words} ({rows[0].difference}{rows[0].unit})" for title, rows in found.items())
-            yield f"By more than chance {count} of {certain} measures with an interval are {word} here: {'; '.join(firsts)}."
-    if certain and not any(_with(verdict, rows) for verdict in BEYOND for rows in measures.values()):
+            beyond, count = True, sum(map(len, found.values()))
+            firsts = "; ".join(f"{title.lower()}: {_told(rows[0])}" for title, rows in found.items())
+            yield f"By more than chance {count} of {certain} measures with an interval are {word} here: {firsts}."
+    if certain and not beyond:
         yield f"None of {certain} measures with an interval differs by more than chance."
+
+
+def _told(row: Measure) -> str:
+    return f"{row.words} ({row.difference}{row.unit})"
 
 
 def _with(verdict: str, rows: list[Measure]) -> list[Measure]:
@@ -56,7 +61,11 @@ def only_in_one(matched: Matched) -> list[str]:
         (matched.only_there, "only in the other run, and not on these maps"),
         (matched.changed, "in both under the same id, but with other content, so they are not compared"),
     )
-    return [f"{len(ids):,} samples are {what}: {first_of([str(one) for one in ids], NAMED)}." for ids, what in kinds if len(ids)]
+    return [
+        f"{len(ids):,} samples are {what}: {first_of([str(one) for one in ids], NAMED)}."
+        for ids, what in kinds
+        if len(ids)
+    ]
 
 
 def not_shown(here: Side, there: Side) -> list[str]:
