@@ -1,7 +1,7 @@
 """Which samples of both runs are in another group, of another class, or odd in one of them only."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +36,17 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Groups that go together, each with its own number and size; empty where there is none."""
+
+    here: str
+    there: str
+    size_here: int
+    size_there: int
+    shared: int
+
+
+@dataclass(frozen=True)
 class Change:
     """A section of the page."""
 
@@ -44,6 +55,7 @@ class Change:
     sentences: list[str]
     moves: list[Move]
     rest: str = ""
+    pairs: list[Pair] = field(default_factory=list)
 
     @property
     def rows(self) -> np.ndarray:
@@ -106,7 +118,7 @@ class Changes:
         if group == NOISE:
             return "noise"
         if group <= UNMATCHED:
-            return f"only there: {self.unmatched[group]}"
+            return f"{self.unmatched[group]} (only there)"
         return str(group)
 
     # -- as fields of the map ----------------------------------------------------------------------------------
@@ -151,14 +163,29 @@ def groups(changes: Changes) -> Change | None:
     moved = ours != theirs
     sentences = [
         f"{_share(moved)} changed group. Groups have no names: those that share most samples go together, one to one, "
-        "and stand under this run's numbers. Arrows go from the other run to this one."
+        "and stand under this run's numbers. Arrows go from the other run to this one; captions are labels."
     ]
     if alone := changes.unmatched:
         sentences.append(f"With no group of this run go the other run's groups {_listed(alone.values())}.")
     if unmet := sorted({*ours[ours >= 0].tolist()} - {*theirs.tolist()}):
         sentences.append(f"With no group of the other run go this run's groups {_listed(unmet)}.")
     moves = list(_moves(changes, moved, ours, theirs, changes.group_name, ("group", "other_group"), "group"))
-    return Change("groups", "Changed group", sentences, moves, _rest(moved, moves))
+    return Change("groups", "Changed group", sentences, moves, _rest(moved, moves), list(_pairs(changes)))
+
+
+def _pairs(changes: Changes) -> Iterator[Pair]:
+    """Which groups go together, by this run's numbers."""
+    ours, theirs = changes.groups or (np.empty(0, int), np.empty(0, int))
+    own_numbers = {number: group for group, number in changes.goes_with.items()}
+    for group in sorted({*ours.tolist(), *theirs.tolist()}, key=lambda one: (one < NOISE, abs(one))):
+        in_here, in_there = ours == group, theirs == group
+        yield Pair(
+            changes.group_name(group) if in_here.any() else "",
+            ("noise" if group == NOISE else str(own_numbers[group])) if in_there.any() else "",
+            int(in_here.sum()),
+            int(in_there.sum()),
+            int((in_here & in_there).sum()),
+        )
 
 
 def classes(changes: Changes) -> Change | None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.intervals import BOUNDS, Interval
+from ae_pipelines.report.scales import shown
 from ae_pipelines.report.two_runs.side import Side
 from ae_pipelines.report.words import Form, Metric, metric, written
 
@@ -116,7 +117,7 @@ def signed(gap: float, form: Form) -> str:
     if form in ("share", "percent"):
         text = f"{100 * size if form == 'share' else size:.1f}"
     else:
-        text = f"{size:,.0f}" if form == "count" else f"{size:.3g}"
+        text = f"{size:,.0f}" if form == "count" else f"{size:.3g}" if 1e-4 <= size < 1000 else shown(size)
     return f"{'+' if gap > 0 else '−'}{text}"
 
 

@@ -1,5 +1,6 @@
 """One of the two runs: all that is known of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -144,14 +145,18 @@ def _downstream(results: Results) -> dict[str, Any]:
     return {stage: {"kind": model.kind} for stage, model in models.items() if hasattr(model, "kind")}
 
 
-def _flat(value: Any, name: str) -> Any:
-    """Pairs of dotted names and texts."""
+def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Pairs of dotted names and texts; parts in a list are told in one text."""
     if isinstance(value, dict) and value:
-        parts = value.items()
-    elif isinstance(value, list | tuple) and any(isinstance(part, dict) for part in value):
-        parts = ((str(place), part) for place, part in enumerate(value))  # type: ignore[assignment]
+        for key, part in value.items():
+            yield from _flat(part, f"{name}.{key}" if name else str(key))
     else:
-        yield name, "none" if value is None or value in ([], (), {}) else str(value)
-        return
-    for key, part in parts:
-        yield from _flat(part, f"{name}.{key}" if name else str(key))
+        yield name, _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_text, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_text(part)}" for key, part in value.items()) or "none"
+    return "none" if value is None else str(value)
