@@ -10,6 +10,10 @@ def points(count):
     return np.random.default_rng(0).normal(size=(count, 2)).astype(np.float32)
 
 
+def drawn(*shown):
+    return latent_map.latent_map(*shown, "kmeans", "A map")
+
+
 def layers(axis):
     """Colour, number of points and order of each layer of a map."""
     return [(to_hex(one.get_facecolor()[0]), len(one.get_offsets()), one.get_zorder()) for one in axis.collections
@@ -40,7 +44,7 @@ def test_a_group_without_labels_has_a_colour_of_its_own():
 
 def test_both_maps_show_these_colours():
     labels, groups = np.repeat(["a", "b"], 20), np.repeat([1, 0], 20).astype(np.int32)
-    figure = latent_map.latent_map(points(40), labels, groups, "kmeans")
+    figure = drawn(points(40), labels, groups)
     left, right = figure.get_axes()
     assert {colour for colour, *_ in layers(left)} == {colour for colour, *_ in layers(right)}
     assert [text.get_text() for text in left.texts] == ["a", "b"]
@@ -52,7 +56,7 @@ def test_both_maps_show_these_colours():
 @pytest.mark.parametrize("names", [["a"], ["a", "b"], [f"{number}" for number in range(8)]])
 def test_rows_without_a_label_are_grey_behind_all_others_and_counted(names):
     labels = np.array([*np.repeat(names, 4), *[""] * 30])
-    figure = latent_map.latent_map(points(len(labels)), labels, np.zeros(len(labels), np.int32), "kmeans")
+    figure = drawn(points(len(labels)), labels, np.zeros(len(labels), np.int32))
     behind, *others = sorted(layers(figure.get_axes()[0]), key=lambda layer: layer[2])
     assert behind == (to_hex(UNKNOWN), 30, behind[2])
     assert all(order > behind[2] for *_, order in others)
@@ -70,7 +74,7 @@ def texts_of(axis):
 def test_of_200_classes_the_largest_are_named_and_the_others_counted():
     labels = np.concatenate([np.repeat([f"{number:03}"], 3 + (number >= 180)) for number in range(200)])
     assert list(colours(labels)) == [f"{number}" for number in range(180, 200)]
-    figure = latent_map.latent_map(points(len(labels)), labels, np.zeros(len(labels), np.int32), "kmeans")
+    figure = drawn(points(len(labels)), labels, np.zeros(len(labels), np.int32))
     names = texts_of(figure.get_axes()[0])[1:]
     assert names == [*(f"{number}" for number in range(180, 200)), "180 others"]
     assert (to_hex(OTHERS), 540) in [layer[:2] for layer in layers(figure.get_axes()[0])]
@@ -79,16 +83,14 @@ def test_of_200_classes_the_largest_are_named_and_the_others_counted():
 
 def test_a_name_that_begins_with_an_underscore_is_in_the_legend():
     labels = np.array(["_hidden", "x" * 300] * 20)
-    figure = latent_map.latent_map(points(40), labels, np.zeros(40, np.int32), "kmeans")
+    figure = drawn(points(40), labels, np.zeros(40, np.int32))
     assert "_hidden" in texts_of(figure.get_axes()[0])
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_few_samples_are_drawn(count):
-    vectors = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
-    figure = latent_map.latent_map(vectors, None, np.zeros(count, np.int32), "kmeans")
-    assert sum(number for _, number, _ in layers(figure.get_axes()[0])) == count
-
-
-def test_latents_that_are_all_the_same_are_drawn():
-    assert np.isfinite(latent_map.in_the_plane(np.ones((50, 4), np.float32), 0)).all()
+@pytest.mark.parametrize(
+    ("labels", "groups", "maps"), [(True, False, 1), (False, True, 1), (False, False, 1), (True, True, 2)]
+)
+def test_a_map_shows_what_there_is(labels, groups, maps):
+    figure = drawn(points(8), np.repeat(["a", "b"], 4) if labels else None, np.zeros(8, np.int32) if groups else None)
+    assert len(figure.get_axes()) == maps
+    assert all(sum(number for _, number, _ in layers(axis)) == 8 for axis in figure.get_axes())

@@ -69,7 +69,7 @@ def images(*shape):
 def a_latent_map(names):
     labels = labels_of(names, 3 * max(20, len(names)))
     groups = np.arange(len(labels)) % (len(names) + 1) - 1
-    return latent_map.latent_map(points(len(labels), 2), labels, groups, "kmeans")
+    return latent_map.latent_map(points(len(labels), 2), labels, groups, "kmeans", "A map")
 
 
 def sizes_of(names):

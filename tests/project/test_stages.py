@@ -1,7 +1,6 @@
 """What every stage must bring: an entry for each of its datasets, with a layer for Kedro-Viz."""
 
 import pkgutil
-from graphlib import TopologicalSorter
 
 import pytest
 from kedro.framework.session import KedroSession
@@ -47,12 +46,47 @@ def test_every_dataset_of_the_main_job_is_kept(catalog):
         assert not isinstance(catalog.get(name), MemoryDataset), name
 
 
-@pytest.mark.parametrize("pipeline", [*PIPELINES, "train and score"])
-def test_layers_follow_one_another_or_kedro_viz_shows_none(pipeline, catalog):
+@pytest.fixture(scope="module")
+def viz(catalog):
+    """What Kedro-Viz makes of the pipelines, and of two in one: `kedro viz build` does the same and writes it."""
+    from kedro_viz.data_access.managers import DataAccessManager
+
     both = {"train and score": PIPELINES["__default__"] + PIPELINES["score"]}
-    before = {}
-    for node in (PIPELINES | both)[pipeline].nodes:
-        for above in {layer(catalog, name) for name in datasets(node.outputs)}:
-            below = {layer(catalog, name) for name in datasets(node.inputs)}
-            before.setdefault(above, set()).update(below - {above})
-    assert len([*TopologicalSorter(before).static_order()]) > 1
+    kedro_viz = DataAccessManager()
+    kedro_viz.add_catalog(catalog, PIPELINES | both)
+    kedro_viz.add_pipelines(PIPELINES | both)
+    return kedro_viz
+
+
+def boxes(viz, pipeline):
+    """The boxes of a pipeline by name, with those inside them, and `__root__` with what is on the top level."""
+    return viz.create_modular_pipelines_tree_for_registered_pipeline(pipeline)
+
+
+@pytest.mark.parametrize("pipeline", [*PIPELINES, "train and score"])
+def test_layers_follow_one_another_with_boxes_closed_or_kedro_viz_shows_none(pipeline, viz, caplog):
+    boxes(viz, pipeline)  # a closed box gives all that it makes after all that it takes
+    assert len(viz.get_sorted_layers_for_registered_pipeline(pipeline)) > 1, caplog.text
+
+
+def test_nodes_that_make_only_controls_are_in_one_box_of_their_stage():
+    nodes = {node for pipeline in PIPELINES.values() for node in pipeline.nodes}
+    controls = {node for node in nodes if all(name.startswith("pca_") for name in node.outputs or [""])}
+    assert {node.namespace for node in controls} == {
+        f"{stage}.pca" for stage in ("embed", "cluster", "classify", "detect")
+    }
+    assert controls == {node for node in nodes if node.namespace.endswith(".pca")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_in_the_outline(stage):
+    assert PIPELINES[stage].only_nodes_with_tags("outline").nodes
+
+
+@pytest.mark.parametrize(("pipeline", "most"), [("train", 25), ("__default__", 30), ("score", 25)])
+def test_the_outline_can_be_read(pipeline, most, viz):
+    """What Kedro-Viz shows at first of a pipeline, filtered by the tag: boxes and what goes between them."""
+    top = [viz.nodes.get_node_by_id(child.id) for child in boxes(viz, pipeline)["__root__"].children]
+    shown = [node.name for node in top if "outline" in node.tags and node.type != "parameters"]
+    assert len(shown) <= most, sorted(shown)
+    assert "latents" in shown or pipeline == "score"

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from traceback import walk_tb
 from typing import Any
@@ -19,6 +19,8 @@ from ae_pipelines.project.typed import typed
 from ae_pipelines.tracking.store import said_by_mlflow
 
 SKIP_EXIT_CODE = "ae_pipelines.skip_exit_code"
+NAMES_OF_NODES = {"node_names", "from_nodes", "to_nodes"}
+"""Options of `kedro run` that take names of nodes."""
 
 
 def split_params(context: click.Context, parameter: click.Parameter, value: Any) -> dict[str, Any]:
@@ -50,6 +52,8 @@ class RunCommand(click.Command):
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         try:
             refuse_unknown_pipelines(context.params)
+            for option in NAMES_OF_NODES & context.params.keys():
+                context.params[option] = in_their_boxes(context.params[option])
             result = super().invoke(context)
         except Exception as error:
             if (refusal := _input_error(error)) is None:
@@ -66,6 +70,13 @@ def refuse_unknown_pipelines(given: Mapping[str, Any]) -> None:
     for name in filter(None, [given.get("pipeline"), *(given.get("pipelines") or [])]):
         if name not in known:
             raise InputError(f"no pipeline or stage called {name!r}; {suggestion(name, known)}")
+
+
+def in_their_boxes(names: Iterable[str]) -> list[str]:
+    """Names of nodes as Kedro has them: `cluster.fit_pca_clusters` may be typed for `cluster.pca.fit_pca_clusters`."""
+    nodes = [node for pipeline in pipelines.values() for node in pipeline.nodes if node.namespace]
+    full = {f"{node.namespace_prefixes[0]}.{node.short_name}": node.name for node in nodes}
+    return [full.get(name, name) for name in names]
 
 
 def _nothing_to_do() -> bool:

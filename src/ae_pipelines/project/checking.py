@@ -13,9 +13,10 @@ from kedro.pipeline.node import Node
 from ae_pipelines.base.errors import InputError, TooFewLabels
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.models.contract import Task
+from ae_pipelines.project.run_name import stage_of
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.encoders import folder_of
-from ae_pipelines.tracking.runs import secrets_among
+from ae_pipelines.tracking.parameters import secrets_among
 from ae_pipelines.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class CheckHook:
     @hook_impl(tryfirst=True)
     def before_dataset_saved(self, data: Any, node: Node) -> None:
         if isinstance(data, Skipped):
-            self._leave_out(str(node.namespace), data.why)
+            self._leave_out(stage_of(node), data.why)
 
     def _leave_out(self, stage: str, why: str) -> None:
         """Say that a stage is left out; `InputError` if it was asked for by name."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from shlex import quote
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
@@ -42,6 +42,17 @@ class Shown(Options):
     """Whether it is a folder that a node is given and fills itself."""
 
 
+class Measure(NamedTuple):
+    """A metric beside its control, in words."""
+
+    what: str
+    value: str
+    control: str
+    better: Better
+    certain: list[str]
+    """On how many rows it rests, within which bounds it lies, and what it has to be better than."""
+
+
 class Summary:
     """What was ingested and measured, each measure beside its PCA control, and what was registered, scored and has
     drifted, as far as a pipeline makes it.
@@ -70,8 +81,7 @@ class Summary:
 
     def text(self) -> str:
         """The text for what has been made; empty if nothing is to be shown."""
-        lines = [*self._tables("ingested", "method"), *self._compared(), *self._plain()]
-        lines += [*self._tables("restored", "generated", "scored"), *self._sentences()]
+        lines = [*self._tables("ingested", "method"), *self._compared(), *self.others(), *self._sentences()]
         places = list(self._places())
         if not lines + places:
             return ""
@@ -91,15 +101,19 @@ class Summary:
 
     def _compared(self) -> list[str]:
         """Metrics beside those of the control."""
-        lines = [
-            _compared_line(metrics, key, row)
-            for name, shown in self._metrics.items()
-            if shown.rows and (metrics := self._measured(name))
-            for key, row in shown.rows.items()
-            if key in metrics
-        ]
+        lines = [_compared_line(measure) for measure in self.measures()]
         few = [FEW_ROWS] if any(MARK in line for line in lines) else []
         return ["", f"{'':38}{'autoencoder':>12}{'PCA':>12}", *lines, *few] if lines else []
+
+    def measures(self) -> Iterator[Measure]:
+        """The metrics for which the catalog names rows."""
+        for name, shown in self._metrics.items():
+            if shown.rows and (metrics := self._measured(name)):
+                yield from (_measure(metrics, key, row) for key, row in shown.rows.items() if key in metrics)
+
+    def others(self) -> list[str]:
+        """Lines of what is measured beside that, and is no table of every run."""
+        return [*self._plain(), *self._tables("restored", "generated", "scored")]
 
     def _plain(self) -> list[str]:
         """Metrics for which the catalog names neither rows nor a table."""
@@ -115,16 +129,18 @@ class Summary:
         return ["", *lines] if lines else []
 
     def _sentences(self) -> list[str]:
+        return ["", *lines] if (lines := self.sentences()) else []
+
+    def sentences(self) -> list[str]:
         """What was left out, and the reports' own sentences."""
         lines = [
             f"{name.removesuffix('_metrics')} was left out: {found.why}"
             for name in self._metrics
             if (found := self._skipped(name))
         ]
-        lines += [
+        return lines + [
             str(self._catalog.load(name)[shown.sentence]) for name, shown in self._shown.items() if shown.sentence
         ]
-        return ["", *lines] if lines else []
 
     def _measured(self, name: str) -> dict[str, Any]:
         """Metrics by name; none where they were skipped."""
@@ -198,12 +214,17 @@ def _of_the_method(metrics: dict[str, Any]) -> list[str]:
     return ["", *(_line(name, value) for name, value in metrics.items())]
 
 
-def _compared_line(metrics: dict[str, float], key: str, row: Row) -> str:
+def _measure(metrics: dict[str, float], key: str, row: Row) -> Measure:
     what, form, better, *about = row
     few = bool(about) and metrics.get(about[0], intervals.FEW) < intervals.FEW
-    name = f"{what}{MARK}" if few else what
-    certain = "".join(f"; {part}" for part in _certainty(metrics, key, form, *about))
-    return f"{name:38}{metrics[key]:>12{form}}{_control(metrics, key, form)}   ({better} is better{certain})"
+    name, control = f"{what}{MARK}" if few else what, metrics.get(f"pca_{key}")
+    certain = list(_certainty(metrics, key, form, *about))
+    return Measure(name, f"{metrics[key]:{form}}", "" if control is None else f"{control:{form}}", better, certain)
+
+
+def _compared_line(found: Measure) -> str:
+    certain = "".join(f"; {part}" for part in found.certain)
+    return f"{found.what:38}{found.value:>12}{found.control:>12}   ({found.better} is better{certain})"
 
 
 def _certainty(metrics: dict[str, float], key: str, form: str, counted: str = "", baseline: str = "") -> Iterator[str]:
@@ -225,11 +246,6 @@ def _is_bound(metrics: dict[str, float], key: str) -> bool:
 def _bounds_of(metrics: dict[str, float], key: str) -> str:
     low, high = (metrics.get(f"{key}_{bound}") for bound in intervals.BOUNDS)
     return "" if low is None or high is None else f"   ({low:.5g} to {high:.5g})"
-
-
-def _control(metrics: dict[str, float], key: str, form: str) -> str:
-    control = metrics.get(f"pca_{key}")
-    return f"{'' if control is None else format(control, form):>12}"
 
 
 def _line(name: str, value: float) -> str:

@@ -1,14 +1,17 @@
 """What MLflow records of a run, and what is shown at its end."""
 
 import atexit
+import logging
 import subprocess
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -16,14 +19,22 @@ from kedro.pipeline.node import Node
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.project.advice import advised, is_refusal
-from ae_pipelines.project.run_name import pipeline_of
+from ae_pipelines.project.note import Told, note
+from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.sigterm import sigterm_as_exit
 from ae_pipelines.project.summary import Summary
+from ae_pipelines.project.warned import file_of, said_by
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.tracking.parameters import flat
 from ae_pipelines.tracking.recorded import DATA_DIR
 from ae_pipelines.tracking.runs import RunRecord, is_shared, open_run
 
+log = logging.getLogger(__name__)
+
 RUN = "run"
 """The input through which a node gets the run that it belongs to."""
+USED_FOR = {"samples": "training", "new_samples": "scoring"}
+"""What MLflow says that a catalog entry's samples are used for."""
 
 
 class TrackingHook:
@@ -44,6 +55,8 @@ class TrackingHook:
         self._project, self._env = Path.cwd(), ""
         self._data_dir = Path()
         self._given: dict[str, Any] = {}
+        self._about: dict[str, str] = {}
+        self._samples: dict[str, Samples] = {}
         self._started = time.time()
         atexit.register(self._end, "KILLED")
 
@@ -55,15 +68,19 @@ class TrackingHook:
         self._project, self._env = context.project_path, context.env or "local"
         self._data_dir = (context.project_path / context.config_loader.data_dir).resolve()  # type: ignore[attr-defined]
         self._given = dict(context._runtime_params or {})
+        self._about, self._samples = {}, {}
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
-        self._entries = list(conf_catalog)
+        self._entries, self._warnings = list(conf_catalog), file_of(catalog)
         catalog[RUN] = MemoryDataset(NO_RUN, copy_mode="assign")  # until the first node starts and opens one
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         self._catalog, self._run_params, self._pipeline, self._summary = catalog, run_params, pipeline, None
+        self._about, self._samples = {}, {}
+        if "params:recipe" in pipeline.inputs():
+            self._about["recipe"] = catalog.load("params:recipe").name
         self._around.enter_context(sigterm_as_exit())
 
     @hook_impl
@@ -79,8 +96,19 @@ class TrackingHook:
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
-        if self._record is not None and self._kept(dataset_name) == "id":
-            self._record.tag(f"{dataset_name}.id", data.id)
+        self._about |= worked_on(dataset_name, data)
+        if self._kept(dataset_name) == "id":
+            self._samples[dataset_name] = data
+        if self._record is not None:
+            self._say_on_what(self._record)
+
+    def _say_on_what(self, record: RunRecord) -> None:
+        """What was loaded so far says what the run works on; the first node's inputs are loaded before there is one."""
+        record.works_on(self._about)
+        while self._samples:
+            name, samples = self._samples.popitem()
+            record.tag(f"{name}.id", samples.id)
+            record.samples(samples, USED_FOR.get(name, name))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -100,6 +128,7 @@ class TrackingHook:
         elif why := self._record.skipped:
             self._record.tag("nothing_to_do", why)
             self.nothing_to_do = why
+        self._note(self.nothing_to_do and f"Nothing to do: {self.nothing_to_do}")
         self._end("FINISHED")
         if self.nothing_to_do:
             print(f"nothing to do: {self.nothing_to_do}", flush=True)
@@ -113,6 +142,7 @@ class TrackingHook:
             return
         try:
             self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
+            self._note(f"Failed: {type(error).__name__}: {advised(error)}"[:1000], failed=True)
         finally:
             self._end("FAILED")
 
@@ -126,9 +156,35 @@ class TrackingHook:
                 "kedro.run_id": str(run_params["run_id"]),
                 "git_sha": _git_sha(self._project),
             }
-            self._record = open_run(self._project, name, self._started, tags)
+            self._record = open_run(self._project, name, self._started, tags | self._about)
+            self._say_on_what(self._record)
             self._record.parameters({"given": self._given} if self._given else {})
         return self._record
+
+    def _note(self, outcome: str | None, failed: bool = False) -> None:
+        """Say what was done and what came of it; numbers that a failed run did not make may be there from an earlier
+        one."""
+        if (record := self._record) is None:
+            return
+        told = Told(record.asked_for, flat(self._given), outcome)
+        try:
+            told = told if failed else self._with_results(told, record)
+        except Exception as error:  # whatever is amiss, the work is done
+            log.warning("the note on this run has no numbers: %r", error)
+        record.note(note(told))
+
+    def _with_results(self, told: Told, record: RunRecord) -> Told:
+        """What the whole run has made, by all its processes."""
+        stages = record.asked_for.split("+")
+        whole = sum((pipelines[stage] for stage in stages), Pipeline([])) if is_shared() else self._pipeline
+        stores = [name for name in self._entries if self._kept(name) == "id" and name in whole.datasets()]
+        return replace(
+            told,
+            report=record.link_to("report/report.html") if "report" in whole.all_outputs() else None,
+            samples=[self._catalog.load(name) for name in stores],
+            summary=Summary(whole, self._catalog, self._entries),
+            warned=said_by(whole, self._warnings),
+        )
 
     def _end(self, status: str) -> None:
         self._around.close()

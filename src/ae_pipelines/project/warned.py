@@ -4,12 +4,15 @@ import json
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from ae_pipelines.base import atomic
+from ae_pipelines.project.run_name import stage_of
 
 ENTRY = "warnings"
 """The catalog's entry for the file: {stage: {node: [text]}}."""
@@ -26,8 +29,7 @@ class WarningsHook(logging.Handler):
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        entry = catalog.get(ENTRY)
-        self._path = None if entry is None else Path(str(entry._filepath))  # type: ignore[attr-defined]
+        self._path = file_of(catalog)
         logger = logging.getLogger("ae_pipelines")
         if self not in logger.handlers:
             logger.addHandler(self)
@@ -43,17 +45,32 @@ class WarningsHook(logging.Handler):
             return
         with self._file:
             kept = _kept(self._path)
-            of_stage = kept.get(str(node.namespace), {})
+            of_stage = kept.get(stage_of(node), {})
             if said != of_stage.get(node.name, []):
                 of_stage = {name: texts for name, texts in of_stage.items() if name != node.name}
                 of_stage |= {node.name: said} if said else {}
-                atomic.write_text(self._path, json.dumps(kept | {str(node.namespace): of_stage}, indent=1))
+                atomic.write_text(self._path, json.dumps(kept | {stage_of(node): of_stage}, indent=1))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what is said while a node runs, in its own thread."""
         said = getattr(self._thread, "said", None)
         if said is not None:
             said.append(record.getMessage())
+
+
+def file_of(catalog: CatalogProtocol) -> Path | None:
+    """Where warnings are kept, before a run takes an entry away whose file is not there yet."""
+    entry: Any = catalog.get(ENTRY)
+    return None if entry is None else Path(str(entry._filepath))
+
+
+def said_by(pipeline: Pipeline, file: Path | None) -> dict[str, list[str]]:
+    """What the nodes of a pipeline have warned of, by stage."""
+    kept = {} if file is None else _kept(file)
+    said: dict[str, list[str]] = {}
+    for node in pipeline.nodes:
+        said.setdefault(stage_of(node), []).extend(kept.get(stage_of(node), {}).get(node.name, []))
+    return said
 
 
 def _kept(path: Path) -> dict[str, dict[str, list[str]]]:

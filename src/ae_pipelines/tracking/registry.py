@@ -9,9 +9,13 @@ from typing import Any
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import Run
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.scoring.example import raw_example
 from ae_pipelines.scoring.model import ScoringModel, files_of
 from ae_pipelines.scoring.promotion import PromoteOptions, objections
+from ae_pipelines.scoring.scoring_contract import ScoringContract
 from ae_pipelines.scoring.version import Fetched, Version
+from ae_pipelines.tracking.signature import signature
 from ae_pipelines.tracking.store import alone, client_of
 
 log = logging.getLogger(__name__)
@@ -32,9 +36,11 @@ class ModelRegistry:
     def __init__(self, project: Path, name: str) -> None:
         self._project, self.name = project, name
 
-    def register(self, models: ScoringModel, options: PromoteOptions, run: Run) -> dict[str, Any]:
+    def register(
+        self, models: ScoringModel, options: PromoteOptions, run: Run, samples: Samples | None = None
+    ) -> dict[str, Any]:
         """Register them as a version made by this run, unless they are one already, and move the alias to it if they
-        are good enough.
+        are good enough. With the samples that they were trained on, the version shows one of them.
 
         Gives `name`, `version`, `new`, `content`, the `alias`, whether it was `promoted`, the `champion`'s version,
         and in words `why`.
@@ -42,7 +48,7 @@ class ModelRegistry:
         client = self._client()
         with alone(self._project):
             found = self._version_of(client, models.contract.content, options.alias)
-            version = found or self._new_version(client, models, run)
+            version = found or self._new_version(client, models, run, samples)
             champion = self._aliased(client, options.alias)
             refused = self._objections(models, version, champion, options)
             if not refused and champion != version:
@@ -133,7 +139,7 @@ class ModelRegistry:
                 raise  # that a registry cannot be reached does not mean that it has no champion
             return None
 
-    def _new_version(self, client: Any, models: ScoringModel, run: Run) -> int:
+    def _new_version(self, client: Any, models: ScoringModel, run: Run, samples: Samples | None) -> int:
         """A version of the run's artifacts; whatever an earlier try left there is replaced."""
         from mlflow import pyfunc
         from mlflow.exceptions import MlflowException
@@ -143,7 +149,12 @@ class ModelRegistry:
         with TemporaryDirectory() as temporary:
             folder = Path(temporary) / FOLDER
             pyfunc.save_model(
-                folder, loader_module=LOADER, data_path=str(models.folder), pip_requirements=_requirements(models)
+                folder,
+                loader_module=LOADER,
+                data_path=str(models.folder),
+                pip_requirements=_requirements(models),
+                signature=signature(models.contract),
+                input_example=_example(models, samples),
             )
             files = files_of(folder)
             place = f"{FOLDER}/{models.contract.content[:16]}"  # a run that is taken up may have other models
@@ -155,7 +166,8 @@ class ModelRegistry:
                 raise
         source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
         tags = {CONTENT: models.contract.content, FILES: json.dumps(files)}
-        return int(client.create_model_version(self.name, source, run_id, tags=tags).version)
+        about = _in_words(models.contract)
+        return int(client.create_model_version(self.name, source, run_id, tags=tags, description=about).version)
 
     def _objections(
         self, models: ScoringModel, version: int, champion: int | None, options: PromoteOptions
@@ -182,6 +194,20 @@ def _requirements(models: ScoringModel) -> list[str]:
     """Requirements without the local part of a version (2.13.0+cpu), which no package index has."""
     versions = models.contract.versions.items()
     return [f"{name}=={version.split('+')[0]}" for name, version in versions if name != "python"]
+
+
+def _example(models: ScoringModel, samples: Samples | None) -> Any:
+    """One of the samples that they were trained on, as it would be sent."""
+    if samples is None or samples.id != models.contract.samples_id:
+        return None
+    return raw_example(samples)
+
+
+def _in_words(contract: ScoringContract) -> str:
+    """What is in a version."""
+    classes = f"{len(contract.classes)} classes" if contract.classes else "no classifier"
+    parts = f"{contract.latent_size} latents, {contract.clusters} groups, {classes}"
+    return f"{contract.recipe}: {', '.join(f'{part} {kind}' for part, kind in contract.kinds.items())}; {parts}"
 
 
 def _refuse_altered(folder: Path, expected: dict[str, str], what: str) -> None:

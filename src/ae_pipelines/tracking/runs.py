@@ -1,7 +1,7 @@
 """One MLflow run for each piece of work, which several processes may share.
 
 Processes started with the same `AE_RUN=<group>/<name>` (an orchestrator's tasks, and their retries) write to one run,
-which is named after the group and stays open until `tracking.__main__` closes it.
+whose name begins with the group's, and which stays open until `tracking.__main__` closes it.
 """
 
 import contextlib
@@ -18,21 +18,32 @@ import psutil
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import Run
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.tracking.chart_names import charted
+from ae_pipelines.tracking.datasets import dataset_input
+from ae_pipelines.tracking.parameters import flat, secrets_among
 from ae_pipelines.tracking.store import alone, client_of, experiment_of, page_of
 
-SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
 SHARED = "AE_RUN"
 """The environment variable that names a run of several processes; in lower case, the tag by which they find it."""
 GROUP, PROJECT, CLOSED_BY = "ae_run.group", "ae_run.project", "ae.closed_by"
 """Names of tags."""
-LONGEST_VALUE = 6000
-"""The longest parameter that MLflow takes, in characters."""
 LARGEST_BATCH = 1000
 """The most metrics that MLflow takes in one request."""
 SEND_EVERY = 1.0
 """Seconds between two requests."""
 OF_TIME = ("seconds", "per_second")
 """Endings of the names of metrics that are durations or rates."""
+WORKED_ON = ("source", "recipe")
+"""Tags that say what a run works on, in the order in which they stand in its name."""
+PARENT = "mlflow.parentRunId"
+"""The tag by which MLflow shows a run below another."""
+NOTE = "mlflow.note.content"
+"""The tag whose Markdown MLflow shows as the run's description."""
+LONGEST_NOTE = 7900
+"""The longest note, in characters; MLflow takes 8,000."""
+LONGEST_PART = 60
+"""The longest part of a run's name, in characters; MLflow takes 250 in all."""
 
 
 class RunRecord(Run):
@@ -45,9 +56,12 @@ class RunRecord(Run):
         self.address = page_of(client.tracking_uri, run)
         self.skipped: str | None = None
         """Why there was nothing to do, if there was not."""
+        self._experiment: str = run.info.experiment_id
+        self._known: dict[str, str] = dict(run.data.tags)
         self._logged: dict[str, str] = dict(run.data.params)
         self._recorded: dict[str, dict[int, float]] = {}
         self._waiting: list[Any] = []
+        self._datasets: set[str] = set()
         self._sent_at = 0.0
 
     def parameters(self, values: dict[str, Any]) -> None:
@@ -62,13 +76,14 @@ class RunRecord(Run):
             self._client.log_batch(self.id, params=[Param(name, text) for name, text in new.items()])
 
     def report(self, metrics: dict[str, float], step: int = 0) -> None:
-        """Record these values at a step, unless an earlier try has; they are sent together, about once a second."""
+        """Record these values at a step, under their `chart_names`, unless an earlier try has; they are sent together,
+        about once a second."""
         from mlflow.entities import Metric
 
         now = time.time()
         self._waiting += [
             Metric(name, value, int(now * 1000), step)
-            for name, value in metrics.items()
+            for name, value in charted(metrics).items()
             if self._is_new(name, value, step)
         ]
         if now - self._sent_at >= SEND_EVERY:
@@ -99,6 +114,35 @@ class RunRecord(Run):
     def tag(self, name: str, value: str) -> None:
         self._client.set_tag(self.id, name, value)
 
+    def works_on(self, about: dict[str, str]) -> None:
+        """Say what it works on (`source`, `recipe`), as tags and in its name."""
+        new = {name: value for name, value in about.items() if self._known.get(name) != value}
+        for name, value in new.items():
+            self.tag(name, value)
+        if new:
+            self._known |= new
+            first = self._known.get(GROUP, self._known.get("pipeline", ""))
+            self._client.update_run(self.id, name=called(first, self._known))
+
+    def samples(self, samples: Samples, context: str) -> None:
+        """Record a sample store as MLflow's data set, once; `context` says what it is used for."""
+        if samples.id not in self._datasets:
+            self._datasets.add(samples.id)
+            self._client.log_inputs(self.id, [dataset_input(samples, context)])
+
+    def note(self, text: str) -> None:
+        """What is shown on top of the run: Markdown."""
+        self.tag(NOTE, text if len(text) <= LONGEST_NOTE else f"{text[:LONGEST_NOTE]} …")
+
+    @property
+    def asked_for(self) -> str:
+        """The pipeline, or the stages of all processes, joined by +."""
+        return self._known["pipeline"]
+
+    def link_to(self, artifact: str) -> str:
+        """Where MLflow's own pages show a file that the run has kept."""
+        return f"#/experiments/{self._experiment}/runs/{self.id}/artifacts/{artifact}"
+
     def skip(self, reason: str) -> None:
         super().skip(reason)
         self.skipped = reason
@@ -106,7 +150,7 @@ class RunRecord(Run):
     @contextlib.contextmanager
     def part(self, name: str, parameters: dict[str, Any]) -> Iterator[Run]:
         """A run nested in this one, closed with its outcome."""
-        part = new_run(self._project, name, time.time(), self._tags | {"mlflow.parentRunId": self.id})
+        part = new_run(self._project, name, time.time(), self._of_a_part())
         status = "FAILED"
         try:
             part.parameters(parameters)
@@ -117,6 +161,10 @@ class RunRecord(Run):
             raise
         finally:
             part.end(status)
+
+    def _of_a_part(self) -> dict[str, str]:
+        """Tags of a nested run, which may have a recipe of its own."""
+        return {name: value for name, value in self._tags.items() if name != "recipe"} | {PARENT: self.id}
 
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED; a shared one stays open unless something failed."""
@@ -130,7 +178,9 @@ class RunRecord(Run):
 def open_run(project: Path, name: str, started: float, tags: dict[str, str]) -> RunRecord:
     """A run that started at `started` (seconds since the epoch); the one that `AE_RUN` names, if it does."""
     shared = os.environ.get(SHARED, "")
-    return shared_run(project, shared, started, tags) if shared else new_run(project, name, started, tags)
+    if shared:
+        return shared_run(project, shared, started, tags)
+    return new_run(project, called(name, tags), started, tags)
 
 
 def is_shared() -> bool:
@@ -147,6 +197,12 @@ def new_run(project: Path, name: str, started: float, tags: dict[str, str]) -> R
     return RunRecord(client, run, project, tags)
 
 
+def called(first: str, tags: dict[str, str]) -> str:
+    """A run's name, such as `train · digits · conv`: what was asked for, and on what it works as far as tags say."""
+    parts = [first.strip("_"), *(tags[name] for name in WORKED_ON if name in tags)]
+    return " · ".join(part[:LONGEST_PART] for part in parts)
+
+
 def shared_run(project: Path, shared: str, started: float, tags: dict[str, str]) -> RunRecord:
     """The run that processes with this name share: joined, or created by the first of them."""
     _refuse_unquotable(shared)
@@ -158,11 +214,11 @@ def shared_run(project: Path, shared: str, started: float, tags: dict[str, str])
         found = find_shared(client, project, shared)
         if found is None:
             own = {SHARED.lower(): shared, GROUP: group, PROJECT: _of(project)}
-            run = client.create_run(experiment, int(started * 1000), tags | own | _this_process(), group)
+            run = client.create_run(experiment, int(started * 1000), tags | own | _this_process(), called(group, tags))
             _close_earlier(client, experiment, project, group, but=run.info.run_id)
             return RunRecord(client, run, project, tags, shared=True)
         _join(client, found, tags)
-        return RunRecord(client, found, project, tags, shared=True)
+        return RunRecord(client, client.get_run(found.info.run_id), project, tags, shared=True)
 
 
 def find_shared(client: Any, project: Path, shared: str) -> Any | None:
@@ -245,21 +301,3 @@ def _still_there(tags: dict[str, str]) -> bool:
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False
     return abs(started - float(tags["ae.process_started"])) < 1.0
-
-
-def secrets_among(values: dict[str, Any]) -> list[str]:
-    """The dotted names that look like secrets."""
-    return [name for name in flat(values) if SECRET.search(name)]
-
-
-def flat(value: Any, name: str = "") -> dict[str, str]:
-    """Nested values by dotted name: {"a": {"b": 1}} → {"a.b": "1"}; options with their defaults."""
-    if hasattr(value, "model_dump"):
-        value = value.model_dump(mode="json")
-    if isinstance(value, dict) and (value or not name):
-        return {
-            key: text
-            for inner, part in value.items()
-            for key, text in flat(part, f"{name}.{inner}" if name else str(inner)).items()
-        }
-    return {name: str(value)[:LONGEST_VALUE]}

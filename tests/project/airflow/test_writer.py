@@ -74,10 +74,15 @@ def command(tree, stage):
 def test_tasks_and_what_they_wait_for_directly_or_not_are_the_stages_of_the_pipeline(dag, pipelines):
     waits_for = constant(dag(), "STAGES")
     train = pipelines["train"]
-    assert set(waits_for) == {node.namespace for node in train.nodes}
+    assert set(waits_for) == stages_of(train.nodes)
     for stage in waits_for:
-        ancestors = train.to_nodes(*(node.name for node in train.nodes if node.namespace == stage)).nodes
-        assert behind(waits_for, stage) == {node.namespace for node in ancestors} - {stage}
+        ancestors = train.to_nodes(*(node.name for node in train.nodes if stages_of([node]) == {stage})).nodes
+        assert behind(waits_for, stage) == stages_of(ancestors) - {stage}
+
+
+def stages_of(nodes):
+    """Their namespaces, without those inside a stage."""
+    return {node.namespace_prefixes[0] for node in nodes}
 
 
 def behind(waits_for, stage):

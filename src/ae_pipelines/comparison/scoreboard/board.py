@@ -143,7 +143,7 @@ def scores(samples: Samples, options: ScoreboardOptions, folder: Path, run: Run 
     with progress.Steps(len(cells), "scoreboard", "encoder") as steps:
         for cell in cells:
             about = {"encoder": cell.encoder.name, "seed": cell.seed}
-            with run.part(f"{cell.encoder.name}, seed {cell.seed}", about) as part:
+            with run.part(f"{cell.encoder.name} · seed {cell.seed}", about) as part:
                 found = list(_rows(samples, cell, options, part))
                 part.report({f"{row['task']}/{row['metric']}": row["value"] for row in found}, 0)
             rows += found

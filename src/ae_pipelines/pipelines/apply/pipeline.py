@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["registered_model", "new_samples", "scored", "collect_metrics", "run"],
                 "scores",
                 name="score_new_samples",
+                tags="outline",
             ),
             Node(nodes.measure, ["scores", "registered_model", "run"], "score_metrics", name="measure_scores"),
         ],

@@ -8,9 +8,15 @@ LATENTS, PCA = ["latents", "classifier"], ["pca_latents", "pca_classifier"]
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.fit, ["latents", "params:classify"], "classifier", name="fit_classifier"),
+            Node(nodes.fit, ["latents", "params:classify"], "classifier", name="fit_classifier", tags="outline"),
             Node(nodes.predict, ["classifier", "latents"], "predictions", name="predict"),
-            Node(nodes.fit, ["pca_latents", "params:classify"], "pca_classifier", name="fit_pca_classifier"),
+            Node(
+                nodes.fit,
+                ["pca_latents", "params:classify"],
+                "pca_classifier",
+                name="fit_pca_classifier",
+                namespace="pca",
+            ),
             Node(
                 nodes.draw_few,
                 ["classifier", "latents", "pca_latents", "params:classify"],

@@ -6,10 +6,22 @@ from ae_pipelines.pipelines.cluster import nodes
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.fit, ["latents", "params:cluster"], "cluster_model", name="fit_clusters"),
+            Node(nodes.fit, ["latents", "params:cluster"], "cluster_model", name="fit_clusters", tags="outline"),
             Node(nodes.assign, ["cluster_model", "latents"], "clusters", name="assign_clusters"),
-            Node(nodes.fit, ["pca_latents", "params:cluster"], "pca_cluster_model", name="fit_pca_clusters"),
-            Node(nodes.assign, ["pca_cluster_model", "pca_latents"], "pca_clusters", name="assign_pca_clusters"),
+            Node(
+                nodes.fit,
+                ["pca_latents", "params:cluster"],
+                "pca_cluster_model",
+                name="fit_pca_clusters",
+                namespace="pca",
+            ),
+            Node(
+                nodes.assign,
+                ["pca_cluster_model", "pca_latents"],
+                "pca_clusters",
+                name="assign_pca_clusters",
+                namespace="pca",
+            ),
             Node(
                 nodes.measure,
                 ["latents", "cluster_model", "clusters", "pca_latents", "pca_cluster_model", "pca_clusters"],

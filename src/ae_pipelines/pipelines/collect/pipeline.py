@@ -6,12 +6,15 @@ from ae_pipelines.pipelines.collect import nodes
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.fetch, ["model_registry", "params:score"], "registered_model", name="fetch_models"),
+            Node(
+                nodes.fetch, ["model_registry", "params:score"], "registered_model", name="fetch_models", tags="outline"
+            ),
             Node(
                 nodes.store,
                 ["source", "registered_model", "params:ingest", "params:score", "run"],
                 "new_samples",
                 name="store_new_samples",
+                tags="outline",
             ),
             Node(
                 nodes.count,

@@ -13,7 +13,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="train_supervised",
             ),
             Node(nodes.measure, "contrast", "contrast_metrics", name="measure_contrast"),
-            Node(nodes.draw_curve, "contrast", "contrast_curve", name="draw_contrast_curve"),
+            Node(nodes.draw_curve, "contrast", "contrast_curve", name="draw_contrast_curve", tags="outline"),
             Node(nodes.draw_maps, "contrast_spaces", "contrast_maps", name="draw_contrast_maps"),
         ],
         namespace="contrast",

@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["latents", "params:detect", "samples", "autoencoder"],
                 "anomaly_model",
                 name="fit_detector",
+                tags="outline",
             ),
             Node(nodes.find, ["anomaly_model", "latents"], "anomalies", name="find_anomalies"),
             Node(
@@ -18,8 +19,15 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["pca_latents", "params:detect", "anomaly_model"],
                 "pca_anomaly_model",
                 name="fit_pca_detector",
+                namespace="pca",
             ),
-            Node(nodes.find, ["pca_anomaly_model", "pca_latents"], "pca_anomalies", name="find_pca_anomalies"),
+            Node(
+                nodes.find,
+                ["pca_anomaly_model", "pca_latents"],
+                "pca_anomalies",
+                name="find_pca_anomalies",
+                namespace="pca",
+            ),
             Node(
                 nodes.measure,
                 [

@@ -13,6 +13,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 [*SCORED, "params:drift", "run"],
                 ["drift_report", "drift_metrics", "drift_picture"],
                 name="compare_with_training",
+                tags="outline",
             ),
             Node(nodes.judge, ["drift_report", *SCORED, "params:drift", "run"], None, name="judge_drift"),
         ],

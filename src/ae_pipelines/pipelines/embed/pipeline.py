@@ -7,8 +7,10 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(nodes.take_apart, "autoencoder", ["encoder", "decoder"], name="take_apart"),
-            Node(nodes.embed, ["autoencoder", "samples", "params:embed"], "latents", name="embed_samples"),
-            Node(nodes.embed_by_pca, ["samples", "autoencoder"], "pca_latents", name="embed_by_pca"),
+            Node(
+                nodes.embed, ["autoencoder", "samples", "params:embed"], "latents", name="embed_samples", tags="outline"
+            ),
+            Node(nodes.embed_by_pca, ["samples", "autoencoder"], "pca_latents", name="embed_by_pca", namespace="pca"),
             Node(nodes.measure, ["latents", "pca_latents"], "embed_metrics", name="measure_reconstruction"),
         ],
         namespace="embed",

@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["autoencoder", "cluster_model", "classifier", "anomaly_model", "samples"],
                 ["onnx_models", "export_metrics"],
                 name="export_models",
+                tags="outline",
             ),
         ],
         namespace="export",

@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["samples", "params:recipe", "checkpoint", "run"],
                 ["autoencoder", "training_history"],
                 name="train_autoencoder",
+                tags="outline",
             ),
             Node(nodes.measure, ["autoencoder", "samples", "params:recipe"], "fit_metrics", name="measure_autoencoder"),
             Node(nodes.draw_examples, ["autoencoder", "samples"], "examples", name="draw_examples"),

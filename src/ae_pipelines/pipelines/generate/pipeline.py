@@ -12,7 +12,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["generator", "generators", "judge"],
                 name="prepare_generator",
             ),
-            Node(nodes.make, "generator", "generated", name="make_samples"),
+            Node(nodes.make, "generator", "generated", name="make_samples", tags="outline"),
             Node(nodes.draw_new_samples, ["generator", "generated"], "new_samples_grid", name="draw_new_samples"),
             Node(
                 nodes.draw_interpolation,

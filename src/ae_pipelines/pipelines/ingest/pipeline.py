@@ -6,7 +6,7 @@ from ae_pipelines.pipelines.ingest import nodes
 def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
-            Node(nodes.store, ["source", "params:ingest"], "samples", name="store_samples"),
+            Node(nodes.store, ["source", "params:ingest"], "samples", name="store_samples", tags="outline"),
             Node(nodes.count, "samples", "ingest_metrics", name="count_samples"),
             Node(nodes.list_rejects, "samples", "rejects", name="list_rejects"),
             Node(nodes.list_columns, "samples", "columns", name="list_columns"),

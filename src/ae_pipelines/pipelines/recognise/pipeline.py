@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["samples", "trained_autoencoder", "trained_latents", "params:recognise"],
                 "familiarity",
                 name="compare_with_training",
+                tags="outline",
             ),
             Node(
                 nodes.measure,

@@ -30,6 +30,8 @@ def assemble(
     return model.assembly(models, latents, samples, by_stage, onnx_models, run)
 
 
-def register(scoring_model: Any, model_registry: Any, options: PromoteOptions, run: Run) -> dict[str, Any]:
+def register(
+    scoring_model: Any, samples: Samples, model_registry: Any, options: PromoteOptions, run: Run
+) -> dict[str, Any]:
     """Which version it is, and whether it is the one that is used from now on."""
-    return model_registry.register(scoring_model, options, run)
+    return model_registry.register(scoring_model, options, run, samples)

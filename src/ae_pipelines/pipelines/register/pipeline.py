@@ -18,9 +18,10 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             Node(
                 nodes.register,
-                ["scoring_model", "model_registry", "params:promote", "run"],
+                ["scoring_model", "samples", "model_registry", "params:promote", "run"],
                 "registration",
                 name="register_models",
+                tags="outline",
             ),
         ],
         namespace="register",

@@ -1,6 +1,7 @@
 """All that a run left becomes one page, with a map of the latents."""
 
-from typing import Any
+import inspect
+from typing import Any, get_type_hints
 
 import pandas as pd
 
@@ -32,8 +33,15 @@ def draw_latent_map(
     return latent_map.latent_map(plane.places_in(places, layout), labels, groups, kind, title)
 
 
-def write(results: Results, options: ReportOptions) -> str:
-    """The page."""
+def write(options: ReportOptions, **left: Any) -> str:
+    """The page about what a run left, each part by its name in `Results`."""
     from ae_pipelines.report import page
 
-    return page.page(results, options)
+    return page.page(Results(**left), options)
+
+
+PARTS = dict(inspect.signature(Results).parameters)
+write.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [*PARTS.values(), inspect.signature(write).parameters["options"].replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+)
+write.__annotations__ |= get_type_hints(Results)

@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["samples", "autoencoder", "params:recipe", "params:restore", "restored_folder"],
                 ["restored", "restore_metrics", "restored_picture"],
                 name="restore_images",
+                tags="outline",
             ),
         ],
         namespace="restore",

@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["samples", "params:scoreboard", "scoreboard_folder", "run"],
                 ["scoreboard", "scoreboard_json"],
                 name="measure_recipes",
+                tags="outline",
             ),
             Node(nodes.draw, "scoreboard", "scoreboard_picture", name="draw_scoreboard"),
         ],

@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["latents", "autoencoder", "params:search", "samples"],
                 "neighbours",
                 name="find_neighbours",
+                tags="outline",
             ),
             Node(
                 nodes.measure,

@@ -1,0 +1,100 @@
+"""What is told of a run where runs are listed: a page of Markdown for people who look for one among many."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ae_pipelines.project.summary import FEW_ROWS, MARK, Summary
+from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.samples.store import Samples
+
+MOST_WARNINGS = 12
+"""More than these are counted."""
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a note is made of; what there is not is left out."""
+
+    pipeline: str
+    given: Mapping[str, str]
+    """What was typed after `--params`."""
+    outcome: str | None = None
+    """Why there was nothing to do, or what went wrong."""
+    report: str | None = None
+    """Where the page of all results is."""
+    samples: Sequence[Samples] = ()
+    summary: Summary | None = None
+    warned: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By stage."""
+
+
+def note(told: Told) -> str:
+    """The Markdown."""
+    parts = [
+        _asked(told),
+        told.outcome and f"**{plain(told.outcome)}**",
+        told.report and f"[**Report**: all results on one page]({told.report})",
+        *map(_data, told.samples),
+        *(_measured(told.summary) if told.summary else ()),
+        _warnings(told.warned),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _asked(told: Told) -> str:
+    given = [f"{plain(name)} = {plain(value)}" for name, value in told.given.items()]
+    return f"**{plain(told.pipeline.strip('_'))}**" + (f" with {', '.join(given)}" if given else "")
+
+
+def _data(samples: Samples) -> str:
+    counts = samples.counts()
+    splits = " and ".join(f"{counts[split]:,} {split}" for split in ("train", "test") if counts.get(split))
+    classes = len(samples.class_counts())
+    labelled = f"{counts['labelled']:,} labelled" + (f" ({classes} classes)" if classes else "")
+    said = [f"{len(samples):,} samples ({shape(samples.spec)}): {splits}", labelled]
+    said += [f"{counts['rejected']:,} of {counts['read']:,} rejected"] if counts["rejected"] else []
+    return f"**Data**: {plain(samples.manifest.source)}, {'; '.join(said)}. Store {samples.id}."
+
+
+def shape(spec: SampleSpec) -> str:
+    """What one sample is: `13 columns`, `1 × 8 × 8 uint8`."""
+    if columns := spec.preprocessing.get("columns"):
+        return f"{len(columns)} columns"
+    return f"{' × '.join(map(str, spec.shape))} {spec.dtype}"
+
+
+def _measured(summary: Summary) -> Iterator[str]:
+    if found := list(summary.measures()):
+        rows = [
+            f"| {plain(one.what)} | {one.value} | {one.control} | {one.better} | {plain('; '.join(one.certain))} |"
+            for one in found
+        ]
+        head = ["| | autoencoder | PCA | better is | of how many, 95 % interval |", "|:--|--:|--:|:--|:--|"]
+        yield "\n".join([*head, *rows])
+        if any(MARK in one.what for one in found):
+            yield plain(FEW_ROWS)
+    if lines := [line for line in summary.others() if line]:
+        yield "\n".join(["```", *lines, "```"])
+    if sentences := summary.sentences():
+        yield _listed(sentences)
+
+
+def _warnings(warned: Mapping[str, Sequence[str]]) -> str:
+    said = [
+        text if text.startswith(f"{stage}:") else f"{stage}: {text}"
+        for stage, texts in warned.items()
+        for text in dict.fromkeys(texts)
+    ]
+    more = [f"{len(said) - MOST_WARNINGS} more"] if len(said) > MOST_WARNINGS else []
+    return f"**Warned about**\n\n{_listed([*said[:MOST_WARNINGS], *more])}" if said else ""
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return "\n".join(f"- {plain(text)}" for text in texts)

@@ -1,0 +1,63 @@
+"""What a run warns about."""
+
+import json
+import logging
+
+import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Node
+
+from ae_pipelines.io.atomic_datasets import JSONDataset
+from ae_pipelines.project.warned import WarningsHook
+
+log = logging.getLogger("ae_pipelines.somewhere")
+
+
+def node(name, stage="cluster"):
+    return Node(lambda: 1, None, "x", name=name, namespace=stage)
+
+
+@pytest.fixture
+def hook(tmp_path):
+    hook = WarningsHook()
+    entry = JSONDataset(filepath=str(tmp_path / "warnings.json"))
+    hook.after_catalog_created(catalog=DataCatalog({"warnings": entry}))
+    yield hook
+    logging.getLogger("ae_pipelines").removeHandler(hook)
+
+
+def run(hook, node, *texts):
+    hook.before_node_run(node=node)
+    for text in texts:
+        log.warning("cluster: %s", text)
+    log.info("not this")
+    hook.after_node_run(node=node)
+
+
+def kept(tmp_path):
+    return json.loads((tmp_path / "warnings.json").read_text())
+
+
+def test_warnings_are_kept_by_stage_and_node_and_those_of_a_node_replaced_by_its_next_run(hook, tmp_path):
+    run(hook, node("fit"), "few rows", "twice")
+    run(hook, node("draw", "detect"), "odd")
+    assert kept(tmp_path) == {
+        "cluster": {"cluster.fit": ["cluster: few rows", "cluster: twice"]},
+        "detect": {"detect.draw": ["cluster: odd"]},
+    }
+    run(hook, node("fit"))
+    assert kept(tmp_path)["cluster"] == {}
+    assert kept(tmp_path)["detect"]
+
+
+def test_what_is_said_outside_of_nodes_is_not_kept_and_nothing_said_writes_nothing(hook, tmp_path):
+    log.warning("before any node")
+    run(hook, node("fit"))
+    log.warning("after it")
+    assert not (tmp_path / "warnings.json").exists()
+
+
+def test_a_damaged_file_is_replaced(hook, tmp_path):
+    (tmp_path / "warnings.json").write_text("{")
+    run(hook, node("fit"), "few rows")
+    assert kept(tmp_path) == {"cluster": {"cluster.fit": ["cluster: few rows"]}}
