@@ -14,11 +14,13 @@ from ae_pipelines.report.scales import Axis, Scale, shown
 
 WIDTH, HEIGHT = 400, 240
 """Of charts, in units of their own: on a phone a unit is a little less than a pixel."""
-LETTER = 7.0
+LETTER = 7.6
 """Width of a letter, about."""
+BOLD = 9.0
+"""The same of the names of lines."""
 LINE = 15.0
 """Height of a line of text."""
-TOP, BOTTOM = 12.0, 42.0
+TOP, BOTTOM = 26.0, 42.0
 MOST_POINTS = 300
 """A curve of more values is drawn by the least and the largest of each few."""
 
@@ -48,7 +50,7 @@ class Mark:
 
 def line_chart(lines: Sequence[Line], says: str, x: Axis, y: Axis, marks: Sequence[Mark] = ()) -> Markup:
     """Lines over one x axis, each with its name at its end."""
-    margin = LETTER * max((len(line.name) for line in lines), default=0) + 10
+    margin = BOLD * max((len(line.name) for line in lines), default=0) + 10
     low, high = _bounds(lines)
     up = y.scale(low, high, HEIGHT - BOTTOM, TOP + (LINE if marks else 0))
     left = LETTER * max(len(shown(tick)) for tick in up.ticks()) + 12
@@ -135,7 +137,7 @@ def _grid(across: Scale, up: Scale, x: Axis, y: Axis) -> Markup:
         + _text(across.start - 6, up(tick) + 4, shown(tick), "end")
         for tick in up.ticks()
     ]
-    return Markup("").join([*parts, _text(0, TOP - 2, y.name, "start", "title"), _x_axis(across, up.start, x)])
+    return Markup("").join([*parts, _text(0, 13, y.name, "start", "title"), _x_axis(across, up.start, x)])
 
 
 def _x_axis(across: Scale, bottom: float, x: Axis) -> Markup:
@@ -151,7 +153,9 @@ def _x_axis(across: Scale, bottom: float, x: Axis) -> Markup:
             continue
         taken = across(tick) + half
         parts.append(_text(across(tick), bottom + LINE + 1, shown(tick), "middle"))
-    return Markup("").join([*parts, _text((across.start + across.end) / 2, bottom + 2 * LINE + 4, x.name, "middle", "title")])
+    return Markup("").join(
+        [*parts, _text((across.start + across.end) / 2, bottom + 2 * LINE + 4, x.name, "middle", "title")]
+    )
 
 
 def _path(line: Line, across: Scale, up: Scale) -> Markup:
@@ -205,8 +209,10 @@ def _strip(name: str, values: np.ndarray, number: int, edges: np.ndarray, across
     shares = np.histogram(values, edges)[0] / max(1, len(values))
     height = 46 / max(float(shares.max()), 1e-9)
     x = [across(edge) for edge in edges]
-    corners = [f"{_n(left)},{_n(bottom - share * height)} {_n(right)},{_n(bottom - share * height)}"
-               for left, right, share in zip(x[:-1], x[1:], shares, strict=True)]
+    corners = [
+        f"{_n(left)},{_n(bottom - share * height)} {_n(right)},{_n(bottom - share * height)}"
+        for left, right, share in zip(x[:-1], x[1:], shares, strict=True)
+    ]
     points = f"{_n(x[0])},{_n(bottom)} {' '.join(corners)} {_n(x[-1])},{_n(bottom)}"
     return (
         Markup('<polygon class="bars group-{}" points="{}"/>').format(number, points)

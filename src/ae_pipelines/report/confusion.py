@@ -63,10 +63,14 @@ def counted(counts: pd.DataFrame) -> Confusion:
     values, names = counts.to_numpy(), [str(name) for name in counts.index]
     wrong = values - np.diag(np.diag(values))
     many = len(names) > MOST_CLASSES
-    picked = _most_confused(wrong, COMPACT) if many else np.arange(len(names))
+    picked = _most_confused(wrong, COMPACT) if many else list(range(len(names)))
     whole = values.sum(axis=1)
     rows = [
-        Row(names[true], [_cell(names, values, true, taken) for taken in picked], _share(values[true, true], whole[true]))
+        Row(
+            names[true],
+            [_cell(names, values, true, taken) for taken in picked],
+            _share(values[true, true], whole[true]),
+        )
         for true in picked
     ]
     precision = [_share(values[place, place], values[:, place].sum()) for place in picked]
@@ -74,9 +78,10 @@ def counted(counts: pd.DataFrame) -> Confusion:
     return Confusion([names[place] for place in picked], rows, precision, len(names), pairs, int(wrong.sum()))
 
 
-def _most_confused(wrong: np.ndarray, most: int) -> np.ndarray:
+def _most_confused(wrong: np.ndarray, most: int) -> list[int]:
     """Places of the classes that are taken for others, or others for them, most; in order."""
-    return np.sort(np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:most])
+    order = np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")
+    return sorted(order[:most].tolist())
 
 
 def _cell(names: list[str], values: np.ndarray, true: int, taken: int) -> Cell:
@@ -96,7 +101,12 @@ def _pairs(names: list[str], wrong: np.ndarray, whole: np.ndarray) -> list[tuple
     order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
     places = [divmod(int(place), len(names)) for place in order if wrong.flat[place]]
     return [
-        (_button(names[true], names[taken], int(wrong[true, taken])), names[true], names[taken], _share(wrong[true, taken], whole[true]))
+        (
+            _button(names[true], names[taken], int(wrong[true, taken])),
+            names[true],
+            names[taken],
+            _share(wrong[true, taken], whole[true]),
+        )
         for true, taken in places
     ]
 

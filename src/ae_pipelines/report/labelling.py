@@ -1,4 +1,4 @@
-"""What to label next, with a field for the label of each, which the page saves as a table that `ingest.labels` reads."""
+"""What to label next, with a field for each label; the page saves them as a table that `ingest.labels` reads."""
 
 from dataclasses import dataclass
 

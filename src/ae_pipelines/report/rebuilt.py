@@ -1,7 +1,8 @@
 """Some samples beside what the model makes of them: pictures, the columns of a table, or curves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -13,7 +14,7 @@ from ae_pipelines.training.trained import TrainedModel
 
 MOST_COLUMNS = 8
 """Columns of a table that are shown of a sample: those with the largest errors."""
-IN_WORDS = {"sample": "original", "output": "reconstruction", "residual": "error", "input": "what the model saw"}
+IN_WORDS = {"sample": "original", "output": "rebuilt", "residual": "error", "input": "corrupted"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def can_rebuild(model: TrainedModel) -> bool:
     return hasattr(model.module, "encode") and hasattr(model.module, "decode")
 
 
-def rebuilt(results: Results, rows: Sequence[int], captions: Sequence[str], *, corrupted: bool = False) -> list[Rebuilt]:
+def rebuilt(
+    results: Results, rows: Sequence[int], captions: Sequence[str], *, corrupted: bool = False
+) -> list[Rebuilt]:
     """These samples of a model that can rebuild them; with `corrupted` also as the model saw them in training, if they
     were corrupted there."""
     if not len(rows):
@@ -73,15 +76,16 @@ def rebuilt(results: Results, rows: Sequence[int], captions: Sequence[str], *, c
     parts = examples.rebuilt(results.autoencoder, values)
     if corrupted and results.autoencoder.contract.corruptions:
         parts = {"input": results.autoencoder.corrupted(values)} | parts
+    make: Callable[[examples.Rows, Results], list[dict[str, Any]]]
     make = {"pictures": _as_pictures, "columns": _as_columns, "curves": _as_curves}[kind(results)]
-    labels = results.latents.labels
+    found, labels = make(parts, results), results.latents.labels
     return [
         Rebuilt(int(row), str(results.ids[row]), str(labels[row]), caption, **shown)
-        for row, caption, shown in zip(rows, captions, make(parts, results), strict=True)
+        for row, caption, shown in zip(rows, captions, found, strict=True)
     ]
 
 
-def _as_pictures(parts: examples.Rows, _: Results) -> list[dict[str, list[View]]]:
+def _as_pictures(parts: examples.Rows, _: Results) -> list[dict[str, Any]]:
     clean = parts["sample"]
     seen = {
         name: pictures.heat(values, clean) if name == "residual" else pictures.as_seen(values, clean)
@@ -99,7 +103,7 @@ def _as_pictures(parts: examples.Rows, _: Results) -> list[dict[str, list[View]]
     ]
 
 
-def _as_curves(parts: examples.Rows, _: Results) -> list[dict[str, list[View]]]:
+def _as_curves(parts: examples.Rows, _: Results) -> list[dict[str, Any]]:
     flat = {name: values.reshape(len(values), -1) for name, values in parts.items()}
     return [
         {
@@ -125,14 +129,16 @@ def _curve_of_input(flat: examples.Rows, place: int) -> list[View]:
     return [View(IN_WORDS["input"], charts.curves({"ours": flat["input"][place]}, "curve of what the model saw"))]
 
 
-def _as_columns(parts: examples.Rows, results: Results) -> list[dict[str, list[Cell] | int]]:
+def _as_columns(parts: examples.Rows, results: Results) -> list[dict[str, Any]]:
     spec = results.samples.spec
     errors = table_values.errors_by_column(parts["residual"], spec)
     words = {name: table_values.in_columns(values, spec) for name, values in parts.items() if name != "residual"}
-    return [_cells({name: lines[place] for name, lines in words.items()}, errors[place]) for place in range(len(errors))]
+    return [
+        _cells({name: lines[place] for name, lines in words.items()}, errors[place]) for place in range(len(errors))
+    ]
 
 
-def _cells(words: dict[str, dict[str, str]], errors: dict[str, float]) -> dict[str, list[Cell] | int]:
+def _cells(words: dict[str, dict[str, str]], errors: dict[str, float]) -> dict[str, Any]:
     whole = sum(errors.values()) or 1.0
     worst = sorted(errors, key=lambda column: -errors[column])
     cells = [

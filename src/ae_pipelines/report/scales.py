@@ -77,10 +77,10 @@ class Scale:
         return [tick for tick in found if self.low * 0.999 <= tick <= self.high * 1.001]
 
 
-def shown(value: float) -> str:
-    """A number as people write it, with at most four digits that matter."""
+def shown(value: float, digits: int = 3) -> str:
+    """A number as people write it, with so many digits that matter."""
     if value == 0 or not np.isfinite(value):
         return "0" if value == 0 else "none"
     if abs(value) >= 1000:
         return f"{value:,.0f}" if abs(value) < 1e7 else f"{value:.1e}".replace("e+0", "e")
-    return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.1e}".replace("e-0", "e-")
+    return f"{value:.{digits}g}" if abs(value) >= 1e-4 else f"{value:.1e}".replace("e-0", "e-")

@@ -12,6 +12,8 @@ from ae_pipelines.samples.tables import features, treatments
 from ae_pipelines.samples.tables.treatments import columns_of, is_mixed
 
 MISSING = "missing"
+DIGITS = 5
+"""Of values as they were in the table."""
 
 
 def has_columns(spec: SampleSpec) -> bool:
@@ -35,7 +37,10 @@ def in_columns(values: np.ndarray, spec: SampleSpec) -> list[dict[str, str]]:
 def _numbers_alone(values: np.ndarray, preprocessing: Mapping[str, Any]) -> list[dict[str, str]]:
     scale = Standardisation.recorded(dict(preprocessing)) or Standardisation.none(values.shape[1])
     raw = values * scale.standard_deviation + scale.mean
-    return [dict(zip(map(str, preprocessing["columns"]), map(shown, row.tolist()), strict=True)) for row in raw]
+    return [
+        dict(zip(map(str, preprocessing["columns"]), (shown(value, DIGITS) for value in row.tolist()), strict=True))
+        for row in raw
+    ]
 
 
 def _value(one: Mapping[str, Any], part: np.ndarray) -> str:
@@ -51,7 +56,7 @@ def _value(one: Mapping[str, Any], part: np.ndarray) -> str:
         number = float(np.interp(number, np.linspace(0, 1, len(one["quantiles"])), one["quantiles"]))
     if one["type"] == "boolean":
         return "true" if number > 0.5 else "false"
-    return _moment(number, one) if one["type"] == "date" else shown(number)
+    return _moment(number, one) if one["type"] == "date" else shown(number, DIGITS)
 
 
 def _moment(days: float, one: Mapping[str, Any]) -> str:

@@ -42,7 +42,9 @@ METRICS: dict[str, dict[str, Metric]] = {
         "accuracy": Metric("labelled samples in the group that fits their class", "share", "higher", "labelled_rows"),
         "unseen_accuracy": Metric("the same for test samples, which were not grouped", "share", "higher"),
         "nmi": Metric("what groups say about classes (NMI, 0 to 1)", "number", "higher", "labelled_rows"),
-        "ari": Metric("agreement of groups and classes beyond chance (ARI, 1 at most)", "number", "higher", "labelled_rows"),
+        "ari": Metric(
+            "agreement of groups and classes beyond chance (ARI, 1 at most)", "number", "higher", "labelled_rows"
+        ),
         "inertia": Metric("squared distances to the centres, summed"),
         "bic": Metric("Bayesian information criterion", "number", "lower"),
         "majority": Metric("always the commonest class would be right for", "share"),
@@ -62,15 +64,21 @@ METRICS: dict[str, dict[str, Metric]] = {
         "classes_never_recognised": Metric("classes never recognised", "count", "lower"),
     },
     "detect": {
-        "auroc": Metric("odd samples told from normal ones (AUROC, 0.5 is chance)", "number", "higher", "anomalous_rows"),
-        "average_precision": Metric("odd samples among the highest scores (average precision)", "number", "higher", "anomalous_rows"),
+        "auroc": Metric(
+            "odd samples told from normal ones (AUROC, 0.5 is chance)", "number", "higher", "anomalous_rows"
+        ),
+        "average_precision": Metric(
+            "odd samples among the highest scores (average precision)", "number", "higher", "anomalous_rows"
+        ),
         "recall": Metric("odd samples above the threshold", "share", "higher", "anomalous_rows"),
-        "recall_at_one_per_thousand": Metric("odd samples found at one false alarm in 1,000", "share", "higher", "anomalous_rows"),
+        "recall_at_one_per_thousand": Metric(
+            "odd samples found at one false alarm in 1,000", "share", "higher", "anomalous_rows"
+        ),
         "pixel_auroc": Metric("wrong pixels told from right ones (AUROC)", "number", "higher", "masked_images"),
         "threshold": Metric("score above which a sample is odd"),
         "calibration_rows": Metric("samples that the threshold rests on", "count"),
         "alarms_per_thousand": Metric("alarms in 1,000 normal samples that were asked for"),
-        "measured_alarms_per_thousand": Metric("alarms in 1,000 normal test samples", "number", "lower", "normal_rows"),
+        "measured_alarms_per_thousand": Metric("alarms in 1,000 normal test samples", "number", "", "normal_rows"),
         "anomalies": Metric("samples above the threshold", "count"),
         "normal_rows": Metric("normal test samples", "count"),
         "anomalous_rows": Metric("test samples known to be odd", "count"),
@@ -86,7 +94,10 @@ METRICS: dict[str, dict[str, Metric]] = {
 """By stage, then by the name that the run gives it."""
 
 PATTERNS: tuple[tuple[str, Metric], ...] = (
-    (r"error_with_(\d+)_labels", Metric("test samples that are wrong from {0} labels", "percent", "lower", "test_rows")),
+    (
+        r"error_with_(\d+)_labels",
+        Metric("test samples that are wrong from {0} labels", "percent", "lower", "test_rows"),
+    ),
     (r"auroc_(\w+)", Metric("odd samples told from normal ones by {0} (AUROC)", "number", "higher", "anomalous_rows")),
     (r"test/(.+)", Metric("loss on the test split: {0}", "number", "lower")),
     (r"(\w+)_difference", Metric("largest difference of the ONNX file: {0}", "number", "lower")),
@@ -112,15 +123,15 @@ def written(value: float, form: Form) -> str:
         return "yes" if value else "no"
     if form == "count":
         return f"{value:,.0f}"
-    return f"{shown(value)} %" if form == "percent" else percent(value) if form == "share" else shown(value)
+    return f"{shown(value)}\u00a0%" if form == "percent" else percent(value) if form == "share" else shown(value)
 
 
 def percent(share: float) -> str:
     """A share from 0 to 1; only what is all or nothing is written as 100 or 0."""
     value = 100 * share
     if 0 < value < 0.1 or 99.9 < value < 100:
-        return "under 0.1 %" if value < 1 else "over 99.9 %"
-    return f"{value:.1f} %" if 0 < value < 10 or 90 < value < 100 else f"{value:.0f} %"
+        return "under 0.1\u00a0%" if value < 1 else "over 99.9\u00a0%"
+    return f"{value:.1f}\u00a0%" if 0 < value < 10 or 90 < value < 100 else f"{value:.0f}\u00a0%"
 
 
 def interval(low: float | None, high: float | None) -> str:

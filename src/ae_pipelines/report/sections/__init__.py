@@ -5,9 +5,9 @@ from types import ModuleType
 
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.sections import verdict
+from ae_pipelines.report.sections import classifier, groups, ingest, numbers, odd, reconstructions, verdict
 
-BELOW_THE_MAP: tuple[ModuleType, ...] = ()
+BELOW_THE_MAP: tuple[ModuleType, ...] = (groups, reconstructions, classifier, odd, ingest, numbers)
 """In this order."""
 
 

@@ -39,7 +39,9 @@ def section(results: Results) -> Section | None:
         curves=curves,
         epochs=_epochs(results.training_history or []),
     )
-    return Section("reconstructions", "Reconstructions" if picked else "Training", html, np.unique(np.array(shown_rows, np.int64)))
+    return Section(
+        "reconstructions", "Reconstructions" if picked else "Training", html, np.unique(np.array(shown_rows, np.int64))
+    )
 
 
 def _picked(results: Results) -> dict[str, list[int]]:
@@ -63,7 +65,8 @@ def _rebuilt(results: Results, rows: list[int]) -> list[Rebuilt]:
 def _sentences(results: Results, has_samples: bool) -> Iterator[str]:
     contract = results.autoencoder.contract
     if not has_samples:
-        yield f"{contract.model['kind'].replace('_', ' ')} has no decoder, or no errors were written: nothing is rebuilt."
+        kind_of_model = str(contract.model["kind"]).replace("_", " ")
+        yield f"{kind_of_model} has no decoder, or no errors were written: nothing is rebuilt."
         return
     metrics = results.embed_metrics or {}
     if ERROR in metrics:
