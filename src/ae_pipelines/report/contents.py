@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -190,12 +191,12 @@ class Attempt:
     def _thumbnails(self, most_bytes: float) -> Thumbnails | float:
         """The best that fit, or how many bytes the smallest would take."""
         maker, known = Thumbnailer(self.results.samples, self.rows), steps(self.results.samples.spec)
-        for step in known:
-            expected = maker.estimate(step)
-            if expected > most_bytes and not (self.at_any_size and step == known[-1]):
-                continue
+        first = bisect_left(known, True, hi=len(known) - 1, key=lambda step: maker.estimate(step) <= most_bytes)
+        expected = maker.estimate(known[first])
+        if expected > most_bytes and not self.at_any_size:
+            return expected
+        for step in known[first:]:
             found = maker.make(step)
             if found.size <= most_bytes or self.at_any_size:
                 return found
-            expected = float(found.size)
-        return expected
+        return float(found.size)

@@ -24,7 +24,7 @@ QUALITIES = (80, 50, 20, 5)
 """Of WebP; coarser ones before smaller images, as long as these are small anyway."""
 SMALL = 32
 """Up to so many pixels images are rather made coarser than smaller; above, rather smaller than coarser."""
-TRIED = 700
+TRIED = 400
 """Images by which the size of all is estimated."""
 FLOAT_RANGE = (0.01, 0.99)
 """Quantiles of images of floats that become black and white."""

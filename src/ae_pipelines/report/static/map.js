@@ -25,8 +25,6 @@ class LatentMap {
     this.overlay = make('canvas', { class: 'overlay', 'aria-hidden': 'true' });
     host.append(this.canvas, this.overlay);
     this.points = new Points(this.canvas, count);
-    this.states = new Uint8Array(count).fill(LIT);
-    this.points.setStates(this.states);
     this.grids = new Map();
     this.mode = 'pan';
     this.chosen = -1;
@@ -36,6 +34,7 @@ class LatentMap {
     this.waiting = [];
     this.moved = 1;
     this.measure();
+    this.setStates(new Uint8Array(count).fill(LIT));
     this.hasWebGL = Boolean(this.points.gl);
     if (!this.hasWebGL) this.explain('This browser has no WebGL2, so the map cannot be drawn. All else on this page works.');
     this.listen();
@@ -98,6 +97,11 @@ class LatentMap {
   setStates(states) {
     this.states = states;
     this.points.setStates(states);
+    this.shown = this.lit = 0;
+    for (const state of states) {
+      if (state) this.shown++;
+      if (state === LIT) this.lit++;
+    }
     this.draw();
   }
 
@@ -252,15 +256,22 @@ class LatentMap {
     this.isStale = false;
     const { x, y, scale } = this.view;
     this.points.begin([x, y], [(2 * scale) / this.width, (2 * scale) / this.height], this.moved,
-                      this.pointSize() * this.density);
+                      this.pointSize() * this.density, this.sizeFor(this.shown) * 0.8 * this.density);
     this.drawOverlay();
   }
 
-  /** Draws everything at once: for a printer, which does not wait. */
-  drawNow() {
+  /** Draws everything at once, for paper, which does not wait; the picture keeps its shape until `afterPrint`. */
+  print() {
+    this.isPrinting = true;
+    this.host.style.setProperty('--map-shape', `${this.width} / ${this.height}`);
     if (!this.places) return;
     this.begin();
     this.points.drawRest();
+  }
+
+  afterPrint() {
+    this.isPrinting = false;
+    this.resize();
   }
 
   /** Fulfilled when the picture is whole. */
@@ -268,9 +279,14 @@ class LatentMap {
     return new Promise((tell) => { this.waiting.push(tell); this.frame ||= requestAnimationFrame(() => this.drawFrame()); });
   }
 
-  /** Pixels: the fewer points and the nearer the view, the larger. */
+  /** Pixels of a lit point. */
   pointSize() {
-    const room = Math.sqrt((this.width * this.height) / Math.max(1, this.count));
+    return this.sizeFor(this.lit);
+  }
+
+  /** The fewer points and the nearer the view, the larger. */
+  sizeFor(count) {
+    const room = Math.sqrt((this.width * this.height) / Math.max(1, count));
     const near = Math.sqrt(this.view.scale / this.fitted().scale);
     return Math.max(1.4, Math.min(14, Math.min(8, 1 + 0.6 * room) * near));
   }
@@ -322,6 +338,7 @@ class LatentMap {
   }
 
   resize() {
+    if (this.isPrinting) return;
     const { width, height } = this.host.getBoundingClientRect();
     const isSame = Math.abs(width - this.width) < 0.5 && Math.abs(height - this.height) < 0.5;
     if (isSame && this.density === Math.min(2, window.devicePixelRatio || 1)) return;
@@ -373,7 +390,7 @@ class LatentMap {
     else if (this.gesture === 'lasso') this.extendLasso(x, y);
     else if (this.gesture === 'box') this.outline = corners(this.pressed, [x, y]);
     if (this.gesture !== 'pan' || this.slipped) this.pointers.set(event.pointerId, [x, y]);
-    this.drawOverlay();
+    if (this.outline.length) this.drawOverlay();
   }
 
   extendLasso(x, y) {

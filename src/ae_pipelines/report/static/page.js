@@ -87,7 +87,7 @@ class Page {
       if (states[index]) states[index] = !isPart || lit[index] ? LIT : DIM;
     }
     this.map.setStates(states);
-    const shown = states.reduce((sum, state) => sum + (state ? 1 : 0), 0);
+    const shown = this.map.shown;
     find('shown').textContent = shown === states.length ? '' : `${shown.toLocaleString('en')} of ${counted(states.length, 'sample')} shown`;
   }
 
@@ -120,6 +120,7 @@ class Page {
 
   setSelected(indices) {
     const hadMany = this.selected.length > 1;
+    find('found').textContent = '';
     this.selected = indices;
     if (hadMany || indices.length > 1) this.filter();
   }
@@ -132,7 +133,6 @@ class Page {
     if (!found.length) find('found').textContent = `No id has “${text}” in it.`;
     else if (found.length === 1 || this.data.id(found[0]) === text) this.choose(found[0], { centre: true });
     else this.select(`ids with “${text}”${found.length === 500 ? ', the first' : ''}`, found);
-    if (found.length) find('found').textContent = '';
     return undefined;
   }
 
@@ -169,9 +169,12 @@ class Page {
     addEventListener('beforeprint', () => {
       this.themeBefore = document.documentElement.dataset.theme;
       this.theme.set('light');
-      this.map.drawNow();
+      this.map.print();
     });
-    addEventListener('afterprint', () => this.theme.set(this.themeBefore));
+    addEventListener('afterprint', () => {
+      this.map.afterPrint();
+      this.theme.set(this.themeBefore);
+    });
   }
 
   escape() {

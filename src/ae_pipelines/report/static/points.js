@@ -15,24 +15,26 @@ in vec2 to;
 in float slot;
 in float state;
 uniform vec2 centre, scale;
-uniform float moved, size;
+uniform float moved, litSize, dimSize;
 uniform vec3 dim;
 uniform highp sampler2D palette;
 out vec3 colour;
+out float size;
 void main() {
   bool placed = min(from.x, from.y) < 1.0 && min(to.x, to.y) < 1.0;
-  if (state < 0.5 || !placed) { gl_Position = vec4(2, 2, 2, 1); gl_PointSize = 0.0; return; }
+  if (state < 0.5 || !placed) { gl_Position = vec4(2, 2, 2, 1); gl_PointSize = size = 0.0; return; }
   int number = int(slot);
   bool lit = state > 1.5;
   colour = lit ? texelFetch(palette, ivec2(number % ${PALETTE_WIDTH}, number / ${PALETTE_WIDTH}), 0).rgb : dim;
   gl_Position = vec4((mix(from, to, moved) - centre) * scale, lit ? 0.0 : 0.5, 1);
-  gl_PointSize = lit ? size : size * 0.8;
+  size = lit ? litSize : dimSize;
+  gl_PointSize = size;
 }`;
 
 const FRAGMENT_SHADER = `#version 300 es
 precision highp float;
 in vec3 colour;
-uniform float size;
+in float size;
 out vec4 result;
 void main() {
   float edge = (0.5 - length(gl_PointCoord - 0.5)) * size;
@@ -63,7 +65,7 @@ class Points {
     gl.depthFunc(gl.LEQUAL);
     gl.clearColor(0, 0, 0, 0);
     this.uniforms = {};
-    for (const name of ['centre', 'scale', 'moved', 'size', 'dim']) {
+    for (const name of ['centre', 'scale', 'moved', 'litSize', 'dimSize', 'dim']) {
       this.uniforms[name] = gl.getUniformLocation(program, name);
     }
     this.attributes = {};
@@ -119,7 +121,7 @@ class Points {
   }
 
   /** Starts a picture: `centre` of the view in shares of the plane, `scale` from there to the canvas (-1 to 1). */
-  begin(centre, scale, moved, size) {
+  begin(centre, scale, moved, litSize, dimSize) {
     const { gl } = this;
     if (!gl) return;
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
@@ -127,7 +129,8 @@ class Points {
     gl.uniform2f(this.uniforms.centre, ...centre);
     gl.uniform2f(this.uniforms.scale, ...scale);
     gl.uniform1f(this.uniforms.moved, moved);
-    gl.uniform1f(this.uniforms.size, size);
+    gl.uniform1f(this.uniforms.litSize, litSize);
+    gl.uniform1f(this.uniforms.dimSize, dimSize);
     this.done = 0;
   }
 

@@ -18,17 +18,19 @@ class Panel {
   showSample(index, near) {
     const { data, tiles } = this, { faces } = tiles, picture = faces.picture(index);
     const told = (fields) => facts(fields.map((field) => [field.title, field.text(index)]));
-    const known = data.fields.filter((field) => !field.is_column);
+    const first = data.fields.filter((field) => field.hover), rest = data.fields.filter((field) => !field.hover && !field.is_column);
     this.host.replaceChildren(
       make('h3', { class: 'id', text: data.id(index), dir: 'auto' }),
-      make('div', { class: 'sample' }, ...(picture ? [picture] : []), told(known)),
+      make('div', { class: 'sample' }, ...(picture ? [picture] : []), told(first)),
       ...(faces.columns.length ? [make('h4', { text: 'Values' }), told(faces.columns)] : []),
-      ...this.nearest(near));
+      ...this.nearest(near),
+      ...(rest.length ? [make('h4', { text: 'Also known' }), told(rest)] : []));
+    this.host.scrollTop = 0;
   }
 
   nearest(near) {
     if (!near.length) return this.neighbours.reason ? [make('p', { class: 'hint', text: this.neighbours.reason })] : [];
-    const captions = near.map(({ distance }) => shortNumber(distance));
+    const captions = near.map(({ distance }) => distance < 1000 ? distance.toPrecision(3) : shortNumber(distance));
     return [make('h4', { text: `The ${near.length} nearest, with their distances` }),
             this.tiles.gallery(near.map(({ index }) => index), captions)];
   }
@@ -88,8 +90,8 @@ class Panel {
 }
 
 function countRow(name, size, all) {
-  const bar = make('span', { class: 'bar' }), share = Math.round((100 * size) / all);
-  bar.style.width = `${(100 * size) / all}%`;
+  const bar = make('span', { class: 'bar' }), percent = (100 * size) / all, share = percent < 1 ? '<1' : Math.round(percent);
+  bar.style.width = `${percent}%`;
   return make('tr', {}, make('th', { scope: 'row', text: name, dir: 'auto' }), make('td', { class: 'bar-cell' }, bar),
               make('td', { text: size.toLocaleString('en') }), make('td', { text: `${share} %` }));
 }
