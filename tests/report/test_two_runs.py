@@ -114,7 +114,7 @@ def test_only_samples_in_groups_that_do_not_go_together_changed_group(two_runs):
 
 def test_sections_count_and_show_what_changed(two_runs):
     groups, classes, odd = changes_of(*two_runs()).sections()
-    assert groups.sentences[0].startswith("2 of 40 samples that are in both runs (5.0 %) changed group.")
+    assert groups.sentences[0].startswith("2 of 40 samples that are in both runs (5.0\N{NO-BREAK SPACE}%) changed group.")
     assert [(move.title, move.count) for move in groups.moves] == [("group 1 → 0", 2)]
     assert [(move.title, move.count) for move in classes.moves] == [("label b → a", 3)]
     assert (
@@ -151,10 +151,9 @@ def rows_of(here, there, stage="Classifier"):
 
 
 def test_a_difference_has_an_interval_and_is_beyond_chance_if_that_leaves_out_zero():
-    # Newcombe 1998, method 10, example (a): 56/70 - 48/80 = 0.2, interval 0.0524 to 0.3339
-    row = rows_of(accuracy(56 / 70, 0.6918, 0.8772), accuracy(48 / 80, 0.4905, 0.7004))["accuracy"]
-    assert (row.difference, row.interval, row.verdict) == ("+20.0", "+5.2 to +33.4", "better")
-    assert (row.here.control, row.here.rows) == ("50 %", "100")
+    row = rows_of(accuracy(0.8, 0.7, 0.9), accuracy(0.6, 0.5, 0.7))["accuracy"]
+    assert (row.difference, row.interval, row.verdict) == ("+20.0", "+5.9 to +34.1", "better")  # 20 ± √(10² + 10²)
+    assert (row.here.control, row.here.rows) == ("50\N{NO-BREAK SPACE}%", "100")
     row = rows_of(accuracy(0.62, 0.5, 0.7), accuracy(0.60, 0.5, 0.7))["accuracy"]
     assert row.verdict == "within"
 

@@ -9,6 +9,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.file import LatentsFile
 from ae_pipelines.report.two_runs.options import GIVE, LATENTS, WITH
 from ae_pipelines.report.two_runs.recorded import Recorded
+from ae_pipelines.tracking.chart_names import measured
 from ae_pipelines.tracking.store import client_of, page_of
 
 DATA_DIR = "data_dir"
@@ -91,9 +92,9 @@ def _run(client: Any, run_id: str) -> Any | None:
 
 
 def _by_stage(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
-    """`classify/accuracy` as `accuracy` of classify."""
+    """What stages measured, under the names that they gave it."""
     found: dict[str, dict[str, float]] = {}
     for name, value in metrics.items():
-        stage, _, measure = name.partition("/")
+        stage, _, measure = measured(name).partition("/")
         found.setdefault(stage, {})[measure] = value
     return found

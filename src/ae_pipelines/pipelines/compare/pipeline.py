@@ -20,6 +20,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 ["found_here", "found_there", "recorded_runs", "params:compare", "params:report"],
                 "comparison",
                 name="write_comparison",
+                tags="outline",
             ),
         ],
         namespace="compare",
