@@ -19,8 +19,8 @@ PARTS = (
     *("grid.js", "points.js", "map.js", "legend.js", "selection.js", "theme.js"),
 )
 """What a page with a map is made of; these files define things and do nothing."""
-SCRIPTS = (*PARTS, "page.js")
-STYLES = ("report.css",)
+SCRIPTS = (*PARTS, "page.js", "labelling.js")
+STYLES = ("report.css", "sections.css")
 """Files of `static/`, in the order in which they follow each other."""
 
 
