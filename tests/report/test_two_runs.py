@@ -10,6 +10,7 @@ from ae_pipelines.report.two_runs import page, sides
 from ae_pipelines.report.two_runs.changes import Changes
 from ae_pipelines.report.two_runs.matching import matched_groups, matched_samples, turned
 from ae_pipelines.report.two_runs.measures import measures
+from ae_pipelines.report.two_runs.moves import Pair, sections
 from ae_pipelines.report.two_runs.options import CompareOptions
 from ae_pipelines.report.two_runs.parameters import Parameter, parameters
 from ae_pipelines.report.two_runs.recorded import NoRecords, Recorded
@@ -113,8 +114,8 @@ def test_only_samples_in_groups_that_do_not_go_together_changed_group(two_runs):
 
 
 def test_sections_count_and_show_what_changed(two_runs):
-    groups, classes, odd = changes_of(*two_runs()).sections()
-    assert groups.sentences[0].startswith("2 of 40 samples that are in both runs (5.0\N{NO-BREAK SPACE}%) changed group.")
+    groups, classes, odd = sections(changes_of(*two_runs()))
+    assert groups.sentences[0].startswith("2 of 40 samples that are in both runs (5.0\N{NO-BREAK SPACE}%) changed")
     assert [(move.title, move.count) for move in groups.moves] == [("group 1 → 0", 2)]
     assert [(move.title, move.count) for move in classes.moves] == [("label b → a", 3)]
     assert (
@@ -127,8 +128,13 @@ def test_sections_count_and_show_what_changed(two_runs):
     assert odd.rows.tolist() == [0, 1, 2]
 
 
+def test_groups_that_go_together_are_listed_with_the_samples_that_they_share(two_runs):
+    groups, *_ = sections(changes_of(*two_runs()))
+    assert groups.pairs == [Pair("0", "5", 20, 18, 18), Pair("1", "4", 20, 22, 20)]
+
+
 def test_what_one_run_does_not_have_is_not_compared(store):
-    assert changes_of(by_hand.found(store, clusters=GROUPS), by_hand.found(store, "f" * 64)).sections() == []
+    assert sections(changes_of(by_hand.found(store, clusters=GROUPS), by_hand.found(store, "f" * 64))) == []
 
 
 # -- measures and parameters -------------------------------------------------------------------------------------------

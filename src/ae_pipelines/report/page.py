@@ -28,7 +28,7 @@ def page(results: Results, options: ReportOptions) -> str:
     """A page of at most `options.max_bytes` that needs no other file."""
     head, below = sections.head(results), list(sections.below_the_map(results))
     shown = np.concatenate([head.rows, *(section.rows for section in below)]).astype(np.int64)
-    values = {"head": head, "sections": below}
+    values: dict[str, Any] = {"head": head, "sections": below}
     frame = document("page", SCRIPTS, **values, contents=None)
     room = options.max_bytes - len(frame.encode())
     return document("page", SCRIPTS, **values, contents=contents(results, options, shown, room))

@@ -70,9 +70,9 @@ def _rows(stage: str, ours: dict[str, float], theirs: dict[str, float]) -> Itera
         if ours.get(name) == theirs.get(name) and _bounds(name, ours) is None:
             continue
         known = metric(stage, name)
-        cells = (_cell(name, metrics, known) for metrics in (ours, theirs))
+        here, there = (_cell(name, metrics, known) for metrics in (ours, theirs))
         unit = " points" if known.form in ("share", "percent") else ""
-        yield Measure(known.words, name, *cells, *_difference(name, ours, theirs, known), unit)
+        yield Measure(known.words, name, here, there, *_difference(name, ours, theirs, known), unit)
 
 
 def _cell(name: str, metrics: dict[str, float], known: Metric) -> Cell:

@@ -9,16 +9,17 @@ from ae_pipelines.report.contents import Contents, contents
 from ae_pipelines.report.options import ReportOptions
 from ae_pipelines.report.page import PARTS, STYLES, document
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.two_runs import in_short
+from ae_pipelines.report.two_runs import in_short, moves
 from ae_pipelines.report.two_runs.both_maps import OnBothMaps, on_common_maps
-from ae_pipelines.report.two_runs.changes import Change, Changes
+from ae_pipelines.report.two_runs.changes import Changes
 from ae_pipelines.report.two_runs.matching import matched_samples
 from ae_pipelines.report.two_runs.measures import measures
+from ae_pipelines.report.two_runs.moves import Change
 from ae_pipelines.report.two_runs.parameters import parameters
 from ae_pipelines.report.two_runs.side import Side
 
 SCRIPTS = (*PARTS, "compare.js")
-SHEETS = (*dict.fromkeys((*STYLES, "sections.css")), "compare.css")
+SHEETS = (*STYLES, "compare.css")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Compared:
     def of(cls, here: Results, there: Results, options: ReportOptions) -> "Compared":
         here, there = on_common_maps(here, there, options)
         changes = Changes(here, there, matched_samples(here, there))
-        return cls(changes, changes.sections())
+        return cls(changes, moves.sections(changes))
 
     def contents(self, options: ReportOptions, most_bytes: int) -> Contents:
         """What the maps and galleries show."""
