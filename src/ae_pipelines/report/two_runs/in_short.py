@@ -24,11 +24,13 @@ def _beyond_chance(measures: dict[str, list[Measure]]) -> Iterator[str]:
     certain = sum(row.verdict != "" for rows in measures.values() for row in rows)
     beyond = False
     for verdict, word in BEYOND.items():
-        found = {title: rows for title, all_rows in measures.items() if (rows := _with(verdict, all_rows))}
+        found = [rows for all_rows in measures.values() if (rows := _with(verdict, all_rows))]
         if found:
-            beyond, count = True, sum(map(len, found.values()))
-            firsts = "; ".join(f"{title.lower()}: {_told(rows[0])}" for title, rows in found.items())
-            yield f"By more than chance {count} of {certain} measures with an interval are {word} here: {firsts}."
+            beyond, count = True, sum(map(len, found))
+            firsts = "; ".join(_told(rows[0]) for rows in found)
+            more = " and others" if count > len(found) else ""
+            are = "is" if count == 1 else "are"
+            yield f"By more than chance {count} of {certain} measures with an interval {are} {word} here: {firsts}{more}."
     if certain and not beyond:
         yield f"None of {certain} measures with an interval differs by more than chance."
 
