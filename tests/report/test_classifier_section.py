@@ -80,7 +80,7 @@ def test_what_to_label_next_has_a_field_for_each_sample(tmp_path):
     )
     section = classifier.section(classified(tmp_path, labels, to_label=wanted))
     assert galleries(section.html)[-2:] == [([33], ["cat?"]), ([31], [f"{NASTY}?"])]
-    assert 'data-sample="&#34;array/33&#34;"' in section.html
+    assert "data-sample='\"array/33\"'" in section.html
     assert '<option value="dog">' in section.html
     assert section.rows.tolist() == [31, 33]
     assert "<script" not in section.html

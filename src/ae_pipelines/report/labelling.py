@@ -1,6 +1,5 @@
 """What to label next, with a field for each label; the page saves them as a table that `ingest.labels` reads."""
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,11 +29,6 @@ class ToLabel:
     row: int
     id: str
     why: str
-
-    @property
-    def quoted(self) -> str:
-        """The id as JSON: in an attribute of HTML by itself a carriage return would become a line feed."""
-        return json.dumps(self.id)
 
 
 def to_label(results: Results) -> list[ToLabel]:

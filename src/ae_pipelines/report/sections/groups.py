@@ -16,7 +16,7 @@ from ae_pipelines.report.results import Results
 from ae_pipelines.report.scales import Axis, shown
 from ae_pipelines.report.section import Section
 from ae_pipelines.report.table_columns import are_tables
-from ae_pipelines.report.words import interval, percent
+from ae_pipelines.report.words import interval, isolated, percent
 
 MOST_GROUPS = 50
 """Only so many of the largest are shown."""
@@ -124,7 +124,7 @@ def _commonest(row: pd.Series) -> str:
         return "no member has a label"
     count = round(row["purity"] * labelled)
     return (
-        f"mostly “{row['label']}”: {count:,} of {labelled:,} with a label, {percent(row['purity'])}"
+        f"mostly “{isolated(row['label'])}”: {count:,} of {labelled:,} with a label, {percent(row['purity'])}"
         f"{interval(row.get('purity_low'), row.get('purity_high'))}"
     )
 
