@@ -71,7 +71,7 @@ def training(axes: Axes) -> None:
         tops,
         ("cluster", "classify", "detect"),
         (["latents"], ["latents, labels"], ["latents, errors"]),
-        (["groups,", "a latent map"], ["classes, with", "probabilities"], ["odd samples,", "a threshold"]),
+        (["groups, and what", "is in them"], ["classes, with", "probabilities"], ["odd samples,", "a threshold"]),
         strict=True,
     ):
         stage(axes, (column[3], top, width, height), name, takes, makes, BLUE)
@@ -81,19 +81,16 @@ def training(axes: Axes) -> None:
     line(axes, (column[2] + width, middle), (column[3] - 15, middle))
     line(axes, (column[3] - 15, 92), (column[3] - 15, 320))
     line(axes, (column[4] - 15, 92), (column[4] - 15, 320))
-    arrow(axes, (column[4] - 15, 125), (column[4], 125))
-    stage(axes, (column[4], 75, width, 100), "export", ["all models"], ["ONNX files,", "checked"], BLUE)
+    arrow(axes, (column[4] - 15, 92), (column[4], 92))
+    last = column[4] + width / 2
+    stage(axes, (column[4], 42, width, 83), "export", ["all models"], ["ONNX files"], BLUE)
+    arrow(axes, (last, 125), (last, 142))
     stage(
-        axes,
-        (column[4], 215, width, 117),
-        "register",
-        ["all models"],
-        ["one version;", "champion if it", "is no worse"],
-        BLUE,
+        axes, (column[4], 142, width, 100), "register", ["all models"], ["one version; best", "is the champion"], BLUE
     )
-    arrow(axes, (column[4] + width / 2, 175), (column[4] + width / 2, 215))
-    arrow(axes, (column[4] + width / 2, 332), (column[4] + width / 2, 400), ORANGE)
-    for place, bottom in enumerate((281, 281, 281, 370)):
+    arrow(axes, (last, 242), (last, 259))
+    stage(axes, (column[4], 259, width, 111), "report", ["all of this"], ["a page to look", "at, a latent map"], BLUE)
+    for place, bottom in enumerate((281, 281, 281, 370, 370)):
         arrow(axes, (column[place] + width / 2, bottom), (column[place] + width / 2, 400), ORANGE)
 
 

@@ -1,5 +1,6 @@
 """Every dataset that a run writes: what is saved is loaded, and a kill leaves the old content."""
 
+import base64
 import json
 import os
 import random
@@ -151,3 +152,9 @@ def test_types_that_are_not_on_our_list_are_not_opened(tmp_path):
     dataset.save(model)
     with pytest.raises(DatasetError, match="holds types that are not trusted"):
         dataset.load()
+
+
+def test_kedro_viz_is_given_a_picture_itself(tmp_path):
+    dataset = MatplotlibDataset(filepath=str(tmp_path / "a.png"))
+    dataset.save(figure(1))
+    assert base64.b64decode(dataset.preview()) == (tmp_path / "a.png").read_bytes()

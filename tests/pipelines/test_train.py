@@ -13,6 +13,7 @@ from making import PROJECT
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.file import read_latents
 from ae_pipelines.models import MODELS
+from ae_pipelines.samples.sources import photos
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.trained import TrainedModel
 
@@ -40,12 +41,24 @@ def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_run
     assert record.data.params["recipe.training.epochs"] == "2"
     assert record.data.params["recipe.model.net.kind"] == "dense"
     assert record.data.params["source"] == "digits"
+    assert record.info.run_name == "train · digits · dense"
     assert record.data.tags["pipeline"] == "train"
     assert record.data.tags["samples.id"] == encoder.contract.samples_id
     metrics = json.loads((trained / "08_reporting/classify_metrics.json").read_text())
     assert record.data.metrics["classify/accuracy"] == metrics["accuracy"]
-    for name in ("cluster/pca_accuracy", "embed/reconstruction_error", "ingest/accepted", "fit/loss"):
+    for name in (
+        "pca/cluster.accuracy",
+        "within/classify.accuracy_low",
+        "embed/reconstruction_error",
+        "ingest/accepted",
+        "fit/loss",
+    ):
         assert name in record.data.metrics
+    (samples,) = record.inputs.dataset_inputs
+    assert samples.dataset.digest == encoder.contract.samples_id
+    note = record.data.tags["mlflow.note.content"]
+    assert note.startswith(f"**classifier accuracy (test) {metrics['accuracy']:.3f}**")
+    assert "champion now" in note
     kept = {path.name for path in (trained.parent / "mlartifacts").rglob("*") if path.is_file()}
     assert {"latent_map.png", "confusion_matrix.png", "examples.png", "learning_curves.png", "contract.json"} <= kept
 
@@ -92,7 +105,8 @@ WITHOUT_ENCODER = [recipe for recipe, kind in KINDS.items() if not hasattr(MODEL
 
 
 @pytest.mark.parametrize("recipe", KINDS)
-def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, recipe):
+def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, monkeypatch, recipe):
+    monkeypatch.setattr(photos, "STRIDE", photos.PATCH)  # 500 patches, none over another, in place of 7,400
     pipelines = ["ingest", "fit"] if recipe in WITHOUT_ENCODER else ["ingest", "fit", "embed"]
     narrow = {"model": {"width": 8}} if "width" in MODELS.options(KINDS[recipe]).model_fields else {}
     data = run(*pipelines, recipe={"name": recipe, "training": {"epochs": 1, "threads": 1}} | narrow)

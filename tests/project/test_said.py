@@ -38,6 +38,6 @@ def test_a_run_that_has_nothing_to_do_says_why(record, said, capsys):
     hook = TrackingHook()
     if record is not None:
         record.tag = record.end = lambda *_: None
-    hook._record = record
+    hook._record, hook._note = record, lambda *_: None
     hook.after_pipeline_run()
     assert capsys.readouterr().out == said

@@ -1,5 +1,6 @@
 """What every stage must bring: an entry for each of its datasets, with a layer for Kedro-Viz."""
 
+import inspect
 import pkgutil
 
 import pytest
@@ -72,10 +73,16 @@ def test_layers_follow_one_another_with_boxes_closed_or_kedro_viz_shows_none(pip
 def test_nodes_that_make_only_controls_are_in_one_box_of_their_stage():
     nodes = {node for pipeline in PIPELINES.values() for node in pipeline.nodes}
     controls = {node for node in nodes if all(name.startswith("pca_") for name in node.outputs or [""])}
-    assert {node.namespace for node in controls} == {
-        f"{stage}.pca" for stage in ("embed", "cluster", "classify", "detect")
-    }
-    assert controls == {node for node in nodes if node.namespace.endswith(".pca")}
+    assert controls == {node for node in nodes if str(node.namespace).endswith(".pca")}
+    assert len(controls) > 1
+
+
+def test_kedro_viz_can_show_every_picture(catalog):
+    made = {name for pipeline in PIPELINES.values() for name in datasets(pipeline.all_outputs())}
+    paths = {name: str(catalog.get(name)._describe().get("filepath")) for name in made}
+    pictures = [catalog.get(name) for name, path in paths.items() if path.endswith((".png", ".gif"))]
+    kinds = [inspect.signature(picture.preview).return_annotation for picture in pictures]
+    assert [getattr(kind, "__name__", kind) for kind in kinds] == ["ImagePreview"] * len(pictures)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -83,7 +90,7 @@ def test_every_stage_is_in_the_outline(stage):
     assert PIPELINES[stage].only_nodes_with_tags("outline").nodes
 
 
-@pytest.mark.parametrize(("pipeline", "most"), [("train", 25), ("__default__", 30), ("score", 25)])
+@pytest.mark.parametrize(("pipeline", "most"), [("train", 25), ("__default__", 25), ("score", 15)])
 def test_the_outline_can_be_read(pipeline, most, viz):
     """What Kedro-Viz shows at first of a pipeline, filtered by the tag: boxes and what goes between them."""
     top = [viz.nodes.get_node_by_id(child.id) for child in boxes(viz, pipeline)["__root__"].children]

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,6 +28,7 @@ import torch
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from making import PATIENCE, PROJECT
+from mlflow.pyfunc import scoring_server
 from PIL import Image
 from sklearn.datasets import load_wine
 
@@ -41,10 +43,12 @@ from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring import model, raw
 from ae_pipelines.scoring.batch import NewRows
+from ae_pipelines.scoring.promotion import PromoteOptions
 from ae_pipelines.scoring.scores import ScoredBatch, Scores
 from ae_pipelines.scoring.version import Fetched, RegisteredModel, Version
 from ae_pipelines.tracking import serving
 from ae_pipelines.tracking.registry import ModelRegistry
+from ae_pipelines.tracking.runs import open_run
 from ae_pipelines.tracking.serving import Refusal, Served
 from ae_pipelines.training import embedding
 from ae_pipelines.training.loop import train
@@ -66,6 +70,10 @@ class Place:
     @property
     def served(self) -> Served:
         return Served(self.models)
+
+    @property
+    def content(self) -> str:
+        return model.ScoringModel(self.models).contract.content
 
 
 def place(folder: Path, samples: Samples, recipe: Any, clusterer: str = "kmeans") -> Place:
@@ -284,11 +292,66 @@ def test_an_altered_file_is_not_served(on_images, tmp_path):
         serving._load_pyfunc(str(tmp_path / "models"))
 
 
+# -- what MLflow shows of a version --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def version(tmp_path, empty_store, monkeypatch):
+    """Registers a place's models; gives where MLflow has them."""
+    stores.copy(empty_store, tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", stores.address(tmp_path))
+
+    def version(place: Place) -> str:
+        run = open_run(tmp_path, "register", time.time(), {"pipeline": "register"})
+        registry = ModelRegistry(tmp_path, "shown")
+        registered = registry.register(model.ScoringModel(place.models), PromoteOptions(), run, place.samples)
+        assert registry.fetch(1, "").version.content == registered["content"] == place.content
+        return "models:/shown/1"
+
+    return version
+
+
+def test_a_version_of_images_shows_their_tensor_and_one_of_them_and_takes_what_it_took(on_images, version):
+    loaded = mlflow.pyfunc.load_model(version(on_images))
+    (taken,) = loaded.metadata.signature.inputs.inputs
+    assert (taken.type, taken.shape) == (np.uint8, (-1, 1, 8, 8))
+    values = on_images.samples.read()
+    shown = loaded.input_example
+    np.testing.assert_array_equal(shown, values[:1])
+    assert set(loaded.metadata.signature.outputs.input_names()) >= {*loaded.predict(shown)[0]}
+    for given in (values[:3].tolist(), values[:3].astype(float), np.array([png(image[0]) for image in values[:3]])):
+        expect_equal(loaded.predict(given), on_images.scores, slice(3))
+    status, answer = asked(loaded, {"instances": (DIGIT / 255).tolist()})
+    assert (status, "given fractions" in answer) == (400, True)
+
+
+def test_a_version_of_a_table_shows_its_columns_and_a_row_and_takes_what_it_took(on_table, version):
+    loaded = mlflow.pyfunc.load_model(version(on_table))
+    assert loaded.metadata.signature.inputs.input_names() == COLUMNS
+    expect_equal(loaded.predict(loaded.input_example), on_table.scores, slice(1))
+    pd.testing.assert_frame_equal(loaded.input_example, WINE.data.head(1), rtol=1e-5)
+    three = WINE.data.head(3)
+    for given in (three.to_numpy().tolist(), three[COLUMNS[::-1]], three.to_dict("records")):
+        expect_equal(loaded.predict(given), on_table.scores, slice(3))
+    status, answer = asked(loaded, three.assign(vintage=1999).to_csv(index=False), "text/csv")
+    assert (status, "not known: 'vintage'" in answer) == (400, True)
+
+
+def asked(loaded: Any, body: Any, kind: str = "application/json") -> tuple[int, str]:
+    """What MLflow's server answers, without a server."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    try:
+        answer = scoring_server.invocations(text, kind, loaded, loaded.metadata.get_input_schema())
+    except Refusal as refused:
+        return refused.get_http_status_code(), str(refused)
+    return answer.status, answer.response
+
+
 # -- the real thing --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Path]:
+def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path, operations_once: None) -> Iterator[Path]:
     """A folder in which `train` and `score` ran, with MLflow's store."""
     folder = tmp_path_factory.mktemp("registered")
     stores.copy(empty_store, folder)

@@ -36,6 +36,17 @@ def test_processes_of_one_name_write_to_one_run_that_stays_open_until_it_is_clos
     assert runs(store)[0].info.status == "FINISHED"
 
 
+def test_a_shared_run_is_called_by_its_group_and_by_what_its_processes_work_on(store, tmp_path):
+    opened(tmp_path, "ingest").works_on({"source": "photos"})
+    fit = opened(tmp_path, "fit")
+    fit.works_on({"source": "photos", "recipe": "conv"})
+    (run,) = runs(store)
+    assert run.info.run_name == "nightly · photos · conv"
+    assert (run.data.tags["source"], run.data.tags["recipe"]) == ("photos", "conv")
+    assert fit.asked_for == "ingest+fit"
+    assert abs(fit.started - time.time()) < 60
+
+
 def test_what_an_earlier_try_recorded_is_not_recorded_twice_and_what_it_did_not_is(store, tmp_path):
     first = opened(tmp_path, "fit")
     first.parameters({"a": 1})

@@ -116,11 +116,13 @@ class AnomalyModel:
 
     def _caution_if_few(self) -> str:
         alarms, rows = self.alarms_per_thousand, self.calibration_rows
+        expected = max(alarms, 1000 / (rows + 1))
+        about = f"{expected:.0f}" if expected >= 10 else f"{expected:.2g}"
         return (
             f"the threshold for alarms_per_thousand={alarms:g} is set on {rows:,} normal rows, so by the oddest few "
-            f"of them: expect about {max(alarms, 1000 / (rows + 1)):.2g} alarms per 1,000, or a few times that. It is "
-            f"more reliable from {int(np.ceil(1000 * ROWS_ABOVE / alarms)):,} rows on: give more samples, or a larger "
-            "detect.alarms_per_thousand or recipe.training.validation_share"
+            f"of them: expect about {about} alarms per 1,000, or a few times that. "
+            f"It is more reliable from {int(np.ceil(1000 * ROWS_ABOVE / alarms)):,} rows on: give more samples, or a "
+            "larger detect.alarms_per_thousand or recipe.training.validation_share"
         )
 
 

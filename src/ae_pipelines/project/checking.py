@@ -1,6 +1,7 @@
 """What is refused: parts and options before the first node runs, samples as soon as they are there."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from ae_pipelines.base.errors import InputError, TooFewLabels
+from ae_pipelines.base.errors import InputError, NothingThere, TooFewLabels
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.models.contract import Task
 from ae_pipelines.project.run_name import stage_of
@@ -113,6 +114,8 @@ class CheckHook:
             if isinstance(options, Recipe):
                 for stage in self._stages:
                     stage.check_recipe(options)
+        if "source" in inputs:
+            _refuse_missing(inputs["source"])
         for samples in (value for value in inputs.values() if isinstance(value, Samples)):
             while self._needs:
                 name, needing = self._needs.popitem()
@@ -146,3 +149,12 @@ class CheckHook:
         if address not in self._folders:
             self._folders[address] = folder_of(self._project, address)
         return options.starting_from(self._folders[address])
+
+
+def _refuse_missing(source: Any) -> None:
+    """`InputError` in the source's words if its path is mistyped, before there is a run; what is to be fetched may be
+    missing."""
+    path, fetched = getattr(source, "path", None), getattr(source, "fetch", None)
+    if isinstance(path, Path) and fetched is None and not path.exists():
+        with suppress(NothingThere):  # to be scored: then there is nothing to do
+            source.spec()

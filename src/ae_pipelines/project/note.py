@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ae_pipelines.project.summary import FEW_ROWS, MARK, Summary
+from ae_pipelines.project.summary import FEW_ROWS, MARK, Measure, Summary
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
 
 MOST_WARNINGS = 12
 """More than these are counted."""
+GAP = "\N{NO-BREAK SPACE}" * 2
+"""Before a cell: MLflow draws tables without any space between columns."""
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
@@ -31,13 +33,14 @@ class Told:
 
 
 def note(told: Told) -> str:
-    """The Markdown."""
+    """The Markdown; MLflow shows its first few lines, and the rest on request."""
+    measures = list(told.summary.measures()) if told.summary else []
     parts = [
-        _asked(told),
-        told.outcome and f"**{plain(told.outcome)}**",
-        told.report and f"[**Report**: all results on one page]({told.report})",
+        " · ".join(part for part in (_headline(told.outcome, measures), _link(told.report)) if part),
         *map(_data, told.samples),
-        *(_measured(told.summary) if told.summary else ()),
+        _asked(told),
+        _table(measures),
+        *(_more(told.summary) if told.summary else ()),
         _warnings(told.warned),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -48,9 +51,24 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
+def _headline(outcome: str | None, measures: Sequence[Measure]) -> str:
+    """What came of it, or the measure of which most is known."""
+    if outcome:
+        return f"**{plain(outcome)}**"
+    if not measures:
+        return ""
+    first = max(reversed(measures), key=lambda one: len(one.certain))
+    beside = [*first.certain, *([f"PCA {first.control}"] if first.control else [])]
+    return f"**{plain(first.what)} {first.value}** ({plain('; '.join(beside))})"
+
+
+def _link(report: str | None) -> str:
+    return f"[**report**]({report})" if report else ""
+
+
 def _asked(told: Told) -> str:
     given = [f"{plain(name)} = {plain(value)}" for name, value in told.given.items()]
-    return f"**{plain(told.pipeline.strip('_'))}**" + (f" with {', '.join(given)}" if given else "")
+    return f"**{plain(told.pipeline.strip('_'))}** with {', '.join(given) or 'nothing given'}"
 
 
 def _data(samples: Samples) -> str:
@@ -70,16 +88,17 @@ def shape(spec: SampleSpec) -> str:
     return f"{' × '.join(map(str, spec.shape))} {spec.dtype}"
 
 
-def _measured(summary: Summary) -> Iterator[str]:
-    if found := list(summary.measures()):
-        rows = [
-            f"| {plain(one.what)} | {one.value} | {one.control} | {one.better} | {plain('; '.join(one.certain))} |"
-            for one in found
-        ]
-        head = ["| | autoencoder | PCA | better is | of how many, 95 % interval |", "|:--|--:|--:|:--|:--|"]
-        yield "\n".join([*head, *rows])
-        if any(MARK in one.what for one in found):
-            yield plain(FEW_ROWS)
+def _table(measures: Sequence[Measure]) -> str:
+    if not measures:
+        return ""
+    cells = [[one.what, one.value, one.control, one.better, "; ".join(one.certain)] for one in measures]
+    rows = [f"| {f' | {GAP}'.join(map(plain, row))} |" for row in cells]
+    few = ["", plain(FEW_ROWS)] if any(MARK in one.what for one in measures) else []
+    head = ["| | autoencoder | PCA | better is | of how many, 95 % interval |", "|:--|--:|--:|:--|:--|"]
+    return "\n".join([*head, *rows, *few])
+
+
+def _more(summary: Summary) -> Iterator[str]:
     if lines := [line for line in summary.others() if line]:
         yield "\n".join(["```", *lines, "```"])
     if sentences := summary.sentences():

@@ -142,7 +142,7 @@ class TrackingHook:
             return
         try:
             self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
-            self._note(f"Failed: {type(error).__name__}: {advised(error)}"[:1000], failed=True)
+            self._note(f"Failed: {type(error).__name__}: {advised(error)}"[:1000])
         finally:
             self._end("FAILED")
 
@@ -161,14 +161,14 @@ class TrackingHook:
             self._record.parameters({"given": self._given} if self._given else {})
         return self._record
 
-    def _note(self, outcome: str | None, failed: bool = False) -> None:
-        """Say what was done and what came of it; numbers that a failed run did not make may be there from an earlier
-        one."""
+    def _note(self, outcome: str | None = None) -> None:
+        """Say what was done and what came of it: numbers, or why there are none. Then files of an earlier run may be
+        there, which are not this one's."""
         if (record := self._record) is None:
             return
         told = Told(record.asked_for, flat(self._given), outcome)
         try:
-            told = told if failed else self._with_results(told, record)
+            told = told if outcome else self._with_results(told, record)
         except Exception as error:  # whatever is amiss, the work is done
             log.warning("the note on this run has no numbers: %r", error)
         record.note(note(told))

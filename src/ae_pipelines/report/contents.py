@@ -29,6 +29,8 @@ FOR_COLUMNS = 1 / 3
 """Most of a page's bytes that columns of a table may take."""
 COLUMN_BYTES = 4 * BASE64
 """Of one value of a table's column, at most."""
+ELEMENT = 100
+"""Characters of the element that holds a sheet, at most."""
 FEWEST = 100
 """A page does not show fewer points, however small it is to be."""
 SPARE = 0.97
@@ -52,7 +54,8 @@ class Contents:
 
     @property
     def size(self) -> int:
-        return len(self.index) + len(self.block) + sum(map(len, self.sheets))
+        """Characters that it adds to the page."""
+        return len(self.index) + len(self.block) + sum(len(sheet) + ELEMENT for sheet in self.sheets)
 
 
 def contents(
@@ -153,7 +156,8 @@ class Attempt:
         ids = pd.Index(table["sample_id"]).get_indexer(self.results.ids[self.rows])
         for name in plane.layouts_of(table):
             points = np.where(ids[:, None] >= 0, plane.places_in(table, name)[ids], np.nan)
-            yield Layout(name, plane.IN_WORDS[name], points)
+            title = plane.IN_WORDS[name]
+            yield Layout(name, title[0].upper() + title[1:], points)
 
     def _packed(self, layout: Layout) -> dict[str, str]:
         """Only samples that are to be on the map have a place."""

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from ae_pipelines.downstream import detection
 from ae_pipelines.report import charts
 from ae_pipelines.report.charts import Mark
-from ae_pipelines.report.galleries import gallery
+from ae_pipelines.report.galleries import gallery, opener
 from ae_pipelines.report.rebuilt import can_rebuild, kind, rebuilt
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
@@ -36,7 +36,8 @@ class Alarms:
 
     name: str
     samples: int
-    odd: int
+    odd: Markup | str
+    """A button that opens them, if there are any."""
     share: str
 
 
@@ -57,7 +58,7 @@ def section(results: Results) -> Section | None:
         samples=rebuilt(results, close.tolist(), captions),
         kind=kind(results),
         beside=gallery(beside, [shown(float(scores[row])) for row in beside], "more of the oddest samples"),
-        by_split=_alarms(results.latents.column("split"), anomalies),
+        by_split=_alarms("split", results.latents.column("split"), anomalies),
         by_class=_by_class(results, anomalies),
     )
     return Section("odd", "Odd samples", html, np.sort(rows).astype(np.int64))
@@ -105,15 +106,20 @@ def _histogram(results: Results, scores: np.ndarray) -> Markup:
     return charts.histograms(groups, f"scores; above the threshold: {above}", axis, [Mark(threshold, "threshold")])
 
 
-def _alarms(names: pd.Series, anomalies: pd.DataFrame) -> list[Alarms]:
+def _alarms(field: str, names: pd.Series, anomalies: pd.DataFrame) -> list[Alarms]:
+    """By the values of a field of the page, those with the largest share of odd ones first."""
     groups = anomalies["anomaly"].groupby(names.to_numpy(object))
     table = pd.DataFrame({"samples": groups.size(), "odd": groups.sum()})
     table["share"] = table["odd"] / table["samples"]
     ordered = table.sort_values(["share", "samples"], ascending=False, kind="stable")
     return [
-        Alarms(str(name), int(row["samples"]), int(row["odd"]), percent(row["share"]))
+        Alarms(str(name), int(row["samples"]), _odd_ones(field, str(name), int(row["odd"])), percent(row["share"]))
         for name, row in ordered.iterrows()
     ]
+
+
+def _odd_ones(field: str, name: str, count: int) -> Markup | str:
+    return opener({"anomaly": "yes", field: name}, f"odd ones: {name}", f"{count:,}") if count else "0"
 
 
 def _by_class(results: Results, anomalies: pd.DataFrame) -> list[Alarms]:
@@ -121,4 +127,4 @@ def _by_class(results: Results, anomalies: pd.DataFrame) -> list[Alarms]:
     labelled = results.latents.labelled
     if not labelled.any() or not anomalies["anomaly"].to_numpy()[labelled].any():
         return []
-    return _alarms(results.latents.column("label")[labelled], anomalies[labelled])[:MOST_CLASSES]
+    return _alarms("label", results.latents.column("label")[labelled], anomalies[labelled])[:MOST_CLASSES]

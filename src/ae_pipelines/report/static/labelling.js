@@ -12,12 +12,12 @@ function labelsTable(pairs) {
 
 /** What was typed, without the fields that are empty. */
 function typedLabels(inputs) {
-  return inputs.map((input) => [input.dataset.sample, input.value.trim()]).filter(([, label]) => label);
+  return inputs.map((input) => [JSON.parse(input.dataset.sample), input.value.trim()]).filter(([, label]) => label);
 }
 
 /** Whether this page may save files: not where another page shows it in a sandbox, as MLflow does. */
 function maySave() {
-  return window.origin !== 'null' || location.protocol === 'file:';
+  return window === window.top || window.origin !== 'null';
 }
 
 function saveFile(name, text) {
@@ -31,12 +31,8 @@ function saveFile(name, text) {
 /** Copies what an area holds; false where the browser does not allow it, and then it is selected. */
 async function copyFrom(area) {
   area.select();
-  try {
-    await navigator.clipboard.writeText(area.value);
-    return true;
-  } catch {
-    return document.execCommand('copy');  // the older way, which some sandboxes still allow
-  }
+  if (document.execCommand('copy')) return true;  // the older way works in a sandbox, too
+  return navigator.clipboard?.writeText(area.value).then(() => true, () => false) ?? false;
 }
 
 function startLabelling() {

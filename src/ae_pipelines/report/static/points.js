@@ -50,6 +50,7 @@ class Points {
     this.count = count;
     this.atOnce = Math.min(count, 100_000);
     this.gl = canvas.getContext('webgl2', { antialias: false, preserveDrawingBuffer: true }) ?? undefined;
+    this.order = shuffled(count);
     this.kept = {};  // what was given, so that it can be given again to a new context
     if (this.gl) this.prepare();
   }
@@ -75,8 +76,6 @@ class Points {
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
-    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, shuffled(this.count), gl.STATIC_DRAW);
     this.fence = null;
     for (const give of Object.values(this.kept)) give();
   }
@@ -115,7 +114,7 @@ class Points {
   upload(name, values, size, type, asShare) {
     const { gl } = this, { place, buffer } = this.attributes[name];
     gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
-    gl.bufferData(gl.ARRAY_BUFFER, values, gl.STATIC_DRAW);
+    gl.bufferData(gl.ARRAY_BUFFER, inOrder(values, size, this.order), gl.STATIC_DRAW);
     gl.enableVertexAttribArray(place);
     gl.vertexAttribPointer(place, size, type, asShare, 0, 0);
   }
@@ -139,7 +138,7 @@ class Points {
     const { gl } = this;
     if (!gl || gl.isContextLost() || this.done >= this.count) return true;
     const part = Math.min(this.atOnce, this.count - this.done);
-    gl.drawElements(gl.POINTS, part, gl.UNSIGNED_INT, 4 * this.done);
+    gl.drawArrays(gl.POINTS, this.done, part);
     this.done += part;
     this.fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     this.fenced = { at: performance.now(), part };
@@ -165,7 +164,7 @@ class Points {
   drawRest() {
     const { gl } = this;
     if (!gl || this.done >= this.count) return;
-    gl.drawElements(gl.POINTS, this.count - this.done, gl.UNSIGNED_INT, 4 * this.done);
+    gl.drawArrays(gl.POINTS, this.done, this.count - this.done);
     this.done = this.count;
   }
 }
@@ -179,7 +178,8 @@ function linked(gl, ...sources) {
     gl.attachShader(program, shader);
   });
   gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(program));
+  const isLinked = gl.getProgramParameter(program, gl.LINK_STATUS) || gl.isContextLost();
+  if (!isLinked) throw new Error(gl.getProgramInfoLog(program));
   return program;
 }
 
@@ -193,4 +193,13 @@ function shuffled(count) {
     [order[last], order[other]] = [order[other], order[last]];
   }
   return order;
+}
+
+/** Values of points, `size` numbers each, in another order. */
+function inOrder(values, size, order) {
+  const sorted = new values.constructor(values.length);
+  for (let place = 0; place < order.length; place++) {
+    for (let part = 0; part < size; part++) sorted[place * size + part] = values[order[place] * size + part];
+  }
+  return sorted;
 }
