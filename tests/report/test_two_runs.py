@@ -122,6 +122,7 @@ def test_sections_count_and_show_what_changed(two_runs):
         "Of 20 labelled samples in the test splits of both, 2 are right only here and 0 only there"
         in classes.sentences[1]
     )
+    assert "so uneven a count would come in 50 % of all cases" in classes.sentences[1]  # heads or tails, twice alike
     assert odd.sentences[0].startswith("1 became odd, which they are only in this run, 1 no longer are, and 1 are odd")
     assert groups.rows.tolist() == [3, 4]
     assert classes.rows.tolist() == [1, 3, 4]
