@@ -59,11 +59,7 @@ def _of_kedro(line: str) -> bool:
 
 
 def test_in_short_only_the_refusal_is_told_and_of_a_bug_its_type():
-    try:
-        try:
-            raise InputError("no such folder", options={"raw_dir": "..."})
-        except InputError as inner:
-            raise RuntimeError("Failed while saving data to dataset") from inner
-    except RuntimeError as error:
-        assert in_short(error) == "no such folder (--params=raw_dir=...)"
+    failure = RuntimeError("Failed while saving data to dataset")
+    failure.__cause__ = InputError("no such folder", options={"raw_dir": "..."})
+    assert in_short(failure) == "no such folder (--params=raw_dir=...)"
     assert in_short(KeyError("x")) == "KeyError: 'x'"
