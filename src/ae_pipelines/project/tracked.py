@@ -18,7 +18,7 @@ from kedro.pipeline.node import Node
 
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
-from ae_pipelines.project.advice import advised, is_refusal
+from ae_pipelines.project.advice import advised, in_short, is_refusal
 from ae_pipelines.project.note import Told, note
 from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.sigterm import sigterm_as_exit
@@ -142,7 +142,7 @@ class TrackingHook:
             return
         try:
             self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
-            self._note(f"Failed: {type(error).__name__}: {advised(error)}"[:1000])
+            self._note(f"Failed: {in_short(error)}"[:1000])
         finally:
             self._end("FAILED")
 
