@@ -77,7 +77,7 @@ atlas: $(INSTALLED) $(ATLAS)/venv/.installed  ## the map of the latents in Embed
 	@$(BIN)/python -m ae_pipelines.project.atlas --atlas=$(ATLAS)/venv/bin/embedding-atlas $(data_dir) --port=$(ATLAS_PORT)
 
 bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minutes)
-	@status=0; for name in training_speed late_epochs export_speed ingest_speed out_of_core million_latents; do \
+	@status=0; for name in training_speed late_epochs export_speed ingest_speed out_of_core million_latents report_size; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
 
 nightly-demo: $(INSTALLED)  ## train, register, score batches and judge their drift, on MNIST (three minutes)
@@ -115,9 +115,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 		|| { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or try make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing into $(VENV) (a minute or two, once)..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) $$(grep '^torch==' requirements.lock)
-	@$(PIP) -r requirements.lock
+	@$(PIP) --no-compile $$(grep '^torch==' requirements.lock)
+	@$(PIP) --no-compile -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # by all cores, pip would do it by one
 	@touch $(INSTALLED)
 
 # requirements.lock, which is for everyone, knows nothing of it: `make lock` leaves it out.

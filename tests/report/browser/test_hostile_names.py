@@ -91,3 +91,26 @@ def test_hostile_names_are_cut_on_the_page_not_beyond_it(report: ReportPage):
     report.find("a" * 3_000)
     expect(report.page.locator("#panel .id")).to_contain_text("a" * 3_000)
     assert report.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_names_from_right_to_left_do_not_turn_what_is_around_them(report: ReportPage):
+    found = report.page.evaluate(TURNED, [[".about", "recipe"], ["h1", "small"], ["#groups p", "with a label"]])
+    assert found == {".about": [False], "h1": [False], "#groups p": [False] * 10}
+
+
+TURNED = """wanted => {
+    const range = document.createRange();
+    const left = (node, place) => {
+        range.setStart(node, place);
+        range.setEnd(node, place + 1);
+        return range.getBoundingClientRect().left;
+    };
+    const turned = (node, words) => {
+        const start = node.data.indexOf(words), end = start + words.indexOf(' ') - 1;
+        return left(node, start) > left(node, end < start ? start + words.length - 1 : end);
+    };
+    return Object.fromEntries(wanted.map(([selector, words]) => [selector,
+        [...document.querySelectorAll(selector)].map(one => one.firstChild).filter(node => node?.data?.includes(words))
+            .map(node => turned(node, words))]));
+}"""
+"""Of each text with these words whether the first of them runs from right to left."""
