@@ -82,13 +82,13 @@ def _results(samples: object, latents: Latents, samples_id: str) -> Results:
     return Results(samples=samples, latents=latents, map=places, autoencoder=encoder, recipe=None)
 
 
-def write(results: Results, options: ReportOptions, path: Path) -> float:
-    """Seconds that the page takes."""
+def write(results: Results, options: ReportOptions, path: Path) -> tuple[float, float]:
+    """Seconds that the page takes, and seconds of them at work: a machine with other work takes longer."""
     sections.head = lambda _: Section("verdict", "a page for a benchmark", "")
     sections.below_the_map = lambda _: iter(())
-    started = time.perf_counter()
+    started, at_work = time.perf_counter(), time.process_time()
     path.write_text(page.page(results, options), encoding="utf-8")
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - at_work
 
 
 def look(path: Path) -> dict[str, float]:
@@ -108,6 +108,7 @@ def look(path: Path) -> dict[str, float]:
         tab.evaluate(FRAMES)
         box = tab.locator("#plot").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        found["rest"] = _longest_gap(tab, lambda: tab.wait_for_timeout(800))
         found["pan"] = _longest_gap(tab, lambda: _pan(tab, x, y))
         found["zoom"] = _longest_gap(tab, lambda: _zoom(tab, x, y))
         tab.click("#fit")
@@ -172,22 +173,24 @@ def main(names: list[str]) -> bool:
         make, most_bytes, most_seconds = PAGES[name]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "report.html"
-            seconds = write(*make(Path(folder)), path)
+            seconds, at_work = write(*make(Path(folder)), path)
             size, found = path.stat().st_size, look(path)
         kept &= size <= most_bytes and seconds <= most_seconds and max(found["pan"], found["zoom"]) <= MOST_GAP
         rows.append(
             [
                 name,
                 f"{size / 1e6:.1f} MB (≤ {most_bytes / 1e6:.0f})",
-                f"{seconds:.0f} s (≤ {most_seconds})",
+                f"{seconds:.0f} s (≤ {most_seconds}), {at_work:.0f} s of work",
                 f"{found['ready']:.1f} s",
                 f"{found['drawn']:.1f} s",
                 f"{1000 * found['pan']:.0f} and {1000 * found['zoom']:.0f} ms (≤ {1000 * MOST_GAP:.0f})",
+                f"{1000 * found['rest']:.0f} ms",
                 f"{1000 * found['click']:.0f} ms",
                 f"{found['memory']:.0f} MB",
             ]
         )
-    header = ["page", "size", "made in", "usable after", "drawn after", "longest gap, pan and zoom", "click", "tab"]
+    header = ["page", "size", "made in", "usable after", "drawn after", "longest gap between frames, pan and zoom"]
+    header += ["at rest", "click", "tab"]
     write_table("report_size", "The page of a run, in headless Chromium without a graphics card", header, rows)
     return kept
 

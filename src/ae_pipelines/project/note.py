@@ -10,6 +10,8 @@ from ae_pipelines.samples.store import Samples
 
 MOST_WARNINGS = 12
 """More than these are counted."""
+GAP = "\N{NO-BREAK SPACE}" * 2
+"""Before a cell: MLflow draws tables without any space between columns."""
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
@@ -89,10 +91,8 @@ def shape(spec: SampleSpec) -> str:
 def _table(measures: Sequence[Measure]) -> str:
     if not measures:
         return ""
-    rows = [
-        f"| {plain(one.what)} | {one.value} | {one.control} | {one.better} | {plain('; '.join(one.certain))} |"
-        for one in measures
-    ]
+    cells = [[one.what, one.value, one.control, one.better, "; ".join(one.certain)] for one in measures]
+    rows = [f"| {f' | {GAP}'.join(map(plain, row))} |" for row in cells]
     few = ["", plain(FEW_ROWS)] if any(MARK in one.what for one in measures) else []
     head = ["| | autoencoder | PCA | better is | of how many, 95 % interval |", "|:--|--:|--:|:--|:--|"]
     return "\n".join([*head, *rows, *few])

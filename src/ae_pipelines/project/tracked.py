@@ -26,6 +26,7 @@ from ae_pipelines.project.summary import Summary
 from ae_pipelines.project.warned import file_of, said_by
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.parameters import flat
+from ae_pipelines.tracking.recorded import DATA_DIR
 from ae_pipelines.tracking.runs import RunRecord, is_shared, open_run
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class TrackingHook:
         self._summary: Summary | None = None
         self._around = ExitStack()
         self._project, self._env = Path.cwd(), ""
+        self._data_dir = Path()
         self._given: dict[str, Any] = {}
         self._about: dict[str, str] = {}
         self._samples: dict[str, Samples] = {}
@@ -64,6 +66,7 @@ class TrackingHook:
         self.nothing_to_do = None
         self._started = time.time()
         self._project, self._env = context.project_path, context.env or "local"
+        self._data_dir = (context.project_path / context.config_loader.data_dir).resolve()  # type: ignore[attr-defined]
         self._given = dict(context._runtime_params or {})
         self._about, self._samples = {}, {}
 
@@ -149,6 +152,7 @@ class TrackingHook:
             tags = {
                 "pipeline": name,
                 "env": self._env,
+                DATA_DIR: str(self._data_dir),
                 "kedro.run_id": str(run_params["run_id"]),
                 "git_sha": _git_sha(self._project),
             }

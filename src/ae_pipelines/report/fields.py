@@ -51,10 +51,10 @@ class Field:
 
     def _categories(self, block: Block) -> dict[str, Any]:
         numbers, names = pd.factorize(pd.Series(self.values))
-        order = sorted(range(len(names)), key=lambda number: _natural(names[number]))
+        order = sorted(range(len(names)), key=lambda number: _natural(str(names[number])))
         places = np.argsort(order)[numbers]
         block.add(f"field/{self.name}", places.astype(np.uint8 if len(names) <= 256 else np.uint16))
-        return {"names": [names[number] for number in order]}
+        return {"names": [str(names[number]) for number in order]}
 
     def _numbers(self, block: Block) -> dict[str, Any]:
         known = self.values[np.isfinite(self.values)]

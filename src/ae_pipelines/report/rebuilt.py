@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ae_pipelines.report import charts, pictures, table_values
 from ae_pipelines.report.results import Results
+from ae_pipelines.report.table_columns import are_tables
 from ae_pipelines.training import examples
 from ae_pipelines.training.trained import TrainedModel
 
@@ -57,7 +58,7 @@ def kind(results: Results) -> str:
     spec = results.samples.spec
     if len(spec.shape) == 3:
         return "pictures"
-    return "columns" if table_values.has_columns(spec) else "curves"
+    return "columns" if are_tables(spec) else "curves"
 
 
 def can_rebuild(model: TrainedModel) -> bool:

@@ -11,17 +11,19 @@ from ae_pipelines.report.words import isolated
 
 def section(results: Results) -> Section:
     """What was found in a sentence, from what, by which recipe, when, and what was warned about."""
-    contract = results.autoencoder.contract
+    contract, run = results.autoencoder.contract, results.run
+    trained_now = contract.run_id is None or contract.run_id == run.id
     html = render(
         "verdict",
         sentence=sentence(results),
         samples=_samples(results),
         recipe=contract.recipe,
         latent_size=contract.latent_size,
+        epochs=len(results.training_history or ()),
         when=time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime()),
-        trained=_duration((results.fit_metrics or {}).get("seconds")),
-        run=results.run.id,
-        address=results.run.address,
+        took=_duration(time.time() - run.started) if trained_now and run.started else None,
+        run=run.id if trained_now else contract.run_id,
+        address=run.address if trained_now else None,
         registered=(results.registration or {}).get("why"),
         left_out=results.left_out,
         warnings=grouped_warnings(results),
@@ -85,8 +87,6 @@ def _samples(results: Results) -> str:
     return f"{text}, {manifest.rejected:,} left out" if manifest.rejected else text
 
 
-def _duration(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
+def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.0f} s"

@@ -37,6 +37,7 @@ function halfPrecision() {
 }
 
 const HALVES = halfPrecision();
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });  // a mark at the start of an id is part of it
 
 /** Three significant digits, without the tail of zeros that nobody reads. */
 function shortNumber(value) {
@@ -130,7 +131,7 @@ class PageData {
 
   id(index) {
     const bytes = this.columns.id.subarray(this.idStarts[index], this.idStarts[index + 1]);
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   }
 
   /** The sample with this id; -1 where there is none. */

@@ -97,7 +97,8 @@ class Legend {
     const found = this.order.filter((category) => this.field.nameOf(category).toLowerCase().includes(wanted));
     this.list.replaceChildren(...found.slice(0, LISTED).map((category) => this.category(category)));
     if (found.length > LISTED) {
-      this.list.append(make('li', { class: 'rest', text: `${(found.length - LISTED).toLocaleString('en')} smaller ones: type to find them` }));
+      const rest = (found.length - LISTED).toLocaleString('en');
+      this.list.append(make('li', { class: 'rest', text: `${rest} smaller ones: type to find them` }));
     }
     this.update();
   }
@@ -106,9 +107,10 @@ class Legend {
     const name = this.field.nameOf(category), size = this.field.sizes[category].toLocaleString('en');
     const swatch = make('span', { class: 'swatch' });
     swatch.style.backgroundColor = css(this.colours[category]);
-    const toggle = make('button', { type: 'button', class: 'category', 'data-category': category, title: name,
-                                    onclick: () => this.toggle(category) },
-                        swatch, make('span', { class: 'name', text: name, dir: 'auto' }), make('span', { class: 'size', text: size }));
+    const about = { class: 'category', 'data-category': category, title: name };
+    const toggle = button('', () => this.toggle(category), about);
+    toggle.append(swatch, make('span', { class: 'name', text: name, dir: 'auto' }),
+                  make('span', { class: 'size', text: size }));
     const only = button('only', () => this.only(category), { class: 'only', 'aria-label': `Show only ${name}` });
     return make('li', {}, toggle, only);
   }
@@ -149,7 +151,8 @@ class Legend {
   }
 
   slider(label, value) {
-    const slider = make('input', { type: 'range', min: 0, max: 100, step: 1, 'aria-label': `${label}: ${this.field.title}` });
+    const about = { type: 'range', min: 0, max: 100, step: 1, 'aria-label': `${label}: ${this.field.title}` };
+    const slider = make('input', about);
     slider.value = value;
     slider.addEventListener('input', () => this.narrow());
     return slider;
@@ -164,7 +167,10 @@ class Legend {
     const [least, most] = [Number(this.least.value), Number(this.most.value)].sort((a, b) => a - b);
     const number = (share) => this.field.low + ((this.field.high - this.field.low) * share) / 100;
     if (least === 0 && most === 100) this.filters.clear(this.field);
-    else this.filters.ranges.set(this.field, [least === 0 ? -Infinity : number(least), most === 100 ? Infinity : number(most)]);
+    else {
+      const range = [least === 0 ? -Infinity : number(least), most === 100 ? Infinity : number(most)];
+      this.filters.ranges.set(this.field, range);
+    }
     this.tellRange();
     this.update();
     this.onchange();

@@ -8,12 +8,11 @@
 //
 // The view is the place of the plane in the middle (shares from 0 to 1) and the pixels that the plane's side takes.
 
+const NO_WEBGL = 'This browser has no WebGL2, so the map cannot be drawn. All else on this page works.';
 const MARGIN = 0.94;  // of the map that points fill at first
 const MOST_ZOOM = 4000;
-const REACH = { mouse: 9, pen: 12, touch: 24 };  // pixels from a point at which it is meant
 const MOVE_MILLISECONDS = 600;
 const STRIDE = 4;  // pixels that an arrow key goes at least
-const CLICK = 5;  // pixels that a click may slip
 
 class LatentMap {
   /** Fills `host`, an element with a size of its own, with a map of `count` points. */
@@ -36,8 +35,12 @@ class LatentMap {
     this.measure();
     this.setStates(new Uint8Array(count).fill(LIT));
     this.hasWebGL = Boolean(this.points.gl);
-    if (!this.hasWebGL) this.explain('This browser has no WebGL2, so the map cannot be drawn. All else on this page works.');
-    this.listen();
+    if (!this.hasWebGL) this.explain(NO_WEBGL);
+    this.marks = new Marks(this, this.overlay);
+    new Gestures(this);
+    this.canvas.addEventListener('webglcontextlost', (event) => this.lose(event));
+    this.canvas.addEventListener('webglcontextrestored', () => this.recover());
+    new ResizeObserver(() => this.resize()).observe(host);
   }
 
   explain(text) {
@@ -163,7 +166,8 @@ class LatentMap {
     this.grid.each(left, bottom, end, top, (other) => {
       if (!this.states[other]) return;
       const [otherX, otherY] = this.screen(other);
-      const along = (otherX - x) * right - (otherY - y) * up, aside = Math.abs((otherX - x) * up + (otherY - y) * right);
+      const along = (otherX - x) * right - (otherY - y) * up;
+      const aside = Math.abs((otherX - x) * up + (otherY - y) * right);
       if (along < STRIDE || along > reach || aside > along) return;
       if (along + 2 * aside < best) [found, best] = [other, along + 2 * aside];
     });
@@ -276,7 +280,10 @@ class LatentMap {
 
   /** Fulfilled when the picture is whole. */
   drawn() {
-    return new Promise((tell) => { this.waiting.push(tell); this.frame ||= requestAnimationFrame(() => this.drawFrame()); });
+    return new Promise((tell) => {
+      this.waiting.push(tell);
+      this.frame ||= requestAnimationFrame(() => this.drawFrame());
+    });
   }
 
   /** Pixels of a lit point. */
@@ -292,50 +299,10 @@ class LatentMap {
   }
 
   drawOverlay() {
-    if (!this.places || !this.view) return;
-    const pen = this.overlay.getContext('2d');
-    pen.setTransform(this.density, 0, 0, this.density, 0, 0);
-    pen.clearRect(0, 0, this.width, this.height);
-    pen.strokeStyle = pen.fillStyle = getComputedStyle(this.host).color;
-    if (this.isPlaced(this.chosen)) this.drawChosen(pen);
-    if (this.isPlaced(this.hovered)) circle(pen, ...this.screen(this.hovered), this.pointSize() / 2 + 3, 2);
-    if (this.outline.length) drawOutline(pen, this.outline);
+    if (this.hasWebGL && this.places) this.marks.draw();
   }
 
-  drawChosen(pen) {
-    const [x, y] = this.screen(this.chosen), size = this.pointSize();
-    pen.lineWidth = 1;
-    pen.globalAlpha = 0.55;
-    for (const other of this.near.filter((one) => this.isPlaced(one))) {
-      const [otherX, otherY] = this.screen(other);
-      pen.beginPath();
-      pen.moveTo(x, y);
-      pen.lineTo(otherX, otherY);
-      pen.stroke();
-      circle(pen, otherX, otherY, size / 2 + 1.5, 1);
-    }
-    pen.globalAlpha = 1;
-    circle(pen, x, y, size / 2 + 5, 3);
-  }
-
-  // ---- what people do
-
-  listen() {
-    const { canvas } = this;
-    this.pointers = new Map();
-    canvas.addEventListener('pointerdown', (event) => this.press(event));
-    canvas.addEventListener('pointermove', (event) => this.move(event));
-    canvas.addEventListener('pointerup', (event) => this.release(event));
-    canvas.addEventListener('pointercancel', (event) => this.release(event, true));
-    canvas.addEventListener('pointerleave', () => this.hover(-1));
-    canvas.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
-    canvas.addEventListener('keydown', (event) => this.key(event));
-    canvas.addEventListener('webglcontextlost', (event) => this.lose(event));
-    canvas.addEventListener('webglcontextrestored', () => this.recover());
-    // A page that is being scrolled goes on scrolling when the map comes under the pointer.
-    addEventListener('wheel', (event) => { if (event.target !== canvas) this.scrolled = performance.now(); }, { passive: true });
-    new ResizeObserver(() => this.resize()).observe(this.host);
-  }
+  // ---- what happens to it
 
   resize() {
     if (this.isPrinting) return;
@@ -359,100 +326,6 @@ class LatentMap {
     this.points.prepare();
     this.draw();
   }
-
-  /** Where an event is on the map. */
-  spot(event) {
-    const box = this.host.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
-
-  press(event) {
-    if (event.pointerType === 'mouse' && event.button !== 0) return;
-    this.canvas.setPointerCapture(event.pointerId);
-    const spot = this.spot(event);
-    this.pointers.set(event.pointerId, spot);
-    this.pressed = spot;
-    this.slipped = false;
-    this.outline = [];
-    this.gesture = this.pointers.size > 1 ? 'pinch' : event.shiftKey && this.mode === 'pan' ? 'lasso' : this.mode;
-    this.hover(-1);
-  }
-
-  move(event) {
-    const [x, y] = this.spot(event), before = this.pointers.get(event.pointerId);
-    if (!before) {
-      this.hover(this.pointAt(x, y, REACH[event.pointerType] ?? REACH.mouse), x, y);
-      return;
-    }
-    if (Math.hypot(x - this.pressed[0], y - this.pressed[1]) > CLICK) this.slipped = true;
-    if (this.gesture === 'pinch') this.pinch(event.pointerId, [x, y]);
-    else if (this.gesture === 'pan' && this.slipped) this.pan(x - before[0], y - before[1]);
-    else if (this.gesture === 'lasso') this.extendLasso(x, y);
-    else if (this.gesture === 'box') this.outline = corners(this.pressed, [x, y]);
-    if (this.gesture !== 'pan' || this.slipped) this.pointers.set(event.pointerId, [x, y]);
-    if (this.outline.length) this.drawOverlay();
-  }
-
-  extendLasso(x, y) {
-    const last = this.outline.at(-1) ?? this.pressed;
-    if (!this.outline.length) this.outline.push(this.pressed);
-    if (Math.hypot(x - last[0], y - last[1]) >= 2) this.outline.push([x, y]);
-  }
-
-  pinch(pointer, spot) {
-    const other = [...this.pointers].find(([id]) => id !== pointer)?.[1], before = this.pointers.get(pointer);
-    if (!other) return;
-    const apart = (one) => Math.hypot(one[0] - other[0], one[1] - other[1]) || 1;
-    this.slipped = true;
-    this.zoom(apart(spot) / apart(before), (spot[0] + other[0]) / 2, (spot[1] + other[1]) / 2);
-    this.pan((spot[0] - before[0]) / 2, (spot[1] - before[1]) / 2);
-  }
-
-  release(event, isCancelled = false) {
-    if (!this.pointers.delete(event.pointerId)) return;
-    const outline = this.outline;
-    if (this.pointers.size) return;
-    this.outline = [];
-    this.drawOverlay();
-    if (isCancelled || this.gesture === 'pinch') return;
-    if (outline.length > 2 && this.slipped) this.on.region(this.pointsInside(outline));
-    else if (!this.slipped) this.on.pick(this.pointAt(...this.spot(event), REACH[event.pointerType] ?? REACH.mouse));
-  }
-
-  hover(point, x = 0, y = 0) {
-    if (point !== this.hovered) this.ring(point);
-    this.canvas.classList.toggle('over-point', point >= 0);
-    this.on.hover(point, x, y);
-  }
-
-  wheel(event) {
-    if (performance.now() - (this.scrolled ?? -Infinity) < 250) {
-      this.scrolled = performance.now();
-      return;
-    }
-    event.preventDefault();
-    const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? this.height : 1);
-    this.zoom(Math.exp(-Math.max(-300, Math.min(300, pixels)) / 350), ...this.spot(event));
-  }
-
-  key(event) {
-    const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key in arrows) this.walk(...arrows[event.key]);
-    else if (event.key === '+' || event.key === '=') this.zoom(1.3);
-    else if (event.key === '-') this.zoom(1 / 1.3);
-    else if (event.key === '0') this.fit();
-    else return;
-    event.preventDefault();
-  }
-
-  walk(right, up) {
-    const middle = () => this.pointAt(this.width / 2, this.height / 2, Math.max(this.width, this.height));
-    const found = this.isPlaced(this.chosen) ? this.next(this.chosen, right, up) : middle();
-    if (found < 0) return;
-    this.on.pick(found);
-    this.reveal(found);
-  }
 }
 
 function boundsOf(places) {
@@ -467,35 +340,13 @@ function boundsOf(places) {
   }
   if (left > right) return { left: 0, bottom: 0, right: 1, top: 1 };
   const share = (value) => value / PLACES, least = 0.01;  // one point, or all in a line, has no extent
-  return { left: share(left) - least, bottom: share(bottom) - least, right: share(right) + least, top: share(top) + least };
+  return {
+    left: share(left) - least, bottom: share(bottom) - least, right: share(right) + least, top: share(top) + least,
+  };
 }
 
 /** A view on the way from one to another; scales grow by factors. */
 function between(from, to, part) {
   const mix = (a, b) => a + (b - a) * part;
   return { x: mix(from.x, to.x), y: mix(from.y, to.y), scale: from.scale * (to.scale / from.scale) ** part };
-}
-
-function corners([x, y], [otherX, otherY]) {
-  return [[x, y], [otherX, y], [otherX, otherY], [x, otherY]];
-}
-
-function circle(pen, x, y, radius, width) {
-  pen.lineWidth = width;
-  pen.beginPath();
-  pen.arc(x, y, radius, 0, 2 * Math.PI);
-  pen.stroke();
-}
-
-function drawOutline(pen, outline) {
-  pen.beginPath();
-  outline.forEach(([x, y], place) => (place ? pen.lineTo(x, y) : pen.moveTo(x, y)));
-  pen.closePath();
-  pen.globalAlpha = 0.08;
-  pen.fill();
-  pen.globalAlpha = 1;
-  pen.lineWidth = 1.5;
-  pen.setLineDash([5, 4]);
-  pen.stroke();
-  pen.setLineDash([]);
 }

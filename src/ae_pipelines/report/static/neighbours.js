@@ -14,12 +14,13 @@ class Neighbours {
     this.about = about;
   }
 
-  /** Exact on the latents as the page has them: (256 steps a dimension). */
+  /** Exact on the latents as the page has them. */
   byLatents(index) {
     const { count, columns } = this.data, { steps } = this.about, latents = columns.latents;
     const squares = new Float32Array(count);
     steps.forEach((step, dimension) => {  // a column holds one dimension of all samples
-      const column = latents.subarray(dimension * count, (dimension + 1) * count), own = column[index], weight = step * step;
+      const column = latents.subarray(dimension * count, (dimension + 1) * count);
+      const own = column[index], weight = step * step;
       for (let other = 0; other < count; other++) {
         const difference = column[other] - own;
         squares[other] += weight * difference * difference;

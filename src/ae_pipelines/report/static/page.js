@@ -8,6 +8,8 @@
 //   report.neighbours(row)       [{ row, distance }, …], nearest first
 //   report.theme('dark')         'light', 'dark'; '' as the system has it
 
+const MODES = ['pan', 'lasso', 'box'];
+
 class Page {
   constructor(data) {
     this.data = data;
@@ -33,10 +35,11 @@ class Page {
     giveRest(find('plot'));
     addEventListener('resize', () => giveRest(find('plot')));
     const count = this.data.count, host = find('plot');
-    this.map = new LatentMap(host, count, `Map of ${counted(count, 'sample')}. Arrow keys walk from sample to sample.`, {
+    const label = `Map of ${counted(count, 'sample')}. Arrow keys walk from sample to sample.`;
+    this.map = new LatentMap(host, count, label, {
       hover: (index, x, y) => this.pointAtMap(index, x, y),
       pick: (index) => (index < 0 ? this.clear() : this.choose(index)),
-      region: (indices) => this.select('', indices),
+      region: (indices) => (indices.length ? this.select('', indices) : this.clear()),
     });
     const [first] = this.data.layouts;
     if (!first) this.map.explain('There is no map of these samples: they were not laid out in the plane.');
@@ -49,7 +52,7 @@ class Page {
     fillSelect(find('layout'), this.data.layouts, (layout) => this.map.setPlaces(layout.places, true));
     fillSelect(find('colour'), this.data.fields, (field) => this.colourBy(field));
     this.field = this.data.fields[0];
-    for (const mode of ['pan', 'lasso', 'box']) find(`mode-${mode}`).addEventListener('click', () => this.setMode(mode));
+    for (const mode of MODES) find(`mode-${mode}`).addEventListener('click', () => this.setMode(mode));
     find('fit').addEventListener('click', () => this.map.fit());
     // Not when the form is sent: in MLflow's sandbox forms may not be.
     find('search').addEventListener('keydown', (event) => {
@@ -61,7 +64,7 @@ class Page {
 
   setMode(mode) {
     this.map.mode = mode;
-    for (const other of ['pan', 'lasso', 'box']) find(`mode-${other}`).setAttribute('aria-pressed', String(other === mode));
+    for (const other of MODES) find(`mode-${other}`).setAttribute('aria-pressed', String(other === mode));
     find('plot').dataset.mode = mode;
   }
 
@@ -90,7 +93,8 @@ class Page {
     }
     this.map.setStates(states);
     const shown = this.map.shown;
-    find('shown').textContent = shown === states.length ? '' : `${shown.toLocaleString('en')} of ${counted(states.length, 'sample')} shown`;
+    const text = `${shown.toLocaleString('en')} of ${counted(states.length, 'sample')} shown`;
+    find('shown').textContent = shown === states.length ? '' : text;
   }
 
   /** One sample: the panel tells of it and of its neighbours. */
@@ -102,7 +106,8 @@ class Page {
     if (centre) this.map.centre(index);
     else if (reveal) this.map.reveal(index);
     setHash(`#id=${encodeURIComponent(data.id(index))}`);
-    announce([data.id(index), ...data.fields.filter((field) => field.hover).map((field) => `${field.title} ${field.text(index)}`)].join(', '));
+    const told = data.fields.filter((field) => field.hover).map((field) => `${field.title} ${field.text(index)}`);
+    announce([data.id(index), ...told].join(', '));
   }
 
   select(title, indices) {
@@ -188,7 +193,8 @@ class Page {
   open(opener) {
     const indices = this.data.where(JSON.parse(opener.dataset.where));
     this.select(opener.dataset.title ?? '', indices);
-    find('map').scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+    const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    find('map').scrollIntoView({ behavior: isCalm ? 'auto' : 'smooth' });
   }
 
   /** What is told in the comment above. */
@@ -207,7 +213,8 @@ class Page {
         select: (rows) => page.select('', rows.map((one) => data.indexOf(one)).filter((index) => index >= 0)),
       },
       get selected() { return page.selected.map(row); },
-      neighbours: (wanted) => page.neighbours.find(data.indexOf(wanted)).map(({ index, distance }) => ({ row: row(index), distance })),
+      neighbours: (wanted) => page.neighbours.find(data.indexOf(wanted))
+        .map(({ index, distance }) => ({ row: row(index), distance })),
       theme: (name) => page.theme.set(name),
     };
   }
@@ -224,7 +231,11 @@ function find(id) {
 }
 
 function fillSelect(select, choices, onchoose) {
-  for (const choice of choices) select.append(make('option', { value: choice.name, text: choice.title }));
+  const columns = make('optgroup', { label: 'Columns of the table' });
+  for (const choice of choices) {
+    (choice.is_column ? columns : select).append(make('option', { value: choice.name, text: choice.title }));
+  }
+  if (columns.children.length) select.append(columns);
   select.addEventListener('change', () => onchoose(choices[select.selectedIndex]));
 }
 

@@ -178,7 +178,8 @@ function linked(gl, ...sources) {
     gl.attachShader(program, shader);
   });
   gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(program));
+  const isLinked = gl.getProgramParameter(program, gl.LINK_STATUS) || gl.isContextLost();
+  if (!isLinked) throw new Error(gl.getProgramInfoLog(program));
   return program;
 }
 

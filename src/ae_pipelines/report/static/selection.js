@@ -3,6 +3,12 @@
 const BARS = 8;  // categories counted in a selection; the smaller ones are added up
 const COUNTED_FIELDS = ['label', 'group'];
 
+const HINTS = [
+  'Point at a sample to see it, click it for the twelve nearest. Draw around samples with Lasso, Box or Shift to '
+  + 'select them.',
+  'Keys on the map: arrows walk from sample to sample, + and − zoom, 0 shows all, Escape clears.',
+];
+
 class Panel {
   constructor(host, data, tiles, neighbours) {
     Object.assign(this, { host, data, tiles, neighbours });
@@ -10,15 +16,14 @@ class Panel {
   }
 
   clear() {
-    this.host.replaceChildren(
-      make('p', { class: 'hint', text: 'Point at a sample to see it, click it for the twelve nearest. Draw around samples with Lasso, Box or Shift to select them.' }),
-      make('p', { class: 'hint keys', text: 'Keys on the map: arrows walk from sample to sample, + and − zoom, 0 shows all, Escape clears.' }));
+    this.host.replaceChildren(...HINTS.map((text) => make('p', { class: 'hint', text })));
   }
 
   showSample(index, near) {
     const { data, tiles } = this, { faces } = tiles, picture = faces.picture(index);
     const told = (fields) => facts(fields.map((field) => [field.title, field.text(index)]));
-    const first = data.fields.filter((field) => field.hover), rest = data.fields.filter((field) => !field.hover && !field.is_column);
+    const first = data.fields.filter((field) => field.hover);
+    const rest = data.fields.filter((field) => !field.hover && !field.is_column);
     this.host.replaceChildren(
       make('h3', { class: 'id', text: data.id(index), dir: 'auto' }),
       make('div', { class: 'sample' }, ...(picture ? [picture] : []), told(first)),
@@ -38,10 +43,12 @@ class Panel {
   showMany(title, indices) {
     const text = `${title ? title + ': ' : ''}${counted(indices.length, 'sample')}`;
     const fields = COUNTED_FIELDS.map((name) => this.data.field(name)).filter(Boolean);
-    this.host.replaceChildren(
-      make('h3', { text }),
-      ...(indices.length ? [this.idButtons(indices), ...fields.map((field) => this.counts(field, indices)), this.tiles.gallery(indices, [], 48)] : []));
+    this.host.replaceChildren(make('h3', { text }));
     announce(`${text} selected`);
+    if (!indices.length) return;
+    const counts = fields.map((field) => this.counts(field, indices));
+    this.host.append(this.idButtons(indices), ...counts, this.tiles.gallery(indices, [], 48));
+    this.host.scrollTop = 0;
   }
 
   /** How many of the selected samples each category has. */
@@ -59,7 +66,8 @@ class Panel {
   // ---- ids
 
   idButtons(indices) {
-    const field = make('textarea', { class: 'ids', rows: 5, readonly: true, 'aria-label': 'Ids of the selected samples', hidden: true });
+    const about = { class: 'ids', rows: 5, readonly: true, hidden: true, 'aria-label': 'Ids of the selected samples' };
+    const field = make('textarea', about);
     const text = () => this.idLines(indices);
     const show = (said) => {
       field.hidden = false;
@@ -69,7 +77,8 @@ class Panel {
       announce(said);
     };
     if (isSandboxed()) {
-      return make('div', { class: 'ids-box' }, button('Show ids to copy', () => show('The ids are selected: copy them.')), field);
+      const opener = button('Show ids to copy', () => show('The ids are selected: copy them.'));
+      return make('div', { class: 'ids-box' }, opener, field);
     }
     const copy = button('Copy ids', async () => {
       try {
@@ -84,13 +93,14 @@ class Panel {
 
   /** One id a line, below a header; quoted as in CSV files where it has to be. */
   idLines(indices) {
-    const ids = indices.map((index) => this.data.id(index));
-    return ['sample_id', ...ids.map((id) => (/[",\r\n]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id))].join('\n') + '\n';
+    const quoted = (id) => (/[",\r\n]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id);
+    return ['sample_id', ...indices.map((index) => quoted(this.data.id(index))), ''].join('\n');
   }
 }
 
 function countRow(name, size, all) {
-  const bar = make('span', { class: 'bar' }), percent = (100 * size) / all, share = percent < 1 ? '<1' : Math.round(percent);
+  const bar = make('span', { class: 'bar' }), percent = (100 * size) / all;
+  const share = percent < 1 ? '<1' : Math.round(percent);
   bar.style.width = `${percent}%`;
   return make('tr', {}, make('th', { scope: 'row', text: name, dir: 'auto' }), make('td', { class: 'bar-cell' }, bar),
               make('td', { text: size.toLocaleString('en') }), make('td', { text: `${share} %` }));

@@ -70,7 +70,9 @@ class Faces {
   line(index) {
     const { points, lines, low, high } = this.lines, width = 120, height = 60, own = points * lines;
     const values = this.data.columns.sparklines.subarray(index * own, (index + 1) * own);
-    const svg = drawn('svg', { class: 'face line', viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' });
+    const svg = drawn('svg', {
+      class: 'face line', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true',
+    });
     for (let line = 0; line < lines; line++) {
       const corners = Array.from(values.subarray(line * points, (line + 1) * points), (value, place) =>
         `${((place + 0.5) / points) * width},${(height - 2 - (value / 255) * (height - 4)).toFixed(1)}`);

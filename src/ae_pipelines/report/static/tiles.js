@@ -29,7 +29,8 @@ class Tiles {
   gallery(indices, captions = [], most = 60) {
     const gallery = make('div', { class: 'gallery' });
     const show = (from) => {
-      indices.slice(from, from + most).forEach((index, place) => gallery.append(this.tile(index, captions[from + place])));
+      const shown = indices.slice(from, from + most);
+      gallery.append(...shown.map((index, place) => this.tile(index, captions[from + place])));
       const left = indices.length - from - most;
       if (left <= 0) return;
       const more = button(`${Math.min(left, most).toLocaleString('en')} more of ${left.toLocaleString('en')}`, () => {

@@ -1,0 +1,106 @@
+"""The run in one sentence, and what belongs together."""
+
+import re
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_results import NASTY, made, on_latents, text_of
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.report.results import Results
+from ae_pipelines.report.sections import verdict
+
+MEAN = "mean squared reconstruction error"
+CLASSIFIED = {
+    "accuracy": 0.84, "accuracy_low": 0.81, "accuracy_high": 0.87, "pca_accuracy": 0.71, "majority": 0.3,
+    "train_rows": 150.0, "test_rows": 1204.0,
+}  # fmt: skip
+
+
+def groups(latents, count=2):
+    numbers = np.arange(len(latents)) % count
+    return pd.DataFrame({"sample_id": latents.column("sample_id"), "cluster": numbers, "distance": 0.0})
+
+
+def predicted(latents):
+    return pd.DataFrame({"sample_id": latents.column("sample_id"), "predicted": "cat"})
+
+
+def all_of_it(tmp_path, **more):
+    sizes = pd.DataFrame({"cluster": [-1, 0, 1], "size": [3, 20, 20]})
+    grouped = {"cluster_model": on_latents(), "clusters": groups, "cluster_sizes": sizes}
+    classified = {"classifier": on_latents(), "predictions": predicted, "classify_metrics": CLASSIFIED}
+    return made(tmp_path, **(grouped | classified | more))
+
+
+def test_the_sentence_has_each_result_with_its_interval_and_its_control(tmp_path):
+    assert verdict.sentence(all_of_it(tmp_path)) == (
+        "2 groups; a classifier from 150 labels is right for 84 % (81 to 87) of 1,204 held-out samples, on PCA for "
+        "71 %; always the commonest class: 30 %."
+    )
+
+
+def test_without_groups_and_classes_it_tells_of_reconstructions_and_without_these_of_samples(tmp_path):
+    errors = {"reconstruction_error": 0.25, "pca_reconstruction_error": 0.5}
+    assert (
+        verdict.sentence(made(tmp_path, embed_metrics=errors)) == "mean squared reconstruction error 0.25, PCA's 0.5."
+    )
+    assert verdict.sentence(made(tmp_path / "nothing")) == "40 samples became latents."
+
+
+def test_it_tells_from_what_when_by_which_run_and_what_was_warned_about_and_escapes_it(tmp_path):
+    run = SimpleNamespace(id="run", started=time.time() - 200, address="http://127.0.0.1:5000/#/runs/run")
+    warned = {"cluster": {"cluster.fit": [NASTY, NASTY]}, "detect": {"detect.fit": []}}
+    section = verdict.section(made(tmp_path, run=run, warnings=warned, training_history=[{}] * 7))
+    said = text_of(section.html)
+    assert "40 samples of " in said
+    assert "recipe by_hand, 2 latents, trained for 7 epochs" in said
+    assert re.search(r"3 min 2\d s after the run began", said)
+    assert 'href="http://127.0.0.1:5000/#/runs/run"' in section.html
+    assert "1 warning cluster" in said
+    assert NASTY not in section.html
+    assert NASTY in said
+
+
+def test_a_report_of_its_own_names_the_run_that_trained(tmp_path):
+    run = SimpleNamespace(id="another", started=time.time(), address="http://127.0.0.1:5000/#/runs/another")
+    said = text_of(verdict.section(made(tmp_path, run=run)).html)
+    assert "MLflow run run ." in said
+    assert "another" not in said
+    assert "after the run began" not in said
+
+
+def test_what_was_left_out_or_belongs_to_other_latents_is_not_shown_and_said(tmp_path):
+    why = "there are 3 labels"
+    skipped = {name: Skipped(why, "e" * 64) for name in ("classifier", "predictions", "classify_metrics")}
+    results = all_of_it(tmp_path, cluster_model=other_model, **skipped)
+    assert results.clusters is results.cluster_model is results.predictions is results.classify_metrics is None
+    assert results.left_out == [why, "what cluster made is of other latents: run cluster and report again"]
+    assert "Not shown: there are 3 labels." in text_of(verdict.section(results).html)
+
+
+def other_model(latents):
+    return SimpleNamespace(encoded_by=SimpleNamespace(encoder="d" * 64))
+
+
+@pytest.mark.parametrize("parts", [{"clusters": groups}, {"cluster_model": on_latents()}], ids=["no model", "no table"])
+def test_what_is_half_made_is_not_shown(tmp_path, parts):
+    results = made(tmp_path, **parts)
+    assert results.clusters is results.cluster_model is None
+    assert len(results.left_out) == 1
+
+
+def test_latents_of_other_samples_or_of_another_encoder_are_refused(tmp_path):
+    results = made(tmp_path)
+    parts = [results.samples, results.latents, results.map, results.autoencoder, results.recipe]
+    Results(*parts)
+    for name in ("samples_id", "encoder_sha256"):
+        before = results.latents.metadata
+        results.latents.metadata = before | {name: "other"}
+        with pytest.raises(InputError, match="run embed|ingest and embed"):
+            Results(*parts)
+        results.latents.metadata = before
