@@ -79,7 +79,7 @@ def _groups(latents: Latents, pca_latents: Latents) -> dict[str, object]:
 
 
 def _classes(latents: Latents, pca_latents: Latents) -> dict[str, object]:
-    options = ClassifyOptions(few_labels=[50], draws=2, label_next=100)
+    options = ClassifyOptions(few_labels=[50], draws=2, label_next=60)
     model, control = classify.fit(latents, options), classify.fit(pca_latents, options)
     predictions = classify.predict(model, latents)
     few = classify.draw_few(model, latents, pca_latents, options)
