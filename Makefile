@@ -11,10 +11,33 @@ AIRFLOW_PORT ?= 8080
 SERVE_PORT ?= 5001
 MODEL ?= ae_pipelines
 ALIAS ?= champion
+ATLAS := .atlas
+ATLAS_PORT ?= 5055
+TB_PORT ?= 6006
+
+# What the course's commands work on: SOURCE=mnist RECIPE=conv DATA_DIR='/my data' PARAMS=recipe.training.epochs=3; what is
+# not given is the project's. The first two may go on as --params do.
+SOURCE ?=
+RECIPE ?=
+DATA_DIR ?=
+PARAMS ?=
+SEED ?=
+comma := ,
+# A text as one word of the shell, and as one value of --params, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
+text = '$(subst ','',$(1))'
+given = $(if $(SOURCE),source=$(SOURCE)$(comma))$(if $(RECIPE),recipe=$(RECIPE)$(comma))$(if $\
+	$(DATA_DIR),data_dir=$(call text,$(DATA_DIR))$(comma))$(PARAMS)
+# kedro run with these stages and, if there are any, these parameters of its own, each with a comma, which may be the last.
+kedro_run = $(BIN)/kedro run --pipelines=$(1) --params=$(call quoted,$(2)$(given))
+# The path of something in the data folder, by the command that makes it.
+place = $(BIN)/python -m ae_pipelines.project.looking $(data_dir) --made-by='$(1)'
+data_dir = $(if $(DATA_DIR),--data-dir=$(call quoted,$(DATA_DIR)))
+TENSORBOARD := conf/tensorboard/requirements.lock
 
 export DO_NOT_TRACK := true
 
-.PHONY: help run test lint bench nightly-demo viz mlflow serve airflow lock clean
+.PHONY: help run test lint all encode viz embed query tb atlas dag bench nightly-demo mlflow serve airflow lock clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -28,6 +51,31 @@ test: $(INSTALLED)  ## set up, then all tests (MNIST ones if AE_TEST_DATA is set
 lint: $(INSTALLED)  ## style, types, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+all:  ## encode, viz, embed and query, one after the other
+	@for command in encode viz embed query; do $(MAKE) --no-print-directory $$command || exit; done
+
+encode: $(INSTALLED)  ## samples become latents: ingest, fit, embed (SOURCE=mnist RECIPE=conv DATA_DIR=..., as below)
+	@$(call kedro_run,ingest$(comma)fit$(comma)embed)
+
+viz: $(INSTALLED)  ## groups, classes, what is odd and alike, and the page that shows them (report.html)
+	@$(call kedro_run,look)
+	@$(call place,make encode viz) --open 08_reporting/report.html
+
+embed: $(INSTALLED)  ## the latents and thumbnails as files for TensorBoard's projector
+	@$(call kedro_run,projector)
+
+query: $(INSTALLED)  ## nine neighbours of a random sample, in a picture (SEED= repeats one)
+	@$(eval seed := $(or $(SEED),$(strip $(shell od -An -N3 -tu4 /dev/urandom))))echo 'SEED=$(seed) repeats this one'
+	@$(call kedro_run,search,search.random=1$(comma)search.k=9$(comma)search.seed=$(seed)$(comma))
+	@$(call place,make encode query) --open 08_reporting/similar.png
+
+tb: $(INSTALLED) $(BIN)/tensorboard  ## TensorBoard with what embed wrote, at http://127.0.0.1:6006 (TB_PORT=)
+	@folder="$$($(call place,make encode embed) 08_reporting/projector)" && echo 'http://127.0.0.1:$(TB_PORT)/#projector' \
+		&& $(BIN)/tensorboard --logdir="$$folder" --host=127.0.0.1 --port=$(TB_PORT)
+
+atlas: $(INSTALLED) $(ATLAS)/venv/.installed  ## the map of the latents in Embedding Atlas, at http://127.0.0.1:5055 (ATLAS_PORT=)
+	@$(BIN)/python -m ae_pipelines.project.atlas --atlas=$(ATLAS)/venv/bin/embedding-atlas $(data_dir) --port=$(ATLAS_PORT)
+
 bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minutes)
 	@status=0; for name in training_speed late_epochs export_speed ingest_speed out_of_core million_latents report_size; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
@@ -35,7 +83,7 @@ bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minu
 nightly-demo: $(INSTALLED)  ## train, register, score batches and judge their drift, on MNIST (three minutes)
 	@$(BIN)/python benchmarks/nightly.py
 
-viz: $(INSTALLED)  ## look at the pipelines in a browser
+dag: $(INSTALLED)  ## look at the pipelines in a browser
 	@BROWSER='env "BROWSER=$(BROWSER)" $(BIN)/python -m webbrowser "%s?pid=train&tags=outline"' \
 		$(BIN)/kedro viz run --host=127.0.0.1
 
@@ -54,11 +102,11 @@ airflow: $(INSTALLED) $(AIRFLOW)/venv/.installed  ## run the DAGs of conf/airflo
 	@$(BIN)/python -m ae_pipelines.project.airflow.local --home=$(AIRFLOW) --port=$(AIRFLOW_PORT)
 
 lock: $(INSTALLED)  ## write requirements.lock from what is installed
-	@{ head -n 1 requirements.lock; $(BIN)/python -m pip list --disable-pip-version-check --format=freeze --exclude=pip --exclude-editable 2>/dev/null | sed 's/+cpu//'; } > requirements.new
+	@{ head -n 1 requirements.lock; $(BIN)/python -m pip list --disable-pip-version-check --format=freeze --exclude=pip $(shell sed -n 's/==.*//p' $(TENSORBOARD) | sed 's/^/--exclude=/') --exclude-editable 2>/dev/null | sed 's/+cpu//'; } > requirements.new
 	@mv requirements.new requirements.lock
 
 clean:  ## remove the environment and caches; data and runs stay
-	@rm -rf $(VENV) $(AIRFLOW)/venv .viz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) $(AIRFLOW)/venv $(ATLAS) .viz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -67,14 +115,27 @@ $(INSTALLED): requirements.lock pyproject.toml
 		|| { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv), or try make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing into $(VENV) (a minute or two, once)..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) $$(grep '^torch==' requirements.lock)
-	@$(PIP) -r requirements.lock
+	@$(PIP) --no-compile $$(grep '^torch==' requirements.lock)
+	@$(PIP) --no-compile -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # by all cores, pip would do it by one
 	@touch $(INSTALLED)
+
+# requirements.lock, which is for everyone, knows nothing of it: `make lock` leaves it out.
+$(BIN)/tensorboard: $(TENSORBOARD) | $(INSTALLED)
+	@echo "Installing TensorBoard into $(VENV) (once)..."
+	@$(PIP) --no-deps -r $<
+	@touch $@
 
 # Airflow's own: it never shares an environment with the project.
 $(AIRFLOW)/venv/.installed: conf/airflow/requirements.lock
 	@echo "Installing Airflow into $(AIRFLOW)/venv (a minute or two, once)..."
 	@test -x $(AIRFLOW)/venv/bin/python || $(PYTHON) -m venv $(AIRFLOW)/venv
 	@$(AIRFLOW)/venv/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
+$(ATLAS)/venv/.installed: conf/atlas/requirements.lock
+	@echo "Installing Embedding Atlas into $(ATLAS)/venv (a minute or two, once)..."
+	@test -x $(ATLAS)/venv/bin/python || $(PYTHON) -m venv $(ATLAS)/venv
+	@$(ATLAS)/venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
 	@touch $@

@@ -2,11 +2,13 @@
 
     python benchmarks/resume_after_kills.py --kills 50
     python benchmarks/resume_after_kills.py --kills 10 --frozen
+    python benchmarks/resume_after_kills.py --kills 5 --epochs 2 --threads 1
 
 Trainings of a small net without dropout, on digits with noise, run in forked children; each child gets
 SIGKILL at a random moment and is started again until it ends. Weights (best and last), optimiser and history
 are compared, bit by bit, with an undisturbed training of the same recipe and thread count. With --frozen only
-the decoder is trained, beside an encoder that was trained earlier.
+the decoder is trained, beside an encoder that was trained earlier. Without --threads each training looks for the
+fastest number of threads, which on a busy machine is slow.
 """
 
 import argparse
@@ -18,6 +20,8 @@ import signal
 import tempfile
 import time
 from pathlib import Path
+
+import torch._dynamo  # noqa: F401  what torch's optimisers import: a child that does it first is killed before it trains
 
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources.digits import Digits
@@ -33,26 +37,27 @@ RECIPE = {
 }
 
 
-def main(kills: int, seed: int = 0, frozen: bool = False) -> dict[str, int]:
+def main(kills: int, seed: int = 0, frozen: bool = False, **training) -> dict[str, int]:
     """Counts: kills that hit a running training, trainings, how many of these were taken up from a checkpoint after
-    their first step, and how many were bitwise equal."""
+    their first step, and how many were bitwise equal. `training` are options of every training."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         _in_child(lambda: write_store(folder / "samples", Digits()))
         if frozen:
-            _in_child(lambda: train(Samples(folder / "samples"), _recipe())[0].save(folder / "encoder"))
+            _in_child(lambda: train(Samples(folder / "samples"), _recipe(**training))[0].save(folder / "encoder"))
         started = time.monotonic()
-        reference = _undisturbed(folder / "first", folder, threads=None)
+        reference = _undisturbed(folder / "first", folder, training)
         seconds = time.monotonic() - started
         counts = {"kills": 0, "trainings": 0, "taken up": 0, "equal": 0}
         expected = {reference["threads"]: reference["digest"]}
         while counts["kills"] < kills:
             run = folder / f"run{counts['trainings']}"
-            disturbed, hits = _disturbed(run, folder, chance, seconds)
+            disturbed, hits = _disturbed(run, folder, training, chance, seconds)
             threads = disturbed["threads"]
             if threads not in expected:
-                expected[threads] = _undisturbed(folder / f"threads{threads}", folder, threads)["digest"]
+                same = training | {"threads": threads}
+                expected[threads] = _undisturbed(folder / f"threads{threads}", folder, same)["digest"]
             counts["kills"] += hits
             counts["trainings"] += 1
             counts["taken up"] += (run / "taken_up").exists()
@@ -60,15 +65,15 @@ def main(kills: int, seed: int = 0, frozen: bool = False) -> dict[str, int]:
         return counts
 
 
-def _undisturbed(run: Path, folder: Path, threads: int | None) -> dict:
-    _in_child(lambda: _train(run, folder, threads))
+def _undisturbed(run: Path, folder: Path, training: dict) -> dict:
+    _in_child(lambda: _train(run, folder, training))
     return json.loads((run / "result.json").read_text())
 
 
-def _disturbed(run: Path, folder: Path, chance: random.Random, seconds: float) -> tuple[dict, int]:
+def _disturbed(run: Path, folder: Path, training: dict, chance: random.Random, seconds: float) -> tuple[dict, int]:
     hits = 0
     while True:
-        child = _fork(lambda: _train(run, folder, None))
+        child = _fork(lambda: _train(run, folder, training))
         if _ends_within(child, chance.uniform(0, seconds)):
             return json.loads((run / "result.json").read_text()), hits
         os.kill(child, signal.SIGKILL)
@@ -76,10 +81,10 @@ def _disturbed(run: Path, folder: Path, chance: random.Random, seconds: float) -
         hits += 1
 
 
-def _train(run: Path, folder: Path, threads: int | None) -> None:
+def _train(run: Path, folder: Path, training: dict) -> None:
     encoder = folder / "encoder"
     start = {"initial_encoder": str(encoder), "freeze_encoder": True} if encoder.exists() else {}
-    recipe = _recipe(threads=threads, **start)
+    recipe = _recipe(**training, **start)
     checkpoint = CheckpointFile(run / "training.checkpoint")
     if (found := checkpoint.load()) is not None and (found[1]["position"]["epoch"] or found[1]["position"]["step"]):
         (run / "taken_up").touch()
@@ -132,7 +137,8 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--frozen", action="store_true")
-    arguments = parser.parse_args()
-    counts = main(arguments.kills, arguments.seed, arguments.frozen)
+    parser.add_argument("--epochs", type=int, default=RECIPE["training"]["epochs"])
+    parser.add_argument("--threads", type=int)
+    counts = main(**vars(parser.parse_args()))
     print(", ".join(f"{name}: {count}" for name, count in counts.items()))
     raise SystemExit(counts["equal"] != counts["trainings"] or not counts["taken up"])

@@ -8,7 +8,8 @@ combinations of options) and scheduling.py (which tests go to which process).
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,27 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("there is no CUDA device here")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def of_tests() -> Iterator[None]:
+    """Runs of the project, in this process and below it, are configured by `conf/test`, and not by `conf/local`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KEDRO_ENV", "test")
+        yield
+
+
+@pytest.fixture(scope="session")
+def operations_once() -> Iterator[None]:
+    """For many ONNX files in one process: torch looks through all operations that it knows, and through all that ONNX
+    has, once and not anew for each file, which is half of what a small file costs."""
+    from torch._export import utils
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_materialize_cpp_cia_ops", cache(utils._materialize_cpp_cia_ops))
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from ae_pipelines.scoring.onnx.detectors import DetectorModule
 from ae_pipelines.scoring.onnx.files import answers, onnx_of
 from ae_pipelines.scoring.onnx.parts import NoModuleError
 
+pytestmark = pytest.mark.usefixtures("operations_once")
 CALIBRATIONS = get_args(CalibrationKind)
 
 

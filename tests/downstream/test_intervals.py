@@ -115,3 +115,16 @@ def test_what_rests_on_few_rows_is_said():
     assert intervals.few("accuracy", metrics, 30) is None
     said = intervals.few("accuracy", metrics, 8)
     assert said == "accuracy 1.000 rests on 8 rows only: with 95 % it lies between 0.68 and 1.00"
+
+
+def test_a_difference_of_shares_has_newcombe_s_interval():
+    """Newcombe 1998 (interval estimation for the difference between independent proportions), table II, method 10."""
+    for right, rows, other_right, other_rows, expected in (
+        (56, 70, 48, 80, (0.0524, 0.3339)),
+        (9, 10, 3, 10, (0.1705, 0.8090)),
+        (10, 10, 0, 20, (0.6791, 1.0)),
+    ):
+        shares = right / rows, other_right / other_rows
+        bounds = [intervals.proportion(share, n) for share, n in zip(shares, (rows, other_rows), strict=True)]
+        found = intervals.difference(shares[0], bounds[0], shares[1], bounds[1])
+        assert found == pytest.approx(expected, abs=5e-5)

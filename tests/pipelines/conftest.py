@@ -19,6 +19,11 @@ from making import PROJECT
 SMALL = {"name": "dense", "training": {"epochs": 2, "threads": 1}}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_exports(operations_once: None) -> None:
+    """Most of these runs export their models."""
+
+
 @pytest.fixture(autouse=True)
 def mlflow_store(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     stores.copy(empty_store, tmp_path)

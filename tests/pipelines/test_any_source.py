@@ -78,7 +78,8 @@ def test_the_main_job_runs_on_any_source_and_counts_add_up(run, tmp_path, make, 
 
 
 def test_samples_above_the_memory_budget_run_through_the_same_pipelines(run):
-    data = run("train", recipe={"name": "dense", "loader": {"memory_budget": "50KB"}, "training": {"epochs": 2}})
+    recipe = {"name": "dense", "loader": {"memory_budget": "50KB"}, "training": {"epochs": 2, "threads": 1}}
+    data = run("ingest", "fit", "embed", "cluster", "detect", recipe=recipe)
     assert len(read_latents(data / "07_model_output/latents.parquet")) == 1797
 
 

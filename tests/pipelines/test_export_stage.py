@@ -14,12 +14,10 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.io.onnx_models import OnnxModelsDataset
 from ae_pipelines.samples.store import Samples
 
-SMALL = {"name": "dense", "training": {"epochs": 3, "threads": 1}}
-
 
 @pytest.mark.slow
-def test_a_run_writes_files_that_are_used_without_this_project(run, mlflow_runs, tmp_path):
-    data = run("train", "export", recipe=SMALL)
+def test_a_run_writes_files_that_are_used_without_this_project(ran, run, mlflow_runs, tmp_path):
+    data = ran("train")
     metrics = json.loads((data / "08_reporting/export_metrics.json").read_text())
     assert metrics["files"] == 3
     assert metrics["scorer_latent_difference"] < 1e-4
@@ -38,7 +36,7 @@ def test_a_run_writes_files_that_are_used_without_this_project(run, mlflow_runs,
 
     run("fit", recipe={"name": "dense", "training": {"epochs": 1, "threads": 1, "seed": 5}})
     with pytest.raises(InputError, match="fitted on 32 latents of encoder"):
-        run("export", recipe=SMALL)
+        run("export")
     assert OnnxModelsDataset(filepath=str(data / "06_models/onnx")).load().contract == models.contract
 
 

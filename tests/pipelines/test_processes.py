@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 
 import pytest
 import stores
@@ -35,9 +36,8 @@ def training(kedro, mlflow_runs):
         process.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_stopped_is_recorded_as_killed(training, mlflow_runs, number):
-    training.send_signal(number)
+def test_a_run_that_is_interrupted_is_recorded_as_killed(training, mlflow_runs):
+    training.send_signal(signal.SIGINT)
     assert training.wait(timeout=PATIENCE) != 0
     (record,) = mlflow_runs()
     assert record.info.status == "KILLED"
@@ -60,26 +60,30 @@ def test_a_run_that_sigkill_left_open_is_closed_by_the_next_start_and_the_traini
     assert [record.info.status for record in mlflow_runs()] == ["KILLED", "KILLED"]
 
 
-def test_a_run_of_a_live_process_is_left_open(training, kedro, mlflow_runs, tmp_path):
+def test_a_run_of_a_live_process_is_left_open_and_recorded_as_killed_when_it_is_terminated(
+    training, kedro, mlflow_runs, tmp_path
+):
     beside = kedro("--pipelines=ingest", params=f"data_dir={tmp_path / 'other'}")
     assert beside.wait(timeout=PATIENCE) == 0, beside.stdout.read()
     assert [record.info.status for record in mlflow_runs()] == ["RUNNING", "FINISHED"]
+    training.send_signal(signal.SIGTERM)
+    assert training.wait(timeout=PATIENCE) != 0
+    assert [record.info.status for record in mlflow_runs()] == ["KILLED", "FINISHED"]
 
 
-def test_several_first_runs_at_once_all_reach_the_fresh_store(kedro, mlflow_runs, tmp_path):
+def test_several_first_runs_at_once_in_both_spellings_and_from_below_the_project_all_reach_the_fresh_store(
+    kedro, mlflow_runs, tmp_path
+):
     (tmp_path / stores.DATABASE).unlink()
-    processes = [kedro("--pipelines=ingest", params=f"data_dir={tmp_path / str(n)}") for n in range(4)]
+    ways = product(("--pipeline=ingest", "--pipelines=ingest"), (PROJECT, PROJECT / "notebooks"))
+    processes = [
+        kedro(option, params=f"data_dir={tmp_path / str(number)}", cwd=folder)
+        for number, (option, folder) in enumerate(ways)
+    ]
     for process in processes:
         output, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, output
     assert [record.info.status for record in mlflow_runs()] == ["FINISHED"] * 4
-
-
-@pytest.mark.parametrize("option", ["--pipeline=ingest", "--pipelines=ingest"])
-def test_both_spellings_run_from_a_folder_below_the_project(kedro, option):
-    process = kedro(option, cwd=PROJECT / "notebooks")
-    output, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, output
 
 
 def test_the_project_runs_from_anywhere_by_its_path(tmp_path):

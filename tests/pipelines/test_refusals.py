@@ -62,9 +62,9 @@ def refused(monkeypatch, ran, mlflow_runs):
         ),
         (
             "recpie=conv",
-            "no parameter called 'recpie'; known: classify, cluster, contrast, data_dir, detect, drift, embed, "
-            "generate, ingest, model_name, promote, raw_dir, recipe, recognise, restore, score, scoreboard, "
-            "search, source.",
+            "no parameter called 'recpie'; known: classify, cluster, compare, contrast, data_dir, detect, drift, "
+            "embed, generate, ingest, model_name, promote, raw_dir, recipe, recognise, report, restore, score, "
+            "scoreboard, search, source.",
         ),
         ("cluster.clusters=1", "cluster: clusters: given 1, but input should be greater than 1"),
         ("raw_dir=$AE_NOWHERE/x", "raw_dir: given '$AE_NOWHERE/x', but there is no environment variable AE_NOWHERE"),
@@ -89,6 +89,13 @@ def test_bad_parameters_are_refused_before_any_work_and_leave_no_run(refused, pa
 def test_names_that_there_are_not_are_refused_and_leave_no_run(refused, words, message):
     given = [words] if words.startswith("--pipeline") else ["--pipelines=train", words]
     assert re.search(message, refused("recipe=dense", *given))
+
+
+@pytest.mark.parametrize("stage", ["search", "projector", "look"])
+def test_what_needs_latents_says_how_they_are_made(refused, stage):
+    error = refused("source=digits", f"--pipelines={stage}")
+    assert "no latents in " in error
+    assert error.endswith("run ingest, fit and embed first (kedro run --pipelines=ingest,fit,embed)")
 
 
 def test_a_refusal_after_work_has_begun_is_on_record(refused):

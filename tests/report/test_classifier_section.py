@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from small_results import NASTY, ROWS, galleries, labels_of, made, on_latents, openers, text_of
+from small_results import NASTY, ROWS, TableSource, galleries, labels_of, made, on_latents, openers, text_of
 
 from ae_pipelines.downstream import classification
 from ae_pipelines.report import confusion, labelling
@@ -80,10 +80,19 @@ def test_what_to_label_next_has_a_field_for_each_sample(tmp_path):
     )
     section = classifier.section(classified(tmp_path, labels, to_label=wanted))
     assert galleries(section.html)[-2:] == [([33], ["cat?"]), ([31], [f"{NASTY}?"])]
-    assert 'data-sample="array/33"' in section.html
+    assert "data-sample='\"array/33\"'" in section.html
     assert '<option value="dog">' in section.html
     assert section.rows.tolist() == [31, 33]
     assert "<script" not in section.html
+
+
+def test_a_row_of_a_table_is_labelled_by_its_columns(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(ROWS, 2)).astype(np.float32)
+    rows[33] = [1.0, -2.5]
+    wanted = pd.DataFrame({"sample_id": ["array/33"], "margin": [0.1], "predicted": ["cat"], "group": [0]})
+    source = TableSource(rows, [*labels_of()[:30], *[None] * 10], ["test", "train", "train", "train"] * 10)
+    html = classifier.section(classified(tmp_path, source=source, to_label=wanted)).html
+    assert f"height 12 {NASTY} 5" in text_of(html.split("data-samples")[1])
 
 
 def test_without_labels_typical_samples_of_both_splits_are_proposed(tmp_path):

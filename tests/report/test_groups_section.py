@@ -1,10 +1,13 @@
+import re
+
 import numpy as np
 import pandas as pd
-from small_results import NASTY, galleries, labels_of, made, on_latents, openers, text_of
+from small_results import NASTY, TableSource, galleries, labels_of, made, on_latents, openers, text_of
 
 from ae_pipelines.downstream.clustering import Tried, cluster_sizes
 from ae_pipelines.report.sections import groups
 
+SPLITS = ["test", "train", "train", "train"] * 10
 NOTHING_TRIED = Tried([], "silhouette", [])
 
 
@@ -62,6 +65,15 @@ def test_how_the_number_was_chosen_is_drawn(tmp_path):
     tried = Tried([2, 3, 4], "silhouette", [0.2, 0.5, float("nan")])
     section = groups.section(clustered(tmp_path, [0, 1, 2, 0] * 10, tried=tried))
     assert 'aria-label="silhouette for 2 to 4 groups; 3 were chosen"' in section.html
+
+
+def test_a_group_of_a_table_tells_in_which_columns_it_is_peculiar(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32) / 100
+    rows[:20, 1] += 3  # 3 standard deviations above the mean, which is 10
+    section = groups.section(clustered(tmp_path, [0] * 20 + [1] * 20, source=TableSource(rows, None, SPLITS)))
+    first, second = (text_of(part) for part in section.html.split("<h3>")[1:])
+    assert re.search(rf"{re.escape(NASTY)} 1[56]", first)
+    assert re.search(rf"{re.escape(NASTY)} (9[.]99|10)", second)
 
 
 def test_labels_are_text_and_nothing_else(tmp_path):

@@ -39,8 +39,8 @@ def all_of_it(tmp_path, **more):
 
 def test_the_sentence_has_each_result_with_its_interval_and_its_control(tmp_path):
     assert verdict.sentence(all_of_it(tmp_path)) == (
-        "2 groups; a classifier from 150 labels is right for 84 % (81 to 87) of 1,204 held-out samples, on PCA for 71 %; "
-        "always the commonest class: 30 %."
+        "2 groups; a classifier from 150 labels is right for 84 % (81 to 87) of 1,204 held-out samples, on PCA for "
+        "71 %; always the commonest class: 30 %."
     )
 
 
@@ -96,7 +96,7 @@ def test_what_is_half_made_is_not_shown(tmp_path, parts):
 
 def test_latents_of_other_samples_or_of_another_encoder_are_refused(tmp_path):
     results = made(tmp_path)
-    parts = [results.samples, results.latents, results.map, results.autoencoder, results.recipe]
+    parts = [results.samples, results.latents, results.map, results.autoencoder]
     Results(*parts)
     for name in ("samples_id", "encoder_sha256"):
         before = results.latents.metadata

@@ -19,6 +19,7 @@ ODD = [
     "=1+1",
     "<script>alert(1)</script>",
     "\u202eright to left",
+    "nul\0inside",
     "Ünïcode",
 ]
 

@@ -9,6 +9,11 @@ import stores
 from scoring.places import IMAGES, Place, train
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_exports(operations_once: None) -> None:
+    """Most of these tests export models."""
+
+
 @pytest.fixture(scope="session")
 def place_of(made_once: Callable[..., Path], empty_store: Path) -> Callable[..., Place]:
     """The place of this name, in which models were trained on these values."""

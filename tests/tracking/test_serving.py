@@ -351,7 +351,7 @@ def asked(loaded: Any, body: Any, kind: str = "application/json") -> tuple[int, 
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Path]:
+def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path, operations_once: None) -> Iterator[Path]:
     """A folder in which `train` and `score` ran, with MLflow's store."""
     folder = tmp_path_factory.mktemp("registered")
     stores.copy(empty_store, folder)

@@ -163,11 +163,13 @@ def fit_groups(latents: Latents, options: ClusterOptions) -> Groups:
 
 def assign(model: Groups, latents: Latents) -> pd.DataFrame:
     """One row per sample: `sample_id`, its `cluster` (-1 for noise) and the `distance` to that cluster's centre, NaN
-    for noise; `InputError` for latents of another encoder."""
+    for noise; its `attrs`, which parquet keeps, name the encoder. `InputError` for latents of another one."""
     model.encoded_by.refuse_other(latents, "groups", "cluster")
     clusters = np.asarray(model.assigner.predict(latents.vectors), np.int32)
     distances = _distances(latents.vectors, model.centres, clusters)
-    return pd.DataFrame({"sample_id": latents.column("sample_id"), "cluster": clusters, "distance": distances})
+    table = pd.DataFrame({"sample_id": latents.column("sample_id"), "cluster": clusters, "distance": distances})
+    table.attrs["encoder"] = latents.encoder
+    return table
 
 
 def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed: int = 0) -> dict[str, float]:

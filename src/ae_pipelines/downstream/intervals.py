@@ -105,6 +105,20 @@ def average_precision(normal: np.ndarray, odd: np.ndarray, seed: int = 0) -> Int
     return _percentiles(values)
 
 
+def difference(first: float, of_first: Interval, second: float, of_second: Interval) -> Interval:
+    """Of `first - second`, from the bounds of both, which were measured apart: MOVER (Zou & Donner 2008; for shares
+    Newcombe 1998, method 10).
+
+    Where both were measured on the same rows it is wider than needed, as they err together.
+    """
+    gap, (low, high), (other_low, other_high) = first - second, of_first, of_second
+    below, above = (
+        sqrt((first - low) ** 2 + (other_high - second) ** 2),
+        sqrt((high - first) ** 2 + (second - other_low) ** 2),
+    )
+    return gap - below, gap + above
+
+
 def few(name: str, metrics: Mapping[str, float], rows: int) -> str | None:
     """A sentence of caution for a measure on few rows; None for one on enough."""
     if rows >= FEW:

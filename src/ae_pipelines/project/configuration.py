@@ -13,6 +13,8 @@ from kedro.validation import ParameterValidationError
 
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.words import expanded, guessed
+from ae_pipelines.project.other_run import folder_of_other
+from ae_pipelines.report.two_runs.options import WITH
 
 FOLDERS = ("data_dir", "raw_dir")
 TEXTS = (*FOLDERS, "model_name")
@@ -30,6 +32,8 @@ class ConfigLoader(OmegaConfigLoader):
         self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **options: Any
     ) -> None:
         self._overrides = dict(runtime_params or {})
+        self.other_run: str | None = None
+        """The folder of the run that this one is compared with, which catalog entries read; None: there is none."""
         super().__init__(conf_source, env, {}, **options)
         self._overrides |= {name: _text(name, self._overrides[name]) for name in TEXTS if name in self._overrides}
 
@@ -77,6 +81,8 @@ class ConfigLoader(OmegaConfigLoader):
 
     def _get_runtime_value(self, variable: str, *default: Any) -> Any:
         """What `${runtime_params:<variable>}` stands for."""
+        if variable == WITH and self.other_run is not None:
+            return self.other_run
         found: Any = self._overrides
         for name in variable.split("."):
             if not (isinstance(found, dict) and name in found):
@@ -172,6 +178,7 @@ class Context(KedroContext):
         load_versions: dict[str, str] | None = None,
     ) -> CatalogProtocol:
         try:
+            self.config_loader.other_run = folder_of_other(self.params, self.project_path)  # type: ignore[attr-defined]
             return super()._get_catalog(catalog_class, save_version, load_versions)
         except Exception as error:
             refusal = _plain(error)

@@ -18,14 +18,17 @@ from kedro.pipeline.node import Node
 
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
-from ae_pipelines.project.advice import advised, is_refusal
+from ae_pipelines.project.advice import advised, in_short, is_refusal
 from ae_pipelines.project.note import Told, note
+from ae_pipelines.project.notes import file_of
 from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.sigterm import sigterm_as_exit
 from ae_pipelines.project.summary import Summary
-from ae_pipelines.project.warned import file_of, said_by
+from ae_pipelines.project.warned import ENTRY as WARNINGS
+from ae_pipelines.project.warned import said_by
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.parameters import flat
+from ae_pipelines.tracking.recorded import DATA_DIR
 from ae_pipelines.tracking.runs import RunRecord, is_shared, open_run
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class TrackingHook:
         self._summary: Summary | None = None
         self._around = ExitStack()
         self._project, self._env = Path.cwd(), ""
+        self._data_dir = Path()
         self._given: dict[str, Any] = {}
         self._about: dict[str, str] = {}
         self._samples: dict[str, Samples] = {}
@@ -64,12 +68,13 @@ class TrackingHook:
         self.nothing_to_do = None
         self._started = time.time()
         self._project, self._env = context.project_path, context.env or "local"
+        self._data_dir = (context.project_path / context.config_loader.data_dir).resolve()  # type: ignore[attr-defined]
         self._given = dict(context._runtime_params or {})
         self._about, self._samples = {}, {}
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
-        self._entries, self._warnings = list(conf_catalog), file_of(catalog)
+        self._entries, self._warnings = list(conf_catalog), file_of(catalog, WARNINGS)
         catalog[RUN] = MemoryDataset(NO_RUN, copy_mode="assign")  # until the first node starts and opens one
 
     @hook_impl
@@ -139,7 +144,7 @@ class TrackingHook:
             return
         try:
             self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
-            self._note(f"Failed: {type(error).__name__}: {advised(error)}"[:1000])
+            self._note(f"Failed: {in_short(error)}"[:1000])
         finally:
             self._end("FAILED")
 
@@ -149,6 +154,7 @@ class TrackingHook:
             tags = {
                 "pipeline": name,
                 "env": self._env,
+                DATA_DIR: str(self._data_dir),
                 "kedro.run_id": str(run_params["run_id"]),
                 "git_sha": _git_sha(self._project),
             }

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ae_pipelines.downstream import classification
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.report.galleries import opener
-from ae_pipelines.report.words import percent
+from ae_pipelines.report.words import isolated, percent
 
 MOST_CLASSES = 25
 """With more, pairs are listed, and the matrix has the most confused classes only."""
@@ -93,7 +93,7 @@ def _cell(names: list[str], values: np.ndarray, true: int, taken: int) -> Cell:
 
 
 def _button(true: str, taken: str, count: int) -> Markup:
-    title = f"{true}, recognised" if true == taken else f"{true} taken for {taken}"
+    title = f"{isolated(true)}, recognised" if true == taken else f"{isolated(true)} taken for {isolated(taken)}"
     return opener({"label": true, "predicted": taken, "split": "test"}, title, f"{count:,}")
 
 

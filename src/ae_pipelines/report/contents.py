@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,18 +58,28 @@ class Contents:
         return len(self.index) + len(self.block) + sum(len(sheet) + ELEMENT for sheet in self.sheets)
 
 
-def contents(results: Results, options: ReportOptions, always: np.ndarray, most_bytes: int) -> Contents:
-    """The samples on the map, and those in the rows `always`; fewer on the map where they do not all fit."""
+def contents(
+    results: Results,
+    options: ReportOptions,
+    always: np.ndarray,
+    most_bytes: int,
+    attempt: Callable[..., "Attempt"] | None = None,
+) -> Contents:
+    """The samples on the map, and those in the rows `always`; fewer on the map where they do not all fit.
+
+    `attempt` makes an `Attempt` that knows more of them.
+    """
+    attempt = attempt or Attempt
     points, share = results.rows, 1.0
     while True:
-        found = _Attempt(results, points, always, most_bytes).made()
+        found = attempt(results, points, always, most_bytes).made()
         if isinstance(found, Contents):
             return _with_note(found, len(points), results, options)
         share *= found * SPARE
         kept = max(FEWEST, int(share * len(results.rows)))
         if kept >= len(points):
             log.warning("the report is larger than report.max_bytes=%d: give it more", options.max_bytes)
-            return _Attempt(results, points, always, most_bytes, at_any_size=True).made()  # type: ignore[return-value]
+            return attempt(results, points, always, most_bytes, at_any_size=True).made()  # type: ignore[return-value]
         points = np.sort(np.random.default_rng(options.seed).permutation(results.rows)[:kept])
 
 
@@ -84,8 +95,18 @@ def _with_note(found: Contents, shown: int, results: Results, options: ReportOpt
     return replace(found, notes=[note, *found.notes])
 
 
+@dataclass(frozen=True)
+class Layout:
+    """One map of the samples."""
+
+    name: str
+    title: str
+    places: np.ndarray
+    """(n, 2), in the order of the page's samples; NaN where a sample has none."""
+
+
 @dataclass
-class _Attempt:
+class Attempt:
     """Contents with some of the points."""
 
     results: Results
@@ -116,25 +137,33 @@ class _Attempt:
         characters, lengths = text_columns([str(name) for name in results.ids[rows]])
         block.add("id", characters)
         block.add("id_length", lengths)
-        fields = [*fields_of(results, rows), *self._columns()]
+        fields = [*self._fields(), *self._columns()]
         return {
-            "layouts": self._layouts(),
+            "layouts": [self._packed(layout) for layout in self._layouts()],
             "fields": [field.packed(block) for field in fields],
-            "neighbours": neighbours.packed(results.latents.vectors[rows], block, self.most_bytes * FOR_NEIGHBOURS),
+            "neighbours": self._neighbours(),
         }
 
-    def _layouts(self) -> list[dict[str, str]]:
+    def _neighbours(self) -> dict[str, Any]:
+        vectors = self.results.latents.vectors[self.rows]
+        return neighbours.packed(vectors, self.block, self.most_bytes * FOR_NEIGHBOURS)
+
+    def _fields(self) -> Iterable[Field]:
+        return fields_of(self.results, self.rows)
+
+    def _layouts(self) -> Iterator[Layout]:
         table = self.results.map
         ids = pd.Index(table["sample_id"]).get_indexer(self.results.ids[self.rows])
-        on_the_map = np.isin(self.rows, self.points)
-        found = []
         for name in plane.layouts_of(table):
-            points = np.full((len(self.rows), 2), np.nan)
-            points[on_the_map] = plane.places_in(table, name)[ids[on_the_map]]
-            column = self.block.add(f"place/{name}", places(points))
+            points = np.where(ids[:, None] >= 0, plane.places_in(table, name)[ids], np.nan)
             title = plane.IN_WORDS[name]
-            found.append({"name": name, "title": title[0].upper() + title[1:], "column": column})
-        return found
+            yield Layout(name, title[0].upper() + title[1:], points)
+
+    def _packed(self, layout: Layout) -> dict[str, str]:
+        """Only samples that are to be on the map have a place."""
+        points = np.where(np.isin(self.rows, self.points)[:, None], layout.places, np.nan)
+        column = self.block.add(f"place/{layout.name}", places(points))
+        return {"name": layout.name, "title": layout.title, "column": column}
 
     def _columns(self) -> list[Field]:
         """Columns of a table; the first ones, where there are too many."""

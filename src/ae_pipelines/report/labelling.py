@@ -6,14 +6,18 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ae_pipelines.report import table_values
 from ae_pipelines.report.galleries import gallery
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
+from ae_pipelines.report.table_columns import are_tables
 
 MOST, OPEN = 100, 24
 """How many are proposed, and how many of these are not folded away."""
 MOST_KNOWN = 500
 """Classes that a field proposes, the commonest first."""
+COLUMNS = 12
+"""Of a table, as many are shown of a row."""
 FEW = 20
 """Without a classifier, about so many samples a time are proposed."""
 
@@ -31,9 +35,10 @@ def to_label(results: Results) -> list[ToLabel]:
     """Those that the classifier learns most from; where there is none, the most typical ones of each group."""
     if results.to_label is not None:
         table = results.to_label.head(MOST)
-        rows = pd.Index(results.ids).get_indexer(table["sample_id"])
+        ids = results.ids
+        rows = pd.Index(ids).get_indexer(table["sample_id"])
         whys = [f"{guess}?" for guess in table["predicted"]]
-        return [ToLabel(int(row), str(results.ids[row]), why) for row, why in zip(rows, whys, strict=True) if row >= 0]
+        return [ToLabel(int(row), str(ids[row]), why) for row, why in zip(rows, whys, strict=True) if row >= 0]
     return _typical(results) if results.predictions is None else []
 
 
@@ -49,15 +54,25 @@ def _typical(results: Results) -> list[ToLabel]:
     each = max(1, FEW // groups)
     turn = table.groupby(["cluster", "split"]).cumcount()
     picked = table[turn < each].assign(turn=turn).sort_values(["turn", "cluster", "split"])
-    found = zip(picked["row"].head(MOST), picked["cluster"].head(MOST), strict=True)
-    return [ToLabel(int(row), str(results.ids[row]), f"group {group}") for row, group in found]
+    found, ids = zip(picked["row"].head(MOST), picked["cluster"].head(MOST), strict=True), results.ids
+    return [ToLabel(int(row), str(ids[row]), f"group {group}") for row, group in found]
+
+
+def _cells(results: Results, samples: list[ToLabel]) -> list[list[tuple[str, str]]]:
+    spec = results.samples.spec
+    if not are_tables(spec):
+        return [[] for _ in samples]
+    found = table_values.in_columns(results.samples.take(np.array([one.row for one in samples])), spec)
+    return [list(row.items())[:COLUMNS] for row in found]
 
 
 def shown(results: Results, samples: list[ToLabel]) -> Markup:
-    """The fields, and where the table appears; empty where there is nothing to label."""
+    """The fields, and where the table appears; empty where there is nothing to label. Of a table's rows, which have no
+    picture, the first columns are shown."""
     if not samples:
         return Markup("")
     counts = results.samples.class_counts()
     known = sorted(sorted(counts, key=lambda name: -counts[name])[:MOST_KNOWN])
-    fields = [(one, gallery([one.row], [one.why], one.id)) for one in samples]
+    cells = _cells(results, samples)
+    fields = [(one, gallery([one.row], [one.why], one.id), cells[place]) for place, one in enumerate(samples)]
     return render("labelling", fields=fields, known=known, guided=results.to_label is not None, open=OPEN)

@@ -28,15 +28,15 @@ def page(results: Results, options: ReportOptions) -> str:
     """A page of at most `options.max_bytes` that needs no other file."""
     head, below = sections.head(results), list(sections.below_the_map(results))
     shown = np.concatenate([head.rows, *(section.rows for section in below)]).astype(np.int64)
-    values = {"head": head, "sections": below}
+    values: dict[str, Any] = {"head": head, "sections": below}
     frame = document("page", SCRIPTS, **values, contents=None)
     room = options.max_bytes - len(frame.encode())
     return document("page", SCRIPTS, **values, contents=contents(results, options, shown, room))
 
 
-def document(template: str, scripts: tuple[str, ...], **values: Any) -> str:
+def document(template: str, scripts: tuple[str, ...], styles: tuple[str, ...] = STYLES, **values: Any) -> str:
     """A page of this template that loads nothing: its policy allows its own script and style only."""
-    script, style = _joined(scripts), _joined(STYLES)
+    script, style = _joined(scripts), _joined(styles)
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ae_pipelines.report import charts, pictures, table_values
 from ae_pipelines.report.results import Results
+from ae_pipelines.report.table_columns import are_tables
 from ae_pipelines.training import examples
 from ae_pipelines.training.trained import TrainedModel
 
@@ -57,7 +58,7 @@ def kind(results: Results) -> str:
     spec = results.samples.spec
     if len(spec.shape) == 3:
         return "pictures"
-    return "columns" if table_values.has_columns(spec) else "curves"
+    return "columns" if are_tables(spec) else "curves"
 
 
 def can_rebuild(model: TrainedModel) -> bool:
@@ -78,9 +79,9 @@ def rebuilt(
         parts = {"input": results.autoencoder.corrupted(values)} | parts
     make: Callable[[examples.Rows, Results], list[dict[str, Any]]]
     make = {"pictures": _as_pictures, "columns": _as_columns, "curves": _as_curves}[kind(results)]
-    found, labels = make(parts, results), results.latents.labels
+    found, ids, labels = make(parts, results), results.ids, results.latents.labels
     return [
-        Rebuilt(int(row), str(results.ids[row]), str(labels[row]), caption, **shown)
+        Rebuilt(int(row), str(ids[row]), str(labels[row]), caption, **shown)
         for row, caption, shown in zip(rows, captions, found, strict=True)
     ]
 

@@ -23,11 +23,15 @@ def are_tables(spec: SampleSpec) -> bool:
 
 def table_columns(samples: Samples, rows: np.ndarray, most: int) -> list[Field]:
     """The first columns of the samples, at most so many."""
-    values = samples.take(rows)
-    if is_mixed(samples.spec.preprocessing):
-        return list(_mixed(values, samples.spec.preprocessing, most))
-    names = columns_of(samples.spec.preprocessing)
-    scale = Standardisation.recorded(samples.spec.preprocessing) or Standardisation.none(len(names))
+    return restored(samples.take(rows), samples.spec, most)
+
+
+def restored(values: np.ndarray, spec: SampleSpec, most: int) -> list[Field]:
+    """The first columns of samples (n, features) as they are stored, at most so many."""
+    if is_mixed(spec.preprocessing):
+        return list(_mixed(values, spec.preprocessing, most))
+    names = columns_of(spec.preprocessing)
+    scale = Standardisation.recorded(spec.preprocessing) or Standardisation.none(len(names))
     numbers = values.astype(np.float64) * scale.standard_deviation + scale.mean
     return [_column(name, "number", numbers[:, place]) for place, name in enumerate(names[:most])]
 

@@ -1,69 +1,60 @@
-"""The features of a table's rows, back in its columns as people know them."""
-
-from collections.abc import Mapping
-from typing import Any
+"""The features of a table's rows in words, column by column."""
 
 import numpy as np
 
+from ae_pipelines.report.fields import Field
 from ae_pipelines.report.scales import shown
+from ae_pipelines.report.table_columns import restored
 from ae_pipelines.samples.spec import SampleSpec
-from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.samples.tables import features, treatments
-from ae_pipelines.samples.tables.treatments import columns_of, is_mixed
 
-MISSING = "missing"
 DIGITS = 5
 """Of values as they were in the table."""
-
-
-def has_columns(spec: SampleSpec) -> bool:
-    """Whether samples are rows with named columns."""
-    names = columns_of(spec.preprocessing)
-    return bool(names) and spec.shape == (len(names),)
 
 
 def in_columns(values: np.ndarray, spec: SampleSpec) -> list[dict[str, str]]:
     """For each row of features (n, features) the value of each column in words; of a reconstruction, which lies between
     levels, the nearest one."""
-    preprocessing = spec.preprocessing
-    if not is_mixed(preprocessing):
-        return _numbers_alone(values, preprocessing)
-    widths = [features.width(one) for one in preprocessing["treatments"]]
-    parts = np.split(values, np.cumsum(widths)[:-1], axis=1)
-    treatments = [(one, part) for one, part in zip(preprocessing["treatments"], parts, strict=True) if part.shape[1]]
-    return [{str(one["column"]): _value(one, part[row]) for one, part in treatments} for row in range(len(values))]
+    with_hours = {one["column"] for one in spec.preprocessing.get("treatments", ()) if "hour" in one.get("cycles", ())}
+    columns = {
+        field.title: _words(field, "m" if field.title in with_hours else "D")
+        for field in restored(_nearest_levels(values, spec), spec, values.shape[1])
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _numbers_alone(values: np.ndarray, preprocessing: Mapping[str, Any]) -> list[dict[str, str]]:
-    scale = Standardisation.recorded(dict(preprocessing)) or Standardisation.none(values.shape[1])
-    raw = values * scale.standard_deviation + scale.mean
-    return [
-        dict(zip(map(str, preprocessing["columns"]), (shown(value, DIGITS) for value in row.tolist()), strict=True))
-        for row in raw
-    ]
+def _nearest_levels(values: np.ndarray, spec: SampleSpec) -> np.ndarray:
+    """Of each category one feature is 1, the largest, and the others are 0."""
+    found, start = values.copy(), 0
+    for treatment in spec.preprocessing.get("treatments", ()):
+        width = features.width(treatment)
+        if treatment["type"] == "category" and width:
+            part = found[:, start : start + width]
+            part[:] = np.eye(width)[part.argmax(axis=1)]
+        start += width
+    return found
 
 
-def _value(one: Mapping[str, Any], part: np.ndarray) -> str:
-    if one["type"] == "category":
-        levels = [*(level or MISSING for level in one["levels"]), *(["a rare one"] if one["rare"] else [])]
-        return str(levels[int(part.argmax())])
-    if one["indicator"] and part[-1] > 0.5:
-        return MISSING
-    if "mean" not in one:
-        return "there"
-    number = float(part[0]) * one["standard_deviation"] + one["mean"]
-    if "quantiles" in one:
-        number = float(np.interp(number, np.linspace(0, 1, len(one["quantiles"])), one["quantiles"]))
-    if one["type"] == "boolean":
-        return "true" if number > 0.5 else "false"
-    return _moment(number, one) if one["type"] == "date" else shown(number, DIGITS)
+def _words(field: Field, unit: str) -> list[str]:
+    if field.kind == "category":
+        return [str(value) or field.unknown for value in field.values]
+    values = field.values.tolist()
+    if field.kind == "date":
+        return [field.unknown if np.isnan(days) else _moment(days, unit) for days in values]
+    return [field.unknown if np.isnan(value) else shown(value, DIGITS) for value in values]
 
 
-def _moment(days: float, one: Mapping[str, Any]) -> str:
-    """To the minute where the hours of the column differ."""
-    moment = np.datetime64(0, "s") + np.timedelta64(round((days + one["earliest"]) * 86_400), "s")
-    unit = "datetime64[m]" if "hour" in one.get("cycles", ()) else "datetime64[D]"
-    return str(moment.astype(unit)).replace("T", " ")
+def _moment(days: float, unit: str) -> str:
+    """To the minute, or to the day; float32 does not keep seconds."""
+    return str(np.datetime64(round(days * 1440), "m").astype(f"datetime64[{unit}]")).replace("T", " ")
+
+
+def peculiar(values: np.ndarray, others: np.ndarray, spec: SampleSpec, most: int) -> list[tuple[str, str]]:
+    """The columns in which the mean of rows of features differs most from that of other rows, and what it is."""
+    mean = values.mean(axis=0, keepdims=True)
+    apart = errors_by_column(mean - others.mean(axis=0, keepdims=True), spec)[0]
+    words = in_columns(mean, spec)[0]
+    return [(name, words[name]) for name in sorted(apart, key=lambda name: -apart[name])[:most] if apart[name] > 0]
 
 
 def errors_by_column(residual: np.ndarray, spec: SampleSpec) -> list[dict[str, float]]:

@@ -3,11 +3,14 @@
 import re
 from dataclasses import dataclass
 from typing import Literal
+from unicodedata import bidirectional
 
 from ae_pipelines.report.scales import shown
 
 Form = Literal["share", "percent", "number", "count", "yes"]
 """share: 0 to 1, written as %; percent: is in % already."""
+TURNING = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
+"""Classes of characters that may turn the direction of what follows."""
 Better = Literal["higher", "lower", ""]
 
 
@@ -132,6 +135,16 @@ def percent(share: float) -> str:
     if 0 < value < 0.1 or 99.9 < value < 100:
         return "under 0.1\u00a0%" if value < 1 else "over 99.9\u00a0%"
     return f"{value:.1f}\u00a0%" if 0 < value < 10 or 90 < value < 100 else f"{value:.0f}\u00a0%"
+
+
+def isolated(name: str) -> str:
+    """A name as part of a sentence: what is written from right to left in it does not turn what stands around it
+    (UAX #9, isolates)."""
+    return name if _turns_nothing(name) else f"\u2068{name}\u2069"
+
+
+def _turns_nothing(name: str) -> bool:
+    return all(bidirectional(letter) not in TURNING for letter in name)
 
 
 def interval(low: float | None, high: float | None) -> str:

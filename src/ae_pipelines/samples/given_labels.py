@@ -31,7 +31,7 @@ class GivenLabels:
         self._files = ", ".join(paths)
         self._labels: dict[str, str] = {}
         for path in paths:
-            self._labels |= read_labels(Path(path))
+            self._labels |= read_labels(Path(path), with_nul=True)
         self._by_content: dict[str, str] = {}
         self._found = self._replaced = 0
         self._seen: list[str] = []

@@ -76,6 +76,7 @@ class LocalAirflow:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         self.environment |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
         shutil.copytree(PROJECT / "conf", self.project / "conf", ignore=shutil.ignore_patterns("local"))
+        shutil.copy(PROJECT / "conf/test/parameters.yml", self.project / "conf/airflow")
 
     def plan(self, **dags: dict) -> None:
         """What conf/airflow/airflow.yml says from now on."""
@@ -218,8 +219,10 @@ def test_the_killed_run_is_one_mlflow_run_with_each_value_once(airflow):
 
 
 def test_the_next_scheduled_run_ends_green_too_and_scoring_runs_beside_it(airflow):
+    airflow.wait_for(lambda: len(airflow.runs("ae_train")) > 1)
+    no_third = TRAIN | {"schedule": None}  # it would take the turns of the others
     empty = scores_an_empty_folder(airflow.home / "nothing")
-    airflow.plan(ae_train=TRAIN, ae_score=SCORE, ae_empty=empty, ae_fails=FAILS)
+    airflow.plan(ae_train=no_third, ae_score=SCORE, ae_empty=empty, ae_fails=FAILS)
     run, state = airflow.wait_for_run("ae_train", 1)
     assert state == "success", airflow.states()
     assert airflow.mlflow_run("ae_train", run).info.status == "FINISHED"

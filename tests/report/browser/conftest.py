@@ -25,6 +25,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+SCREEN = {"width": 1400, "height": 900}
 KNOWN = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -97,7 +98,45 @@ def hostile_report(made_once: Callable[[str, Callable[[Path], None]], Path], rec
     return MadeReport(made_once("hostile_report", lambda folder: make(folder, Hostile(), recipe)))
 
 
+@pytest.fixture(scope="module")
+def digits_page(browser: Browser, digits_report: MadeReport) -> Iterator[ReportPage]:
+    yield from kept_open(browser, digits_report)
+
+
+@pytest.fixture(scope="module")
+def hostile_page(browser: Browser, hostile_report: MadeReport) -> Iterator[ReportPage]:
+    yield from kept_open(browser, hostile_report)
+
+
+def kept_open(browser: Browser, made: MadeReport) -> Iterator[ReportPage]:
+    """A report that is opened once for all tests of a file: to open it takes longer than most of them do."""
+    watched = Watched()
+    context = browser.new_context(offline=True, viewport=SCREEN)
+    watched.watch(context)
+    page = context.new_page()
+    page.goto(made.path.as_uri())
+    yield ReportPage(page, watched)
+    context.close()
+
+
 @pytest.fixture
-def report(open_page: Callable[..., Page], digits_report: MadeReport) -> ReportPage:
-    """That report, opened on a screen of usual size."""
-    return ReportPage(open_page(digits_report.path, viewport={"width": 1400, "height": 900}))
+def report(digits_page: ReportPage) -> Iterator[ReportPage]:
+    """The report on digits as it is when it is opened, on a screen of usual size."""
+    yield from as_opened(digits_page)
+
+
+@pytest.fixture
+def with_hostile_names(hostile_page: ReportPage) -> Iterator[ReportPage]:
+    """The report on samples with hostile names, likewise."""
+    yield from as_opened(hostile_page)
+
+
+def as_opened(report: ReportPage) -> Iterator[ReportPage]:
+    report.page.set_viewport_size(SCREEN)
+    report.page.emulate_media(media="null", color_scheme="null", reduced_motion="reduce")
+    report.start_anew()
+    yield report
+    assert report.watched is not None
+    complaints = report.watched.complaints.copy()
+    report.watched.complaints.clear()
+    assert complaints == []

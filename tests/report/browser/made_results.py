@@ -37,7 +37,6 @@ def results_of(samples: Samples, recipe: Recipe, folder: Path) -> Results:
         pca_latents=pca_latents,
         map=places(latents),
         autoencoder=model,
-        recipe=recipe,
         ingest_metrics=samples.counts(),
         rejects=samples.rejects,
         columns=ingest.list_columns(samples),
@@ -79,7 +78,7 @@ def _groups(latents: Latents, pca_latents: Latents) -> dict[str, object]:
 
 
 def _classes(latents: Latents, pca_latents: Latents) -> dict[str, object]:
-    options = ClassifyOptions(few_labels=[50], draws=2, label_next=100)
+    options = ClassifyOptions(few_labels=[50], draws=2, label_next=60)
     model, control = classify.fit(latents, options), classify.fit(pca_latents, options)
     predictions = classify.predict(model, latents)
     few = classify.draw_few(model, latents, pca_latents, options)

@@ -8,8 +8,23 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Locator, Page
+from watched import Watched
 
 EVERYWHERE = "rows => rows.map(row => report.map.screen(row) ?? [NaN, NaN])"
+START_ANEW = """() => {
+    dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));
+    report.theme('');
+    const all = [...document.querySelectorAll('#layout, #colour, #search, .labelling input')];
+    const used = all.filter(one => one.tagName === 'SELECT' ? one.selectedIndex : one.value);
+    for (const field of used) {
+        if (field.tagName === 'SELECT') field.selectedIndex = 0;
+        else field.value = '';
+        field.dispatchEvent(new Event(field.tagName === 'SELECT' ? 'change' : 'input', { bubbles: true }));
+    }
+    document.getElementById('fit').click();
+    document.activeElement.blur();
+    scrollTo(0, 0);
+}"""
 APART = 14.0
 """Pixels around a point in which there is no other, so that the pointer means this one."""
 
@@ -17,10 +32,16 @@ APART = 14.0
 class ReportPage:
     """Places are pixels of the window, samples are named by their row in the store."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, watched: Watched | None = None) -> None:
         self.page = page
+        self.watched = watched
         page.evaluate("report.ready")
         self.drawn()
+
+    def start_anew(self) -> None:
+        """Undoes what the tests before did."""
+        self.page.evaluate(START_ANEW)
+        self.rest()
 
     def drawn(self) -> None:
         """Returns when the map shows all points."""

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from made_report import MadeReport
 from playwright.sync_api import Page, expect
-from report_page import ReportPage, colour_of, contrast, pixels
+from report_page import ReportPage, colour_of, contrast, shown
 
 pytestmark = pytest.mark.browser
 
@@ -22,24 +22,19 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
 LIGHT, DARK = "light", "dark"
 
 
-@pytest.fixture
-def open_report(open_page, digits_report: MadeReport):
-    def open_report(width: int = 1400, height: int = 900, hash: str = "", **settings: object) -> ReportPage:
-        viewport = {"width": width, "height": height}
-        return ReportPage(open_page(digits_report.path, hash, viewport=viewport, **settings))
-
-    return open_report
-
-
-@pytest.mark.parametrize(
-    ("scheme", "rules"), [(LIGHT, {}), (DARK, {"runOnly": ["color-contrast"]})], ids=["light", "dark"]
-)
-def test_nothing_keeps_people_out(open_report, scheme, rules):
-    report = open_report(color_scheme=scheme, hash="#id=digits%2F0042")
+def test_nothing_keeps_people_out(report: ReportPage):
+    report.find("digits/0042")
     open_all(report.page)
     report.page.locator("#panel .tile [data-drawn]").first.wait_for()
-    found = Axe().run(report.page, options={"resultTypes": ["violations"], **rules}).response["violations"]
-    assert [(violation["id"], violation["nodes"][0]["html"][:200]) for violation in found] == []
+    assert violations(report.page) == []
+    report.page.emulate_media(color_scheme=DARK)
+    assert violations(report.page, runOnly=["color-contrast"]) == []
+
+
+def violations(page: Page, **options: object) -> list[tuple[str, str]]:
+    """What axe-core finds, with the first element of each kind."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    return [(violation["id"], violation["nodes"][0]["html"][:200]) for violation in found]
 
 
 def open_all(page: Page) -> None:
@@ -47,8 +42,8 @@ def open_all(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", [LIGHT, DARK])
-def test_colours_stand_out_from_the_ground(open_report, scheme):
-    report = open_report(color_scheme=scheme)
+def test_colours_stand_out_from_the_ground(report: ReportPage, scheme):
+    report.page.emulate_media(color_scheme=scheme)
     ground = background(report.page, "#plot")
     assert (sum(ground) < 200) == (scheme == DARK)
     assert (sum(background(report.page, "body")) < 200) == (scheme == DARK)
@@ -68,8 +63,7 @@ def background(page: Page, selector: str) -> tuple[int, ...]:
     return colour_of(page.locator(selector).evaluate("element => getComputedStyle(element).backgroundColor"))
 
 
-def test_the_theme_is_switched_by_a_button(open_report):
-    report = open_report(color_scheme=LIGHT)
+def test_the_theme_is_switched_by_a_button(report: ReportPage):
     report.page.locator("#theme").click()
     report.rest()
     assert sum(background(report.page, "#plot")) < 200
@@ -77,8 +71,9 @@ def test_the_theme_is_switched_by_a_button(open_report):
     assert sum(background(report.page, "#plot")) > 600
 
 
-def test_a_narrow_screen_needs_no_scrolling_to_the_side(open_report, digits_report: MadeReport):
-    report = open_report(360, 740, has_touch=True, is_mobile=True, device_scale_factor=2)
+def test_a_narrow_screen_needs_no_scrolling_to_the_side(open_page, digits_report: MadeReport):
+    viewport = {"width": 360, "height": 740}
+    report = ReportPage(open_page(digits_report.path, viewport=viewport, has_touch=True, is_mobile=True))
     open_all(report.page)
     x, y = report.places([report.lonely(digits_report.rows, 1)[0]])[0]
     report.page.touchscreen.tap(x, y)
@@ -95,8 +90,9 @@ BEYOND = """width => [...document.querySelectorAll('body *')].filter(element => 
 """Elements that reach beyond the window, but for those in a box that scrolls by itself."""
 
 
-def test_a_large_screen_is_used(open_report):
-    report = open_report(3840, 2160)
+def test_a_large_screen_is_used(report: ReportPage):
+    report.page.set_viewport_size({"width": 3840, "height": 2160})
+    report.drawn()
     left, top, right, bottom = report.map_box()
     assert right - left > 0.6 * 3840
     assert bottom - top > 0.6 * 2160
@@ -107,12 +103,9 @@ def test_a_large_screen_is_used(open_report):
     assert is_drawn.mean() > 0.95
 
 
-def test_paper_shows_the_map_in_light_colours(open_report, digits_report: MadeReport):
-    report = open_report(color_scheme=DARK)
-    report.page.locator("#theme").click()
+def test_paper_shows_the_map_in_light_colours(report: ReportPage):
     light = [colour_of(colour) for _, colour in report.page.locator("#legend .category").evaluate_all(SWATCHES)]
-    report.page.locator("#theme").click()
-    report.page.emulate_media(media="print")
+    report.page.emulate_media(color_scheme=DARK, media="print")
     (printed,) = (picture for picture in pictures_in(report.page.pdf()) if min(picture.shape[:2]) > 200)
     for colour in light:
         assert (np.abs(printed.astype(int) - colour).max(axis=2) < 6).sum() > 200
@@ -131,20 +124,22 @@ def pictures_in(pdf: bytes) -> list[np.ndarray]:
     return found
 
 
-def test_points_do_not_travel_where_motion_is_unwanted(open_report):
+def test_points_do_not_travel_where_motion_is_unwanted(open_page, digits_report: MadeReport):
     """The clock stands still, so what travels would be on its way."""
-    assert moves_at_once(open_report(reduced_motion="reduce"))
-    assert not moves_at_once(open_report(reduced_motion="no-preference"))
-
-
-def moves_at_once(report: ReportPage) -> bool:
+    report = ReportPage(open_page(digits_report.path, viewport={"width": 700, "height": 700}))
     report.page.clock.install()
     report.page.clock.pause_at(10**10)
-    report.page.locator("#layout").select_option("pca")
+    assert not moves_at_once(report, "pca")
+    report.page.emulate_media(reduced_motion="reduce")
+    assert moves_at_once(report, "umap")
+
+
+def moves_at_once(report: ReportPage, layout: str) -> bool:
+    report.page.locator("#layout").select_option(layout)
     report.page.clock.run_for(100)
-    soon = pixels(report.page.locator("#plot").screenshot())
-    report.page.clock.run_for(3000)
-    return bool((soon == pixels(report.page.locator("#plot").screenshot())).all())
+    soon = shown(report.page.locator("#plot"))
+    report.page.clock.run_for(1000)
+    return bool((soon == shown(report.page.locator("#plot"))).all())
 
 
 def test_without_webgl_the_page_says_so_and_works_below(open_page, browser, digits_report: MadeReport, watched):

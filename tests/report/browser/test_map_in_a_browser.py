@@ -7,6 +7,7 @@ from matplotlib.path import Path as Outline
 from PIL import Image
 from playwright.sync_api import expect
 from report_page import APART, ReportPage, colour_of, pixels, shown
+from watched import wait_until
 
 from ae_pipelines.downstream import nearest
 
@@ -62,27 +63,12 @@ def correlations(picture: np.ndarray, others: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("layout", ["umap", "pca"])
 def test_a_lasso_selects_what_lies_inside(report: ReportPage, digits_report: MadeReport, layout):
     report.select("layout", layout)
-    report.page.wait_for_function(SETTLED)
     left, top, right, bottom = report.map_box()
     shares = [(0.3, 0.25), (0.7, 0.2), (0.45, 0.5), (0.75, 0.8), (0.35, 0.7)]  # not convex
     outline = [(left + x * (right - left), top + y * (bottom - top)) for x, y in shares]
     report.page.locator("#mode-lasso").click()
     report.drag([*outline, outline[0]])
     must_be_selected(report, on_screen(digits_report, report, layout), outline)
-
-
-SETTLED = """() => new Promise(settled => {
-    const place = () => JSON.stringify(report.map.screen(0));
-    let before = place();
-    const look = () => {
-        const now = place();
-        if (now === before) settled(true);
-        else setTimeout(look, 100);
-        before = now;
-    };
-    setTimeout(look, 100);
-})"""
-"""Whether points have stopped moving."""
 
 
 def test_a_box_selects_what_lies_inside(report: ReportPage, digits_report: MadeReport):
@@ -214,6 +200,7 @@ def test_a_link_opens_the_page_at_a_sample(open_page, digits_report: MadeReport)
 
 def test_everything_works_by_keyboard(report: ReportPage, digits_report: MadeReport):
     keys, focused = report.page.keyboard, []
+    report.page.locator(".skip").focus()  # the first thing on the page
     for _ in range(30):
         keys.press("Tab")
         focused.append(report.page.evaluate("document.activeElement.id || document.activeElement.className"))
@@ -248,7 +235,6 @@ def apart(report: ReportPage, first: int, second: int) -> float:
 def test_a_layout_moves_the_points(report: ReportPage, digits_report: MadeReport):
     before = pixels(report.page.locator("#plot").screenshot())
     report.select("layout", "pca")
-    report.page.wait_for_function(SETTLED)
     on_screen(digits_report, report, "pca")
     after = pixels(report.page.locator("#plot").screenshot())
     assert (np.abs(before.astype(int) - after).max(axis=2) > 30).mean() > 0.05
@@ -261,7 +247,7 @@ def test_the_wheel_comes_nearer_and_a_drag_moves(report: ReportPage):
     before = report.places(some)
     report.page.mouse.move(*middle)
     report.page.mouse.wheel(0, -200)
-    report.page.wait_for_function(SETTLED)
+    wait_until(report.page, lambda: not np.array_equal(report.places(some), before), seconds=20)
     near = report.places(some)
     factor = np.linalg.norm(near - middle) / np.linalg.norm(before - middle)
     assert factor > 1.3

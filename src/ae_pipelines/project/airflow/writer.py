@@ -5,6 +5,7 @@ ours start the project's interpreter with absolute paths, so they also serve a p
 """
 
 import json
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
 
@@ -56,11 +57,10 @@ def stages(name: str, pipelines: dict[str, Pipeline]) -> dict[str, list[str]]:
         raise InputError(f"no pipeline called {name!r}; {suggestion(name, sorted(pipelines))}")
     groups = {group.name: set(group.dependencies) for group in pipelines[name].group_nodes_by("namespace")}
     behind: dict[str, set[str]] = {}
-    for stage, before in groups.items():
-        behind[stage] = before.union(*(behind[other] for other in before))
-    return {
-        stage: sorted(before - set().union(*(behind[other] for other in before))) for stage, before in groups.items()
-    }
+    in_order = TopologicalSorter({stage: sorted(before) for stage, before in groups.items()}).static_order()
+    for stage in in_order:
+        behind[stage] = groups[stage].union(*(behind[other] for other in groups[stage]))
+    return {stage: sorted(groups[stage] - set().union(*(behind[other] for other in groups[stage]))) for stage in behind}
 
 
 def _literal(value: str | list[str] | None) -> str:

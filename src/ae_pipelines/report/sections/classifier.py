@@ -114,7 +114,7 @@ def _reliability(results: Results) -> Markup | None:
 
 def _bins(name: str, table: pd.DataFrame, role: str) -> Line | None:
     table = table[table["rows"] >= LEAST_ROWS]
-    if table.empty:
+    if len(table) < 2:
         return None
     pairs = zip(table["accuracy"], table["rows"], strict=True)
     bounds = np.array([intervals.proportion(share, rows) for share, rows in pairs])

@@ -8,20 +8,25 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ae_pipelines.report import charts
+from ae_pipelines.report import charts, table_values
 from ae_pipelines.report.charts import Line, Mark
 from ae_pipelines.report.galleries import gallery, opener
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.scales import Axis, shown
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.words import interval, percent
+from ae_pipelines.report.table_columns import are_tables
+from ae_pipelines.report.words import interval, isolated, percent
 
 MOST_GROUPS = 50
 """Only so many of the largest are shown."""
 NEAREST, FARTHEST = 12, 4
 """Members of a group that are shown: typical ones, and those that fit it least."""
 NOISE = -1
+PECULIAR = 4
+"""Columns of a table that are told of a group."""
+ENOUGH = 2000
+"""Rows whose mean stands for that of more."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Group:
     nearest: Markup
     farthest: Markup
     button: Markup
+    peculiar: list[tuple[str, str]]
+    """The columns of a table in which its members differ most from others, and their mean or commonest value."""
 
 
 def section(results: Results) -> Section | None:
@@ -44,7 +51,10 @@ def section(results: Results) -> Section | None:
         return None
     largest = sizes[sizes["cluster"] != NOISE].sort_values("size", ascending=False, kind="stable")
     members = {int(group): rows for group, rows in _members(clusters, largest["cluster"].head(MOST_GROUPS))}
-    groups = [_group(row, members[int(row["cluster"])], clusters) for _, row in largest.head(MOST_GROUPS).iterrows()]
+    own = _Peculiar(results)
+    groups = [
+        _group(row, members[int(row["cluster"])], clusters, own) for _, row in largest.head(MOST_GROUPS).iterrows()
+    ]
     html = render(
         "groups",
         sentences=list(_sentences(results, largest)),
@@ -70,7 +80,7 @@ def _shown_rows(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[:NEAREST], rows[NEAREST:][-FARTHEST:]]).astype(np.int64)
 
 
-def _group(row: pd.Series, rows: np.ndarray, clusters: pd.DataFrame) -> Group:
+def _group(row: pd.Series, rows: np.ndarray, clusters: pd.DataFrame, own: "_Peculiar") -> Group:
     number = int(row["cluster"])
     distances = clusters["distance"].to_numpy()
     near, far = rows[:NEAREST], rows[NEAREST:][-FARTHEST:][::-1]
@@ -85,7 +95,26 @@ def _group(row: pd.Series, rows: np.ndarray, clusters: pd.DataFrame) -> Group:
         if len(far)
         else Markup(""),
         button=opener({"group": str(number)}, title, "show all"),
+        peculiar=own.of(rows),
     )
+
+
+class _Peculiar:
+    """What members of a group have in common; of samples without named columns nothing."""
+
+    def __init__(self, results: Results) -> None:
+        self._samples = results.samples
+        self._is_table = are_tables(results.samples.spec)
+        self._others = self._values(np.arange(len(results.samples))) if self._is_table else None
+
+    def of(self, rows: np.ndarray) -> list[tuple[str, str]]:
+        if self._others is None:
+            return []
+        return table_values.peculiar(self._values(rows), self._others, self._samples.spec, PECULIAR)
+
+    def _values(self, rows: np.ndarray) -> np.ndarray:
+        """Of these rows, or of as many as suffice for a mean."""
+        return self._samples.take(np.sort(rows)[:: max(1, len(rows) // ENOUGH)])
 
 
 def _commonest(row: pd.Series) -> str:
@@ -95,7 +124,7 @@ def _commonest(row: pd.Series) -> str:
         return "no member has a label"
     count = round(row["purity"] * labelled)
     return (
-        f"mostly “{row['label']}”: {count:,} of {labelled:,} with a label, {percent(row['purity'])}"
+        f"mostly “{isolated(row['label'])}”: {count:,} of {labelled:,} with a label, {percent(row['purity'])}"
         f"{interval(row.get('purity_low'), row.get('purity_high'))}"
     )
 

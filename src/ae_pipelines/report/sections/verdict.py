@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
+from ae_pipelines.report.words import isolated
 
 
 def section(results: Results) -> Section:
@@ -32,7 +33,7 @@ def section(results: Results) -> Section:
 
 def title(results: Results) -> str:
     """What the page is about."""
-    return f"{results.samples.manifest.source} · {results.autoencoder.contract.recipe}"
+    return f"{isolated(results.samples.manifest.source)} · {results.autoencoder.contract.recipe}"
 
 
 def sentence(results: Results) -> str:
@@ -82,7 +83,7 @@ def _reconstruction(results: Results) -> Iterator[str]:
 
 def _samples(results: Results) -> str:
     manifest, labelled = results.samples.manifest, int(results.latents.labelled.sum())
-    text = f"{len(results.samples):,} samples of {manifest.source}, {labelled:,} with a label"
+    text = f"{len(results.samples):,} samples of {isolated(manifest.source)}, {labelled:,} with a label"
     return f"{text}, {manifest.rejected:,} left out" if manifest.rejected else text
 
 

@@ -12,7 +12,7 @@ function labelsTable(pairs) {
 
 /** What was typed, without the fields that are empty. */
 function typedLabels(inputs) {
-  return inputs.map((input) => [input.dataset.sample, input.value.trim()]).filter(([, label]) => label);
+  return inputs.map((input) => [JSON.parse(input.dataset.sample), input.value.trim()]).filter(([, label]) => label);
 }
 
 /** Whether this page may save files: not where another page shows it in a sandbox, as MLflow does. */

@@ -54,7 +54,9 @@ class Page {
     this.field = this.data.fields[0];
     for (const mode of MODES) find(`mode-${mode}`).addEventListener('click', () => this.setMode(mode));
     find('fit').addEventListener('click', () => this.map.fit());
-    find('find').addEventListener('submit', (event) => {
+    // Not when the form is sent: in MLflow's sandbox forms may not be.
+    find('search').addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.isComposing) return;
       event.preventDefault();
       this.search(find('search').value.trim());
     });

@@ -21,12 +21,13 @@ AMBIGUOUS = ""
 """Stands for several files; no file has this name."""
 
 
-def read_labels(path: Path) -> dict[str, str]:
+def read_labels(path: Path, *, with_nul: bool = False) -> dict[str, str]:
     """The label of each path in a table; rows with an empty label are left out.
 
     Commas, semicolons or tabs; a header names one column of paths (`PATH_COLUMNS`) and one of labels (`LABEL_COLUMNS`).
+    No path of a file has a NUL character, but ids of other samples may, `with_nul`.
     """
-    rows = _rows(path)
+    rows = _rows(path, with_nul)
     columns = rows[0] if rows else []
     name, label = _column(path, columns, PATH_COLUMNS), _column(path, columns, LABEL_COLUMNS)
     rows = [row for row in rows[1:] if any(row)]
@@ -40,13 +41,13 @@ def read_labels(path: Path) -> dict[str, str]:
     return {row[name]: row[label] for row in rows if row[label].strip()}
 
 
-def _rows(path: Path) -> list[list[str]]:
+def _rows(path: Path, with_nul: bool) -> list[list[str]]:
     try:
         content = path.read_bytes()
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-        if "\0" in text:
-            raise csv.Error("it has NUL characters")
         header = text.partition("\n")[0]
+        if "\0" in (header if with_nul else text):
+            raise csv.Error("it has NUL characters")
         delimiter = max(",;\t", key=header.count)
         return list(csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except (OSError, ValueError, csv.Error) as error:

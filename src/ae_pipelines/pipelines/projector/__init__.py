@@ -1,0 +1,3 @@
+from ae_pipelines.pipelines.projector.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]
