@@ -6,6 +6,7 @@ import warnings
 from ae_pipelines.project.advice import NoHintAfterRefusal
 from ae_pipelines.project.checking import CheckHook
 from ae_pipelines.project.configuration import ConfigLoader, Context
+from ae_pipelines.project.given import GivenHook
 from ae_pipelines.project.locking import LockHook
 from ae_pipelines.project.optional import OptionalHook
 from ae_pipelines.project.tracked import TrackingHook
@@ -17,7 +18,7 @@ warnings.filterwarnings("ignore", message="register_new_resolver", category=User
 for _runner in ("sequential_runner", "thread_runner", "parallel_runner"):
     logging.getLogger(f"kedro.runner.{_runner}").addFilter(NoHintAfterRefusal())
 
-HOOKS = (LockHook(), CheckHook(), OptionalHook(), WarningsHook(), TrackingHook())
+HOOKS = (LockHook(), CheckHook(), OptionalHook(), WarningsHook(), GivenHook(), TrackingHook())
 CONTEXT_CLASS = Context
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -7,7 +7,7 @@ import pytest
 from making import PROJECT
 
 from ae_pipelines.base.errors import InputError, NothingThere
-from ae_pipelines.project.advice import advised
+from ae_pipelines.project.advice import advised, in_short
 
 LIBRARY = (
     *("base", "samples", "latents", "downstream", "models", "training", "comparison", "generation", "restoration"),
@@ -56,3 +56,10 @@ def test_the_library_does_not_say_how_kedro_is_used(room):
 
 def _of_kedro(line: str) -> bool:
     return bool(re.search(r"kedro run|--params|--pipeline", line))
+
+
+def test_in_short_only_the_refusal_is_told_and_of_a_bug_its_type():
+    failure = RuntimeError("Failed while saving data to dataset")
+    failure.__cause__ = InputError("no such folder", options={"raw_dir": "..."})
+    assert in_short(failure) == "no such folder (--params=raw_dir=...)"
+    assert in_short(KeyError("x")) == "KeyError: 'x'"

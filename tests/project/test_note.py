@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ae_pipelines.project.note import GAP, MOST_WARNINGS, Told, note, plain
-from ae_pipelines.project.run_name import worked_on
+from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.summary import Measure
 
 ACCURACY = Measure("accuracy (test)", "0.919", "0.958", "higher", ["385 test rows: 0.888 to 0.943", "majority 0.1"])
@@ -39,6 +39,12 @@ def test_a_note_begins_with_the_measure_of_which_most_is_known_and_where_the_rep
     assert rest[2] == "- classify was left out: no labels"
 
 
+def test_without_measures_what_is_said_stands_first():
+    summary = Summed()
+    summary.measures = list
+    assert note(Told("score", {}, summary=summary)).startswith("**classify was left out: no labels**\n\n**score** with")
+
+
 def test_what_went_wrong_stands_first():
     assert note(Told("train", {}, "Failed: no memory")) == "**Failed: no memory**\n\n**train** with nothing given"
 
@@ -55,6 +61,11 @@ def test_text_from_data_means_nothing_in_a_note(text):
     shown = plain(text)
     assert shown.replace("\\", "") == text
     assert not re.search(r"(?<!\\)[<>|*\[\]`#]", shown)
+
+
+def test_stages_are_named_as_they_follow_each_other():
+    assert pipeline_of({"pipeline_names": ["search", "embed", "generate", "ingest"]}) == "ingest+embed+generate+search"
+    assert pipeline_of({"pipeline_names": None}) == "__default__"
 
 
 def test_what_was_loaded_tells_source_and_recipe(digits, trained):

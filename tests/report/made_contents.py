@@ -21,7 +21,7 @@ def results_of(samples: Samples, vectors: np.ndarray) -> Results:
     table = samples.index[["sample_id", "split", "label"]].assign(seen=samples.index["split"] == "train")
     latents = LatentsInMemory(table, vectors, {"encoder_sha256": "made", "samples_id": samples.id})
     places = plane.plane(latents, ("pca",), most=len(samples), seed=0)
-    return Results(samples=samples, latents=latents, map=places, autoencoder=ENCODER, recipe=None)
+    return Results(samples=samples, latents=latents, map=places, autoencoder=ENCODER)
 
 
 def store_of(folder: Path, values: np.ndarray, **more: list) -> Samples:

@@ -16,11 +16,9 @@ from ae_pipelines.report.results import Results
 from ae_pipelines.samples.ingest import IngestOptions, write_store
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training.recipe import Recipe
 
 ROWS = 40
 NASTY = "<script>alert('x')</script>\"&"
-RECIPE = Recipe.model_validate({"name": "by_hand", "model": {"kind": "autoencoder", "latent_size": 2}})
 
 
 class ByHand:
@@ -70,7 +68,7 @@ def made(folder: Path, values: np.ndarray | None = None, labels: list[str | None
     latents = LatentsInMemory(table, vectors, {"encoder_sha256": "e" * 64, "samples_id": samples.id})
     places = pd.DataFrame({"sample_id": table["sample_id"], "pca_x": vectors[:, 0], "pca_y": vectors[:, 1]})
     given = {name: part(latents) if callable(part) else part for name, part in parts.items()}
-    return Results(samples, latents, places, model, RECIPE, **given)
+    return Results(samples, latents, places, model, **given)
 
 
 def on_latents(**about):

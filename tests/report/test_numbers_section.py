@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 from making import PROJECT
-from small_results import made, text_of
+from small_results import NASTY, made, text_of
 
 from ae_pipelines.report import words
 from ae_pipelines.report.sections import numbers
@@ -45,8 +45,14 @@ def test_what_the_closing_table_shows_has_words_and_the_same_direction(stage, na
 
 
 def test_settings_versions_and_hashes_are_told(tmp_path):
-    said = text_of(numbers.section(made(tmp_path)).html)
-    assert "recipe.model.latent_size 2" in said
+    given = {"ingest": {"source.size": "32", "data_dir": "here"}, "fit": {"source.size": "32", "recipe.name": NASTY}}
+    html = numbers.section(made(tmp_path, given=given)).html
+    said = text_of(html)
+    assert "source.size 32 ingest, fit" in said
+    assert f"recipe.name {NASTY} fit" in said
+    assert NASTY not in html
+    assert "data_dir" not in said
+    assert "model.kind autoencoder" in said
     assert f"encoder (sha256) {'e' * 64}" in said
     assert "version of torch 2.13" in said
     assert "weights of the model 1,234" in said

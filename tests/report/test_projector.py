@@ -81,8 +81,14 @@ def test_large_images_become_means_of_their_pixels_so_that_all_fit_on_a_sheet(wr
 
 
 def test_of_16_bits_the_upper_ones_are_shown(written):
-    folder, samples = written(images(4, (1, 5, 5)).astype(np.uint16) * 257)
-    assert np.array_equal(thumbnails_of(folder, side=2, pixels=5), samples.read().transpose(0, 2, 3, 1) // 257)
+    folder, samples = written(images(4, (1, 5, 5)).astype(np.uint16) * 256)
+    shown = thumbnails_of(folder, side=2, pixels=5).transpose(0, 3, 1, 2)
+    assert np.abs(shown - samples.read() / 256).max() <= 1
+
+
+def test_of_other_channels_than_one_or_three_the_first_is_shown(written):
+    folder, samples = written(images(4, (2, 6, 6)))
+    assert np.array_equal(thumbnails_of(folder, side=2, pixels=6)[..., 0], samples.read()[:, 0])
 
 
 def test_samples_that_are_no_images_have_no_thumbnails(written):

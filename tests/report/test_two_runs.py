@@ -122,6 +122,7 @@ def test_sections_count_and_show_what_changed(two_runs):
         "Of 20 labelled samples in the test splits of both, 2 are right only here and 0 only there"
         in classes.sentences[1]
     )
+    assert "so uneven a count would come in 50 % of all cases" in classes.sentences[1]  # heads or tails, twice alike
     assert odd.sentences[0].startswith("1 became odd, which they are only in this run, 1 no longer are, and 1 are odd")
     assert groups.rows.tolist() == [3, 4]
     assert classes.rows.tolist() == [1, 3, 4]
@@ -174,18 +175,22 @@ def test_lower_is_worse_only_where_higher_is_better():
 
 
 def test_what_is_the_same_or_only_says_how_busy_the_machine_was_is_left_out():
-    here, there = ({"fit": {"seconds": seconds, "times_lower": 2.0, "nll": seconds}} for seconds in (1.0, 2.0))
+    here, there = (
+        {"fit": {"seconds": seconds, "times_lower": 2.0, "nll": seconds, "train/model/loss": seconds}}
+        for seconds in (1.0, 2.0)
+    )
     assert list(rows_of(here, there, "Training")) == ["nll"]
 
 
 def test_parameters_that_differ_are_told_from_records_or_from_both_folders(two_runs):
     here, there = (
-        side_of(params={"recipe.seed": "1", "a": "x", "data_dir": "1"}),
+        side_of(params={"recipe.seed": "1", "a": "x", "data_dir": "1", "promote.alias": "champion"}),
         side_of(params={"recipe.seed": "2", "a": "x"}),
     )
     found = parameters(here, there)
     assert found.different == [Parameter("recipe.seed", "1", "2")]
     assert found.equal == 1
+    assert (found.only_here, found.only_there) == (["promote"], [])
     folders = parameters(*compared(*two_runs()))
     assert Parameter("recipe.name", "dense", "conv") in folders.different
     assert Parameter("model.latent_size", "3", "2") in folders.different

@@ -96,7 +96,7 @@ def test_what_is_half_made_is_not_shown(tmp_path, parts):
 
 def test_latents_of_other_samples_or_of_another_encoder_are_refused(tmp_path):
     results = made(tmp_path)
-    parts = [results.samples, results.latents, results.map, results.autoencoder, results.recipe]
+    parts = [results.samples, results.latents, results.map, results.autoencoder]
     Results(*parts)
     for name in ("samples_id", "encoder_sha256"):
         before = results.latents.metadata

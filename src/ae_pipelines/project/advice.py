@@ -15,6 +15,12 @@ def advised(error: BaseException) -> str:
     return str(error)
 
 
+def in_short(error: BaseException) -> str:
+    """What is refused, without what Kedro says of where; of other errors the type and the message."""
+    refusal = next((source for source in caused_by(error) if isinstance(source, InputError)), None)
+    return f"{type(error).__name__}: {error}" if refusal is None else advised(refusal)
+
+
 def _typed(error: InputError) -> Iterator[str]:
     if error.stages:
         yield f"kedro run --pipelines={','.join(error.stages)}"

@@ -1,7 +1,7 @@
 """What is told of a run where runs are listed: a page of Markdown for people who look for one among many."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ae_pipelines.project.summary import FEW_ROWS, MARK, Measure, Summary
@@ -35,12 +35,14 @@ class Told:
 def note(told: Told) -> str:
     """The Markdown; MLflow shows its first few lines, and the rest on request."""
     measures = list(told.summary.measures()) if told.summary else []
+    said = told.summary.sentences() if told.summary else []
     parts = [
-        " · ".join(part for part in (_headline(told.outcome, measures), _link(told.report)) if part),
+        " · ".join(part for part in (_headline(told.outcome, measures, said), _link(told.report)) if part),
         *map(_data, told.samples),
         _asked(told),
         _table(measures),
-        *(_more(told.summary) if told.summary else ()),
+        _lines(told.summary.others() if told.summary else []),
+        _listed(said if measures else said[1:]),
         _warnings(told.warned),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -51,12 +53,11 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _headline(outcome: str | None, measures: Sequence[Measure]) -> str:
-    """What came of it, or the measure of which most is known."""
-    if outcome:
-        return f"**{plain(outcome)}**"
-    if not measures:
-        return ""
+def _headline(outcome: str | None, measures: Sequence[Measure], said: Sequence[str]) -> str:
+    """Why there are no results, the measure of which most is known, or what else is said first."""
+    if outcome or not measures:
+        first_said = outcome or next(iter(said), "")
+        return f"**{plain(first_said)}**" if first_said else ""
     first = max(reversed(measures), key=lambda one: len(one.certain))
     beside = [*first.certain, *([f"PCA {first.control}"] if first.control else [])]
     return f"**{plain(first.what)} {first.value}** ({plain('; '.join(beside))})"
@@ -98,11 +99,10 @@ def _table(measures: Sequence[Measure]) -> str:
     return "\n".join([*head, *rows, *few])
 
 
-def _more(summary: Summary) -> Iterator[str]:
-    if lines := [line for line in summary.others() if line]:
-        yield "\n".join(["```", *lines, "```"])
-    if sentences := summary.sentences():
-        yield _listed(sentences)
+def _lines(lines: Sequence[str]) -> str:
+    """Lines as a terminal shows them."""
+    shown = [line for line in lines if line]
+    return "\n".join(["```", *shown, "```"]) if shown else ""
 
 
 def _warnings(warned: Mapping[str, Sequence[str]]) -> str:

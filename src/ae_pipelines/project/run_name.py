@@ -4,6 +4,7 @@ from typing import Any
 
 from kedro.pipeline.node import Node
 
+from ae_pipelines.pipeline_registry import SCORE, TRAIN
 from ae_pipelines.samples.store import Samples
 
 MODELS = ("autoencoder", "encoder", "decoder", "latents")
@@ -11,8 +12,11 @@ MODELS = ("autoencoder", "encoder", "decoder", "latents")
 
 
 def pipeline_of(run_params: dict[str, Any]) -> str:
-    """The pipeline or stages that a run was asked for."""
-    return "+".join(sorted(run_params.get("pipeline_names") or ["__default__"]))  # Kedro gives them in no fixed order
+    """The pipeline or stages that a run was asked for, which Kedro gives in no fixed order: as they follow each other,
+    then others by name."""
+    names = sorted(run_params.get("pipeline_names") or ["__default__"])
+    ordered = [stage for stage in (*TRAIN, *SCORE) if stage in names]
+    return "+".join(dict.fromkeys([*ordered, *names]))
 
 
 def stage_of(node: Node) -> str:

@@ -18,12 +18,14 @@ from kedro.pipeline.node import Node
 
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
-from ae_pipelines.project.advice import advised, is_refusal
+from ae_pipelines.project.advice import advised, in_short, is_refusal
 from ae_pipelines.project.note import Told, note
+from ae_pipelines.project.notes import file_of
 from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.sigterm import sigterm_as_exit
 from ae_pipelines.project.summary import Summary
-from ae_pipelines.project.warned import file_of, said_by
+from ae_pipelines.project.warned import ENTRY as WARNINGS
+from ae_pipelines.project.warned import said_by
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.parameters import flat
 from ae_pipelines.tracking.recorded import DATA_DIR
@@ -72,7 +74,7 @@ class TrackingHook:
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
-        self._entries, self._warnings = list(conf_catalog), file_of(catalog)
+        self._entries, self._warnings = list(conf_catalog), file_of(catalog, WARNINGS)
         catalog[RUN] = MemoryDataset(NO_RUN, copy_mode="assign")  # until the first node starts and opens one
 
     @hook_impl
@@ -142,7 +144,7 @@ class TrackingHook:
             return
         try:
             self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
-            self._note(f"Failed: {type(error).__name__}: {advised(error)}"[:1000])
+            self._note(f"Failed: {in_short(error)}"[:1000])
         finally:
             self._end("FAILED")
 

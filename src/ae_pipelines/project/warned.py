@@ -4,7 +4,6 @@ import json
 import logging
 import threading
 from pathlib import Path
-from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -12,6 +11,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from ae_pipelines.base import atomic
+from ae_pipelines.project.notes import file_of, kept_in
 from ae_pipelines.project.run_name import stage_of
 
 ENTRY = "warnings"
@@ -29,7 +29,7 @@ class WarningsHook(logging.Handler):
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        self._path = file_of(catalog)
+        self._path = file_of(catalog, ENTRY)
         logger = logging.getLogger("ae_pipelines")
         if self not in logger.handlers:
             logger.addHandler(self)
@@ -44,7 +44,7 @@ class WarningsHook(logging.Handler):
         if self._path is None:
             return
         with self._file:
-            kept = _kept(self._path)
+            kept = kept_in(self._path)
             of_stage = kept.get(stage_of(node), {})
             if said != of_stage.get(node.name, []):
                 of_stage = {name: texts for name, texts in of_stage.items() if name != node.name}
@@ -58,25 +58,10 @@ class WarningsHook(logging.Handler):
             said.append(record.getMessage())
 
 
-def file_of(catalog: CatalogProtocol) -> Path | None:
-    """Where warnings are kept, before a run takes an entry away whose file is not there yet."""
-    entry: Any = catalog.get(ENTRY)
-    return None if entry is None else Path(str(entry._filepath))
-
-
 def said_by(pipeline: Pipeline, file: Path | None) -> dict[str, list[str]]:
     """What the nodes of a pipeline have warned of, by stage."""
-    kept = {} if file is None else _kept(file)
+    kept = {} if file is None else kept_in(file)
     said: dict[str, list[str]] = {}
     for node in pipeline.nodes:
         said.setdefault(stage_of(node), []).extend(kept.get(stage_of(node), {}).get(node.name, []))
     return said
-
-
-def _kept(path: Path) -> dict[str, dict[str, list[str]]]:
-    """What is in the file; nothing if it is not there, or damaged, since it is only a note."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

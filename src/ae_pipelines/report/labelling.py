@@ -35,9 +35,10 @@ def to_label(results: Results) -> list[ToLabel]:
     """Those that the classifier learns most from; where there is none, the most typical ones of each group."""
     if results.to_label is not None:
         table = results.to_label.head(MOST)
-        rows = pd.Index(results.ids).get_indexer(table["sample_id"])
+        ids = results.ids
+        rows = pd.Index(ids).get_indexer(table["sample_id"])
         whys = [f"{guess}?" for guess in table["predicted"]]
-        return [ToLabel(int(row), str(results.ids[row]), why) for row, why in zip(rows, whys, strict=True) if row >= 0]
+        return [ToLabel(int(row), str(ids[row]), why) for row, why in zip(rows, whys, strict=True) if row >= 0]
     return _typical(results) if results.predictions is None else []
 
 
@@ -53,8 +54,8 @@ def _typical(results: Results) -> list[ToLabel]:
     each = max(1, FEW // groups)
     turn = table.groupby(["cluster", "split"]).cumcount()
     picked = table[turn < each].assign(turn=turn).sort_values(["turn", "cluster", "split"])
-    found = zip(picked["row"].head(MOST), picked["cluster"].head(MOST), strict=True)
-    return [ToLabel(int(row), str(results.ids[row]), f"group {group}") for row, group in found]
+    found, ids = zip(picked["row"].head(MOST), picked["cluster"].head(MOST), strict=True), results.ids
+    return [ToLabel(int(row), str(ids[row]), f"group {group}") for row, group in found]
 
 
 def _cells(results: Results, samples: list[ToLabel]) -> list[list[tuple[str, str]]]:

@@ -79,9 +79,9 @@ def rebuilt(
         parts = {"input": results.autoencoder.corrupted(values)} | parts
     make: Callable[[examples.Rows, Results], list[dict[str, Any]]]
     make = {"pictures": _as_pictures, "columns": _as_columns, "curves": _as_curves}[kind(results)]
-    found, labels = make(parts, results), results.latents.labels
+    found, ids, labels = make(parts, results), results.ids, results.latents.labels
     return [
-        Rebuilt(int(row), str(results.ids[row]), str(labels[row]), caption, **shown)
+        Rebuilt(int(row), str(ids[row]), str(labels[row]), caption, **shown)
         for row, caption, shown in zip(rows, captions, found, strict=True)
     ]
 

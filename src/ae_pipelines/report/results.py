@@ -11,7 +11,6 @@ from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training.recipe import Recipe
 
 STANDS_ON = {
     "cluster_model": ("clusters", "cluster_metrics", "cluster_sizes"),
@@ -34,7 +33,6 @@ class Results:
     map: pd.DataFrame
     autoencoder: Any
     """A `TrainedModel`, whose module imports torch."""
-    recipe: Recipe
     run: Run = NO_RUN
     ingest_metrics: dict[str, float] | None = None
     rejects: pd.DataFrame | None = None
@@ -64,6 +62,8 @@ class Results:
     registration: dict[str, Any] | None = None
     warnings: dict[str, dict[str, list[str]]] | None = None
     """What was warned about: by stage, by node."""
+    given: dict[str, dict[str, str]] | None = None
+    """What was typed when each stage ran last, by parameter."""
     left_out: list[str] = field(default_factory=list, init=False)
     """Why some results are not shown, a sentence each."""
 

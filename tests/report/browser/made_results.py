@@ -37,7 +37,6 @@ def results_of(samples: Samples, recipe: Recipe, folder: Path) -> Results:
         pca_latents=pca_latents,
         map=places(latents),
         autoencoder=model,
-        recipe=recipe,
         ingest_metrics=samples.counts(),
         rejects=samples.rejects,
         columns=ingest.list_columns(samples),

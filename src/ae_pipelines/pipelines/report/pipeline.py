@@ -2,7 +2,7 @@ from kedro.pipeline import Node, Pipeline
 
 from ae_pipelines.pipelines.report import nodes
 
-SHOWN = {part: part for part in nodes.PARTS} | {"recipe": "params:recipe"}
+SHOWN = {part: part for part in nodes.PARTS}
 """What the page shows, as far as it is there."""
 
 
@@ -19,8 +19,8 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.write, SHOWN | {"options": "params:report"}, "report", name="write_report"),
         ],
         namespace="report",
-        inputs=set(SHOWN.values()) - {"map", "params:recipe"},
+        inputs=set(SHOWN.values()) - {"map"},
         outputs={"map", "latent_map", "report"},
-        parameters={"report", "recipe"},
+        parameters={"report"},
         prefix_datasets_with_namespace=False,
     )

@@ -43,7 +43,13 @@ def section(results: Results) -> Section:
     tables = {
         title: list(_numbers(stage, found)) for stage, title in STAGES.items() if (found := _measured(results, stage))
     }
-    html = render("numbers", tables=tables, settings=list(_settings(results)), made_by=_made_by(results))
+    html = render(
+        "numbers",
+        tables=tables,
+        typed=typed(results),
+        settings=list(_of_the_model(results)),
+        made_by=_made_by(results),
+    )
     return Section("numbers", "Numbers", html)
 
 
@@ -85,10 +91,31 @@ def _comparison(value: float, control: float | None, low: float | None, high: fl
     return 1 if (value > control) == (better == "higher") else -1
 
 
-def _settings(results: Results) -> Iterator[tuple[str, str]]:
-    """What the recipe says, as far as it departs from the defaults."""
-    given = results.recipe.model_dump(mode="json", exclude_defaults=True)
-    yield from _flat(given, "recipe")
+@dataclass(frozen=True)
+class Typed:
+    """A parameter that was typed, in place of what the recipe or the default says."""
+
+    name: str
+    value: str
+    stages: list[str]
+    """In whose last run it had this value."""
+
+
+def typed(results: Results) -> list[Typed]:
+    """All that was typed but the data folder, which is not part of the work."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for stage, given in (results.given or {}).items():
+        for name, value in given.items():
+            if name != "data_dir":
+                found.setdefault((name, value), []).append(stage)
+    return [Typed(name, value, stages) for (name, value), stages in sorted(found.items())]
+
+
+def _of_the_model(results: Results) -> Iterator[tuple[str, str]]:
+    """Every option of the model that was trained, as its contract says."""
+    contract = results.autoencoder.contract
+    yield from _flat(contract.model, "model")
+    yield from _flat(contract.corruptions, "corruptions")
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,8 @@ def _beyond_chance(measures: dict[str, list[Measure]]) -> Iterator[str]:
             firsts = "; ".join(_told(rows[0]) for rows in found)
             more = " and others" if count > len(found) else ""
             are = "is" if count == 1 else "are"
-            yield f"By more than chance {count} of {certain} measures with an interval {are} {word} here: {firsts}{more}."
+            of_all = f"{count} of {certain} measures with an interval"
+            yield f"By more than chance {of_all} {are} {word} here: {firsts}{more}."
     if certain and not beyond:
         yield f"None of {certain} measures with an interval differs by more than chance."
 

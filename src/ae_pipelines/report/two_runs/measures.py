@@ -23,6 +23,8 @@ TITLES = {
 CONTROL = "pca_"
 UNCOMPARED = ("seconds", "per_second")
 """Endings of names that say how busy the machine was."""
+OF_EPOCHS = ("train/", "validation/", "loss", "gradient_norm", "learning_rate")
+"""Beginnings of names of what is on record of each epoch, and no result."""
 
 Verdict = Literal["better", "worse", "other", "within", ""]
 """Of this run: beyond chance better or worse, or other where neither is better; within chance; no interval."""
@@ -65,7 +67,12 @@ def measures(here: Side, there: Side) -> dict[str, list[Measure]]:
 
 def _rows(stage: str, ours: dict[str, float], theirs: dict[str, float]) -> Iterator[Measure]:
     for name in dict.fromkeys([*ours, *theirs]):
-        if name.startswith(CONTROL) or name.endswith(UNCOMPARED) or _is_bound(name, ours) or _is_bound(name, theirs):
+        if (
+            name.startswith((CONTROL, *OF_EPOCHS))
+            or name.endswith(UNCOMPARED)
+            or _is_bound(name, ours)
+            or _is_bound(name, theirs)
+        ):
             continue
         if ours.get(name) == theirs.get(name) and _bounds(name, ours) is None:
             continue

@@ -26,6 +26,9 @@ class Parameters:
     equal: int
     from_where: str
     """Where both were read, as a clause."""
+    only_here: list[str]
+    """What only this run did, such as stages, by the beginnings of the names of their parameters."""
+    only_there: list[str]
 
 
 def parameters(here: Side, there: Side) -> Parameters | None:
@@ -38,13 +41,25 @@ def parameters(here: Side, there: Side) -> Parameters | None:
 
 
 def _compared(ours: dict[str, str], theirs: dict[str, str], from_where: str) -> Parameters:
-    names = [name for name in sorted({*ours, *theirs}) if not _is_of_the_run(name)]
+    ours, theirs = ({name: text for name, text in side.items() if not _is_of_the_run(name)} for side in (ours, theirs))
+    only_here, only_there = (
+        sorted(_beginnings(one) - _beginnings(other)) for one, other in ((ours, theirs), (theirs, ours))
+    )
+    names = sorted(name for name in {*ours, *theirs} if _beginning(name) not in (*only_here, *only_there))
     different = [
         Parameter(name, ours.get(name, ABSENT), theirs.get(name, ABSENT))
         for name in names
         if ours.get(name) != theirs.get(name)
     ]
-    return Parameters(different, len(names) - len(different), from_where)
+    return Parameters(different, len(names) - len(different), from_where, only_here, only_there)
+
+
+def _beginnings(parameters: dict[str, str]) -> set[str]:
+    return {_beginning(name) for name in parameters}
+
+
+def _beginning(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _is_of_the_run(name: str) -> bool:

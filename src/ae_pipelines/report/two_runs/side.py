@@ -54,7 +54,7 @@ class Found:
         if any(there[name] is None for name in WHOLE):
             return None
         there["map"] = _places(there["latents"], self.map, options)
-        return Results(**there, recipe=None)  # type: ignore[arg-type]  # a folder does not hold the recipe
+        return Results(**there)
 
 
 def _places(latents: Latents, places: pd.DataFrame | None, options: ReportOptions) -> pd.DataFrame:
