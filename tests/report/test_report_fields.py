@@ -74,10 +74,13 @@ def test_what_has_a_value_of_its_own_for_each_sample_is_no_category():
     assert not number("empty", "Empty", np.full(3, np.nan)).usable
 
 
-def test_a_column_of_a_table_keeps_years_apart():
+def test_a_column_of_a_table_keeps_six_digits():
     block = Block()
-    Field("column year", "year", "number", np.array([2023.0, 2024.0, np.nan]), is_column=True).packed(block)
-    assert unpacked(block)["field/column year"][:2].tolist() == [2023.0, 2024.0]
+    values = np.array([2023.0, 2024.0000001, 123_456.0, -0.00123456, 0.0, np.nan])
+    Field("column paid", "paid", "number", values, is_column=True).packed(block)
+    found = unpacked(block)["field/column paid"]
+    assert found[:5].tolist() == np.array([2023, 2024, 123_456, -0.00123456, 0], np.float32).tolist()
+    assert np.isnan(found[5])
 
 
 def test_a_spec_of_a_table_is_known_by_the_names_of_its_features():

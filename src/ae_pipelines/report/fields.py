@@ -63,7 +63,7 @@ class Field:
             low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
         about = {"low": float(low), "high": float(high)}
         if self.is_column:  # years and counts have more digits than three
-            block.add(f"field/{self.name}", _five_digits(self.values))
+            block.add(f"field/{self.name}", _six_digits(self.values))
             return about
         column, scale = halves(self.values)
         block.add(f"field/{self.name}", column)
@@ -142,8 +142,8 @@ def _natural(name: str) -> tuple[int, float, str]:
         return 1, 0.0, name
 
 
-def _five_digits(values: np.ndarray) -> np.ndarray:
-    """float32; digits that nobody reads would take most of the bytes."""
+def _six_digits(values: np.ndarray) -> np.ndarray:
+    """float32, as many digits as the page shows; what scaling there and back leaves would take most of the bytes."""
     size = np.abs(values)
-    power = 10.0 ** (4 - np.floor(np.log10(np.where((size > 0) & np.isfinite(size), size, 1.0))))
+    power = 10.0 ** (5 - np.floor(np.log10(np.where((size > 0) & np.isfinite(size), size, 1.0))))
     return (np.round(values * power) / power).astype(np.float32)

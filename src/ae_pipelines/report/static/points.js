@@ -4,8 +4,9 @@
 // colours would turn to grey. A picture of very many points is drawn in parts, a part a frame, each as large as
 // the machine draws in about `FRAME` milliseconds: while the view moves only the first parts are seen.
 
-const FRAME = 24;
-const FEWEST_AT_ONCE = 10_000;
+const FRAME = 12;
+const FEWEST_AT_ONCE = 4_000;
+const FIRST_AT_ONCE = 30_000;  // until it is known how long a part takes
 const HIDDEN = 0, DIM = 1, LIT = 2;
 const PALETTE_WIDTH = 256;
 
@@ -48,7 +49,7 @@ class Points {
   constructor(canvas, count) {
     this.canvas = canvas;
     this.count = count;
-    this.atOnce = Math.min(count, 100_000);
+    this.atOnce = Math.min(count, FIRST_AT_ONCE);
     this.gl = canvas.getContext('webgl2', { antialias: false, preserveDrawingBuffer: true }) ?? undefined;
     this.order = shuffled(count);
     this.kept = {};  // what was given, so that it can be given again to a new context
