@@ -106,7 +106,8 @@ def test_a_large_screen_is_used(report: ReportPage):
 def test_paper_shows_the_map_in_light_colours(report: ReportPage):
     light = [colour_of(colour) for _, colour in report.page.locator("#legend .category").evaluate_all(SWATCHES)]
     report.page.emulate_media(color_scheme=DARK, media="print")
-    (printed,) = (picture for picture in pictures_in(report.page.pdf()) if min(picture.shape[:2]) > 200)
+    maps = [picture for picture in pictures_in(report.page.pdf()) if min(picture.shape[:2]) > 200]
+    printed = max(maps, key=lambda picture: np.ptp(picture, axis=2).sum())  # another one has what lies over it
     for colour in light:
         assert (np.abs(printed.astype(int) - colour).max(axis=2) < 6).sum() > 200
     assert report.page.locator(".toolbar").is_hidden()
