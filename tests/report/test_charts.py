@@ -3,9 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from ae_pipelines.report import charts, pictures
-from ae_pipelines.report.charts import Line, Mark
-from ae_pipelines.report.scales import Axis, Scale, shown
+from ae_pipelines.report.shown import charts, pictures
+from ae_pipelines.report.shown.charts import Line, Mark
+from ae_pipelines.report.shown.scales import Axis, Scale, shown
 
 NASTY = '"><script>alert(1)</script>'
 

@@ -4,8 +4,8 @@ import pytest
 from small_results import NASTY, ROWS, TableSource, galleries, labels_of, made, on_latents, openers, text_of
 
 from ae_pipelines.downstream import classification
-from ae_pipelines.report import confusion, labelling
 from ae_pipelines.report.sections import classifier
+from ae_pipelines.report.shown import confusion, labelling
 
 METRICS = {
     **{"accuracy": 0.9, "accuracy_low": 0.6, "accuracy_high": 0.98, "majority": 0.5, "pca_accuracy": 0.7},

@@ -5,8 +5,8 @@ import yaml
 from making import PROJECT
 from small_results import NASTY, made, text_of
 
-from ae_pipelines.report import words
 from ae_pipelines.report.sections import numbers
+from ae_pipelines.report.shown import words
 
 
 def rows_of_catalog():

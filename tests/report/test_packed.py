@@ -3,8 +3,8 @@ import gzip
 
 import numpy as np
 
-from ae_pipelines.report import neighbours
-from ae_pipelines.report.packed import NO_PLACE, Block, halves, latent_bytes, places, text_columns
+from ae_pipelines.report.page_data import neighbours
+from ae_pipelines.report.page_data.packed import NO_PLACE, Block, halves, latent_bytes, places, text_columns
 
 
 def unpacked(block: Block) -> dict[str, np.ndarray]:

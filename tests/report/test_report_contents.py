@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from made_contents import results_of, store_of
 
-from ae_pipelines.report.contents import Contents, contents
 from ae_pipelines.report.options import ReportOptions
-from ae_pipelines.report.packed import NO_PLACE
 from ae_pipelines.report.page import SCRIPTS, STYLES
+from ae_pipelines.report.page_data.contents import Contents, contents
+from ae_pipelines.report.page_data.packed import NO_PLACE
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.two_runs import page as comparing
 

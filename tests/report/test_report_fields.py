@@ -6,8 +6,8 @@ import pytest
 from made_contents import labelled, results_of, store_of
 from test_packed import unpacked
 
-from ae_pipelines.report.fields import Field, category, fields_of, number
-from ae_pipelines.report.packed import Block
+from ae_pipelines.report.page_data.fields import Field, category, fields_of, number
+from ae_pipelines.report.page_data.packed import Block
 from ae_pipelines.report.results import Results
 from ae_pipelines.samples.spec import SampleSpec
 
@@ -84,7 +84,7 @@ def test_a_column_of_a_table_keeps_six_digits():
 
 
 def test_a_spec_of_a_table_is_known_by_the_names_of_its_features():
-    from ae_pipelines.report.table_columns import are_tables
+    from ae_pipelines.report.page_data.table_columns import are_tables
 
     assert are_tables(SampleSpec(shape=(2,), dtype="float32", preprocessing={"columns": ["a", "b"]}))
     assert not are_tables(SampleSpec(shape=(2,), dtype="float32"))

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ae_pipelines.report.table_columns import RARE, table_columns
+from ae_pipelines.report.page_data.table_columns import RARE, table_columns
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.tables import features, treatments
 from ae_pipelines.samples.tables.treatments import Treating

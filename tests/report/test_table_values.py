@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from ae_pipelines.report import table_values
+from ae_pipelines.report.shown import table_values
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources.table import Table
 

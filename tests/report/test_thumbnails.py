@@ -6,8 +6,8 @@ import pytest
 from made_contents import store_of
 from PIL import Image
 
-from ae_pipelines.report.sparklines import sparklines
-from ae_pipelines.report.thumbnails import LOSSLESS, Step, Thumbnailer, Thumbnails, steps
+from ae_pipelines.report.page_data.sparklines import sparklines
+from ae_pipelines.report.page_data.thumbnails import LOSSLESS, Step, Thumbnailer, Thumbnails, steps
 from ae_pipelines.samples.spec import SampleSpec
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ae_pipelines.report import sections
-from ae_pipelines.report.contents import contents
 from ae_pipelines.report.options import ReportOptions
+from ae_pipelines.report.page_data.contents import contents
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 

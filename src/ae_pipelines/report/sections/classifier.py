@@ -8,13 +8,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from ae_pipelines.downstream import calibration, classification, intervals
-from ae_pipelines.report import charts, confusion, labelling
-from ae_pipelines.report.charts import Line
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.scales import Axis
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.words import interval, percent
+from ae_pipelines.report.shown import charts, confusion, labelling
+from ae_pipelines.report.shown.charts import Line
+from ae_pipelines.report.shown.scales import Axis
+from ae_pipelines.report.shown.words import interval, percent
 
 LEAST_ROWS = 10
 """Bins of confidence with fewer samples say nothing and are left out."""

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ae_pipelines.report import charts, table_values
-from ae_pipelines.report.charts import Line, Mark
-from ae_pipelines.report.galleries import gallery, opener
+from ae_pipelines.report.page_data.table_columns import are_tables
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.scales import Axis, shown
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.table_columns import are_tables
-from ae_pipelines.report.words import interval, isolated, percent
+from ae_pipelines.report.shown import charts, table_values
+from ae_pipelines.report.shown.charts import Line, Mark
+from ae_pipelines.report.shown.galleries import gallery, opener
+from ae_pipelines.report.shown.scales import Axis, shown
+from ae_pipelines.report.shown.words import interval, isolated, percent
 
 MOST_GROUPS = 50
 """Only so many of the largest are shown."""

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from ae_pipelines.report import charts
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.words import percent
+from ae_pipelines.report.shown import charts
+from ae_pipelines.report.shown.words import percent
 from ae_pipelines.samples.store import Samples
 
 MOST_CLASSES, MOST_REASONS, MOST_COLUMNS, MOST_CONFLICTS = 50, 30, 200, 20

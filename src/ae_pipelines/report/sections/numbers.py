@@ -8,7 +8,7 @@ from ae_pipelines.downstream.intervals import BOUNDS
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.words import metric, written
+from ae_pipelines.report.shown.words import metric, written
 
 STAGES = {
     "fit": "Training",

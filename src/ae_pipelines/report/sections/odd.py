@@ -8,15 +8,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from ae_pipelines.downstream import detection
-from ae_pipelines.report import charts
-from ae_pipelines.report.charts import Mark
-from ae_pipelines.report.galleries import gallery, opener
-from ae_pipelines.report.rebuilt import can_rebuild, kind, rebuilt
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.scales import Axis, shown
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.words import percent
+from ae_pipelines.report.shown import charts
+from ae_pipelines.report.shown.charts import Mark
+from ae_pipelines.report.shown.galleries import gallery, opener
+from ae_pipelines.report.shown.rebuilt import can_rebuild, kind, rebuilt
+from ae_pipelines.report.shown.scales import Axis, shown
+from ae_pipelines.report.shown.words import percent
 
 CLOSELY, BESIDE = 12, 48
 """The oddest samples are shown with what the model makes of them, more of them as a gallery."""

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ae_pipelines.report import charts
-from ae_pipelines.report.charts import Line, Mark
-from ae_pipelines.report.rebuilt import Rebuilt, can_rebuild, kind, rebuilt
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.scales import Axis, shown
 from ae_pipelines.report.section import Section
+from ae_pipelines.report.shown import charts
+from ae_pipelines.report.shown.charts import Line, Mark
+from ae_pipelines.report.shown.rebuilt import Rebuilt, can_rebuild, kind, rebuilt
+from ae_pipelines.report.shown.scales import Axis, shown
 from ae_pipelines.training.history import kept_epochs
 
 EACH = 4

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.words import isolated
+from ae_pipelines.report.shown.words import isolated
 
 
 def section(results: Results) -> Section:

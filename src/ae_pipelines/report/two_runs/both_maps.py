@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.downstream import plane
-from ae_pipelines.report.contents import Attempt, Layout
-from ae_pipelines.report.fields import Field, fields_of
 from ae_pipelines.report.options import ReportOptions
+from ae_pipelines.report.page_data.contents import Attempt, Layout
+from ae_pipelines.report.page_data.fields import Field, fields_of
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.two_runs.changes import Changes
 from ae_pipelines.report.two_runs.matching import Matched, turned

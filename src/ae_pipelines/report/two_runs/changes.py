@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ae_pipelines.report.fields import Field, category, number
+from ae_pipelines.report.page_data.fields import Field, category, number
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.two_runs.matching import NOISE, UNMATCHED, Matched, matched_groups
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.intervals import BOUNDS, Interval
-from ae_pipelines.report.scales import shown
+from ae_pipelines.report.shown.scales import shown
+from ae_pipelines.report.shown.words import Form, Metric, metric, written
 from ae_pipelines.report.two_runs.side import Side
-from ae_pipelines.report.words import Form, Metric, metric, written
 
 TITLES = {
     "ingest": "Ingest",

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ae_pipelines.report.galleries import gallery, opener
+from ae_pipelines.report.shown.galleries import gallery, opener
+from ae_pipelines.report.shown.words import percent
 from ae_pipelines.report.two_runs.changes import BOTH, HERE, THERE, Changes, where_odd
 from ae_pipelines.report.two_runs.matching import NOISE
-from ae_pipelines.report.words import percent
 
 SHOWN = 12
 """Most samples in a gallery; a button opens all that are on the maps."""

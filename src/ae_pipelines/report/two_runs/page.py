@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from ae_pipelines.report.contents import Contents, contents
 from ae_pipelines.report.options import ReportOptions
 from ae_pipelines.report.page import PARTS, STYLES, document
+from ae_pipelines.report.page_data.contents import Contents, contents
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.two_runs import in_short, moves
 from ae_pipelines.report.two_runs.both_maps import OnBothMaps, on_common_maps

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ae_pipelines.report.packed import Block, halves
+from ae_pipelines.report.page_data.packed import Block, halves
 from ae_pipelines.report.results import Results
 
 MOST_CATEGORIES = 5_000

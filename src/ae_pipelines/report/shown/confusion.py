@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from ae_pipelines.downstream import classification
 from ae_pipelines.latents.file import Latents
-from ae_pipelines.report.galleries import opener
-from ae_pipelines.report.words import isolated, percent
+from ae_pipelines.report.shown.galleries import opener
+from ae_pipelines.report.shown.words import isolated, percent
 
 MOST_CLASSES = 25
 """With more, pairs are listed, and the matrix has the most confused classes only."""

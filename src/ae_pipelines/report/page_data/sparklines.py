@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ae_pipelines.report.packed import BASE64, Block
+from ae_pipelines.report.page_data.packed import BASE64, Block
 from ae_pipelines.samples.store import Samples
 
 POINTS = (96, 64, 48, 32, 24, 16, 12, 8)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ae_pipelines.report.fields import Field
+from ae_pipelines.report.page_data.fields import Field
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.standardise import Standardisation
 from ae_pipelines.samples.store import Samples

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from unicodedata import bidirectional
 
-from ae_pipelines.report.scales import shown
+from ae_pipelines.report.shown.scales import shown
 
 Form = Literal["share", "percent", "number", "count", "yes"]
 """share: 0 to 1, written as %; percent: is in % already."""

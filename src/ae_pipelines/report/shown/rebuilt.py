@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ae_pipelines.report import charts, pictures, table_values
+from ae_pipelines.report.page_data.table_columns import are_tables
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.table_columns import are_tables
+from ae_pipelines.report.shown import charts, pictures, table_values
 from ae_pipelines.training import examples
 from ae_pipelines.training.trained import TrainedModel
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ae_pipelines.downstream.nearest import nearest_others
-from ae_pipelines.report.packed import BASE64, Block, latent_bytes
+from ae_pipelines.report.page_data.packed import BASE64, Block, latent_bytes
 
 NEIGHBOURS = 12
 """How many a table keeps of each sample; the page shows as many."""

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ae_pipelines.report import table_values
-from ae_pipelines.report.galleries import gallery
+from ae_pipelines.report.page_data.table_columns import are_tables
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.table_columns import are_tables
+from ae_pipelines.report.shown import table_values
+from ae_pipelines.report.shown.galleries import gallery
 
 MOST, OPEN = 100, 24
 """How many are proposed, and how many of these are not folded away."""

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.downstream import plane
-from ae_pipelines.report import neighbours
-from ae_pipelines.report.fields import Field, fields_of
 from ae_pipelines.report.options import ReportOptions
-from ae_pipelines.report.packed import BASE64, Block, places, text_columns
+from ae_pipelines.report.page_data import neighbours
+from ae_pipelines.report.page_data.fields import Field, fields_of
+from ae_pipelines.report.page_data.packed import BASE64, Block, places, text_columns
+from ae_pipelines.report.page_data.sparklines import sparklines
+from ae_pipelines.report.page_data.table_columns import are_tables, table_columns
+from ae_pipelines.report.page_data.thumbnails import Thumbnailer, Thumbnails, are_images, steps
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.sparklines import sparklines
-from ae_pipelines.report.table_columns import are_tables, table_columns
-from ae_pipelines.report.thumbnails import Thumbnailer, Thumbnails, are_images, steps
 
 log = logging.getLogger(__name__)
 

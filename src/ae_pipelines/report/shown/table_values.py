@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ae_pipelines.report.fields import Field
-from ae_pipelines.report.scales import shown
-from ae_pipelines.report.table_columns import restored
+from ae_pipelines.report.page_data.fields import Field
+from ae_pipelines.report.page_data.table_columns import restored
+from ae_pipelines.report.shown.scales import shown
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.tables import features, treatments
 

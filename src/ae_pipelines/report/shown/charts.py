@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from ae_pipelines.report.scales import Axis, Scale, shown
+from ae_pipelines.report.shown.scales import Axis, Scale, shown
 
 WIDTH, HEIGHT = 400, 240
 """Of charts, in units of their own: on a phone a unit is a little less than a pixel."""

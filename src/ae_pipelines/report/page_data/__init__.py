@@ -1,0 +1,1 @@
+"""What a page knows of its samples, packed into few bytes."""
