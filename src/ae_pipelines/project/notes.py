@@ -19,7 +19,7 @@ def file_of(catalog: CatalogProtocol, entry: str) -> Path | None:
 
 
 def keep(path: Path, notes: dict[str, Any]) -> Path | None:
-    """Write notes. Where that cannot be done, say so and give None as the place of later ones: no work ends for them."""
+    """Write notes, and give their place; where that cannot be done, say so and give None: no work ends for them."""
     try:
         atomic.write_text(path, json.dumps(notes, indent=1))
     except OSError as error:
