@@ -96,6 +96,23 @@ def test_what_is_half_made_is_not_shown(tmp_path, parts):
     assert len(results.left_out) == 1
 
 
+def test_groups_of_other_samples_are_not_shown_though_the_encoder_is_the_same(tmp_path):
+    def of_others(latents):
+        table = groups(latents)
+        return table.assign(sample_id=[*table["sample_id"][1:], "a new one"])
+
+    results = all_of_it(tmp_path, clusters=of_others)
+    assert results.clusters is None
+    assert results.predictions is not None
+
+
+def test_a_map_of_other_samples_is_refused(tmp_path):
+    results = made(tmp_path)
+    others = results.map.assign(sample_id=[*results.map["sample_id"][1:], "a new one"])
+    with pytest.raises(InputError, match="run report again"):
+        Results(results.samples, results.latents, others, results.autoencoder)
+
+
 def test_latents_of_other_samples_or_of_another_encoder_are_refused(tmp_path):
     results = made(tmp_path)
     parts = [results.samples, results.latents, results.map, results.autoencoder]

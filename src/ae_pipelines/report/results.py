@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.latents import provenance
@@ -70,6 +71,7 @@ class Results:
     def __post_init__(self) -> None:
         provenance.refuse_other_samples(self.latents, self.samples)
         provenance.refuse_other_encoder(self.latents, self.autoencoder.contract.sha256)
+        self._refuse_other_map()
         self._leave_out_skipped()
         for model in STANDS_ON:
             self._leave_out_unless_belonging(model)
@@ -89,6 +91,10 @@ class Results:
         """Rows of the test split."""
         return np.flatnonzero(self.latents.in_split("test"))
 
+    def _refuse_other_map(self) -> None:
+        if (self.rows < 0).any():
+            raise InputError("the map has samples that have no latents: run report again", stages=("report",))
+
     def _leave_out_skipped(self) -> None:
         found: dict[str, None] = {}
         for part in fields(self):
@@ -103,12 +109,16 @@ class Results:
         fitted, there = getattr(self, model), any(getattr(self, part) is not None for part in parts)
         if fitted is None and not there:
             return
-        if fitted is not None and fitted.encoded_by.encoder == self.latents.encoder and self._complete(parts[0]):
+        if of_these(self.latents, fitted, getattr(self, parts[0])):
             return
         self.left_out.append(f"what {stage} made is of other latents: run {stage} and report again")
         for part in (model, *parts):
             setattr(self, part, None)
 
-    def _complete(self, table: str) -> bool:
-        found = getattr(self, table)
-        return found is not None and len(found) == len(self.latents)
+
+def of_these(latents: Latents, model: Any, table: pd.DataFrame | None) -> bool:
+    """Whether a model was fitted on latents of this encoder, and its table has a row for each of these samples, which
+    may be newer than the encoder."""
+    if model is None or table is None or model.encoded_by.encoder != latents.encoder:
+        return False
+    return np.array_equal(table["sample_id"].to_numpy(object), latents.column("sample_id").to_numpy(object))

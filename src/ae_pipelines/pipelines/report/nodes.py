@@ -6,10 +6,9 @@ from typing import Any, get_type_hints
 import pandas as pd
 
 from ae_pipelines.downstream import plane
-from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.report.options import ReportOptions
-from ae_pipelines.report.results import Results
+from ae_pipelines.report.results import Results, of_these
 
 
 def lay_out(latents: Latents, options: ReportOptions) -> pd.DataFrame:
@@ -26,7 +25,7 @@ def draw_latent_map(
     rows = pd.Index(latents.column("sample_id")).get_indexer(places["sample_id"])
     labels = latents.labels[rows] if latents.labelled.any() else None
     groups, kind = None, ""
-    if clusters is not None and cluster_model is not None and cluster_model.encoded_by == EncodedBy.of(latents):
+    if clusters is not None and of_these(latents, cluster_model, clusters):
         groups, kind = clusters["cluster"].to_numpy()[rows], cluster_model.kind
     layout = plane.layouts_of(places)[0]
     title = f"Latent map: {plane.IN_WORDS[layout]} of {len(rows):,} latents (d = {latents.size})"
