@@ -34,3 +34,4 @@ def test_the_projector_shows_all_latents_and_groups_where_there_are_some_of_thes
     clusters.attrs.clear()
     assert nodes.project(*given, clusters).groups is not None
     assert nodes.project(*given, clusters[1:]).groups is None
+    assert nodes.project(*given, clusters[::-1]).groups is None

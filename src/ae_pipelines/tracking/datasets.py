@@ -8,6 +8,8 @@ from ae_pipelines.samples.store import Samples
 
 SHOWN_COLUMNS = 1000
 """Columns that a schema lists; MLflow takes a megabyte."""
+SHOWN_LETTERS = 100
+"""Of a column's name: in JSON a letter may take six."""
 
 
 def dataset_input(samples: Samples, context: str) -> Any:
@@ -36,7 +38,7 @@ OF_THE_INGEST = ("decoded", "reused", "seconds", "removed")
 def _schema(spec: SampleSpec) -> dict[str, Any]:
     """Columns of a table by name, other samples as one tensor."""
     if types := columns(spec):
-        listed = [{"name": name, "type": kind, "required": True} for name, kind in types.items()]
+        listed = [{"name": name[:SHOWN_LETTERS], "type": kind, "required": True} for name, kind in types.items()]
         return {"mlflow_colspec": listed[:SHOWN_COLUMNS]}
     tensor = [{"type": "tensor", "tensor-spec": {"dtype": spec.dtype, "shape": [-1, *spec.shape]}}]
     return {"mlflow_tensorspec": {"features": json.dumps(tensor), "targets": None}}

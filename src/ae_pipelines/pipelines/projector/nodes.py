@@ -26,4 +26,5 @@ def project(
 def _are_of(clusters: pd.DataFrame, latents: Latents) -> bool:
     """Whether groups were found in these latents; the model of groups knows, too, but reading it takes seconds. Tables
     of former versions do not say."""
-    return len(clusters) == len(latents) and clusters.attrs.get("encoder", latents.encoder) == latents.encoder
+    same_encoder = clusters.attrs.get("encoder", latents.encoder) == latents.encoder
+    return same_encoder and clusters["sample_id"].tolist() == latents.column("sample_id").tolist()
