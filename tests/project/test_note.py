@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from ae_pipelines.project.note import GAP, MOST_WARNINGS, Told, note, plain
+from ae_pipelines.project.note import GAP, MOST_LETTERS, MOST_WARNINGS, Told, note, plain
 from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.summary import Measure
 
@@ -72,3 +72,9 @@ def test_what_was_loaded_tells_source_and_recipe(digits, trained):
     assert worked_on("samples", digits) == {"source": digits.manifest.source}
     assert worked_on("autoencoder", trained) == {"recipe": trained.contract.recipe}
     assert worked_on("clusters", pd.DataFrame()) == {}
+
+
+def test_a_long_value_leaves_room_for_the_results():
+    told = note(Told("train", {"source.columns": "x" * 6000, "recipe.name": "conv"}, summary=Summed()))
+    assert "x" * MOST_LETTERS + " …, recipe.name = conv" in told
+    assert len(told) < 1000

@@ -10,6 +10,8 @@ from ae_pipelines.samples.store import Samples
 
 MOST_WARNINGS = 12
 """More than these are counted."""
+MOST_LETTERS = 200
+"""Of a value that was typed: the numbers that follow are to find room in a note, too."""
 GAP = "\N{NO-BREAK SPACE}" * 2
 """Before a cell: MLflow draws tables without any space between columns."""
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
@@ -68,8 +70,12 @@ def _link(report: str | None) -> str:
 
 
 def _asked(told: Told) -> str:
-    given = [f"{plain(name)} = {plain(value)}" for name, value in told.given.items()]
+    given = [f"{plain(name)} = {plain(_short(value))}" for name, value in told.given.items()]
     return f"**{plain(told.pipeline.strip('_'))}** with {', '.join(given) or 'nothing given'}"
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= MOST_LETTERS else f"{value[:MOST_LETTERS]} …"
 
 
 def _data(samples: Samples) -> str:
