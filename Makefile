@@ -26,13 +26,17 @@ comma := ,
 # A text as one word of the shell, and as one value of --params, whatever is in it.
 quoted = '$(subst ','\'',$(1))'
 text = '$(subst ','',$(1))'
-given = $(if $(SOURCE),source=$(SOURCE)$(comma))$(if $(RECIPE),recipe=$(RECIPE)$(comma))$(if $\
-	$(DATA_DIR),data_dir=$(call text,$(DATA_DIR))$(comma))$(PARAMS)
+# As they were typed: make would take a $ in them for a variable of its own.
+source = $(value SOURCE)
+recipe = $(value RECIPE)
+folder = $(value DATA_DIR)
+given = $(if $(source),source=$(source)$(comma))$(if $(recipe),recipe=$(recipe)$(comma))$(if $\
+	$(folder),data_dir=$(call text,$(folder))$(comma))$(value PARAMS)
 # kedro run with these stages and, if there are any, these parameters of its own, each with a comma, which may be the last.
 kedro_run = $(BIN)/kedro run --pipelines=$(1) --params=$(call quoted,$(2)$(given))
 # The path of something in the data folder, by the command that makes it.
 place = $(BIN)/python -m ae_pipelines.project.looking $(data_dir) --made-by='$(1)'
-data_dir = $(if $(DATA_DIR),--data-dir=$(call quoted,$(DATA_DIR)))
+data_dir = $(if $(folder),--data-dir=$(call quoted,$(folder)))
 TENSORBOARD := conf/tensorboard/requirements.lock
 
 export DO_NOT_TRACK := true

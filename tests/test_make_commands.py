@@ -71,7 +71,10 @@ def test_what_is_not_given_is_left_to_the_project(make):
     assert given(call) == {}
 
 
-@pytest.mark.parametrize("folder", ["/tmp/my data", "/tmp/it's", '/tmp/a, "b"=[c', "/tmp/a;echo b", "~/ü `c`  d"])
+FOLDERS = ["/tmp/my data", "/tmp/it's", '/tmp/a, "b"=[c', "/tmp/a;echo b", "~/ü `c`  d", "$HOME/a$b"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_may_be_called_anything(make, folder):
     ended, (call,) = make("encode", f"DATA_DIR={folder}")
     assert ended.returncode == 0

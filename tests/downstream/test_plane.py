@@ -55,6 +55,9 @@ ODD = {
     "three": two_blobs(3),
     "one dimension": two_blobs(9, size=1),
     "six": two_blobs(6),
+    "one of many dimensions": np.ones((1, 600)),
+    "many dimensions, all the same": np.ones((50, 600)),
+    "many dimensions, one apart": np.eye(1, 600) * np.eye(50, 1),
 }
 
 
@@ -69,3 +72,11 @@ def test_principal_components_are_those_with_most_variance():
     places = plane.placed(vectors.astype(np.float32), "pca", seed=0)
     assert np.abs(np.corrcoef(places[:, 0], vectors[:, 1])[0, 1]) > 0.99
     assert np.abs(np.corrcoef(places[:, 1], vectors[:, 2])[0, 1]) > 0.99
+
+
+@pytest.mark.parametrize("shape", [(60, 8), (7, 8), (8, 8)])
+def test_principal_components_of_many_dimensions_are_the_same_ones(monkeypatch, shape):
+    vectors = np.random.default_rng(0).normal(size=shape) * np.arange(1, 9)
+    expected = plane.placed(vectors.astype(np.float32), "pca", seed=0)
+    monkeypatch.setattr(plane, "FEW_DIMENSIONS", 4)
+    np.testing.assert_allclose(plane.placed(vectors.astype(np.float32), "pca", seed=0), expected, atol=1e-4)

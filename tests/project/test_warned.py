@@ -61,3 +61,17 @@ def test_a_damaged_file_is_replaced(hook, tmp_path):
     (tmp_path / "warnings.json").write_text("{")
     run(hook, node("fit"), "few rows")
     assert kept(tmp_path) == {"cluster": {"cluster.fit": ["cluster: few rows"]}}
+
+
+@pytest.mark.parametrize("content", ['{"cluster": ["few rows"]}', "[]", "3"])
+def test_a_file_that_is_no_notes_is_replaced(hook, tmp_path, content):
+    (tmp_path / "warnings.json").write_text(content)
+    run(hook, node("fit"), "few rows")
+    assert kept(tmp_path) == {"cluster": {"cluster.fit": ["cluster: few rows"]}}
+
+
+def test_a_file_that_cannot_be_written_ends_no_run_and_is_said_once(hook, tmp_path, caplog):
+    (tmp_path / "warnings.json").mkdir()
+    run(hook, node("fit"), "few rows")
+    run(hook, node("fit"), "few rows")
+    assert caplog.text.count("notes cannot be written") == 1

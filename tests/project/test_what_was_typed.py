@@ -28,3 +28,12 @@ def test_what_was_typed_is_kept_by_stage_until_the_stage_runs_again(tmp_path):
     }
     run(hook, tmp_path, "fit")
     assert json.loads((tmp_path / "given.json").read_text())["fit"] == {}
+
+
+def test_secrets_are_not_kept_and_a_file_that_cannot_be_written_ends_no_run(tmp_path):
+    hook = GivenHook()
+    run(hook, tmp_path, "fit", source={"api_key": "abc", "path": "/x"})
+    assert json.loads((tmp_path / "given.json").read_text()) == {"fit": {"source.path": "/x"}}
+    (tmp_path / "given.json").unlink()
+    (tmp_path / "given.json").mkdir()
+    run(hook, tmp_path, "fit", cluster={"clusters": 4})

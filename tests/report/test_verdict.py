@@ -11,6 +11,8 @@ from small_results import NASTY, made, on_latents, text_of
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.report.options import ReportOptions
+from ae_pipelines.report.page import page
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.sections import verdict
 
@@ -104,3 +106,9 @@ def test_latents_of_other_samples_or_of_another_encoder_are_refused(tmp_path):
         with pytest.raises(InputError, match="run embed|ingest and embed"):
             Results(*parts)
         results.latents.metadata = before
+
+
+def test_what_utf8_cannot_hold_ends_no_page(tmp_path):
+    text = page(made(tmp_path, warnings={"fit": {"train": ["no picture: a\udcff.png"]}}), ReportOptions())
+    assert "no picture: a?.png" in text
+    text.encode()

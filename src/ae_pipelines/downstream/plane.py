@@ -24,6 +24,8 @@ MIN_DIST = 0.1
 """How near UMAP puts points; more than where groups are looked for, since points that are seen must not lie on each
 other."""
 PERPLEXITY = 30.0
+FEW_DIMENSIONS = 512
+"""Up to so many all principal components are found, of which two are taken; the time it takes grows with their cube."""
 FEWEST = 5
 """With fewer rows there are no neighbours to lay out."""
 
@@ -83,11 +85,26 @@ def _tsne(vectors: np.ndarray, seed: int) -> np.ndarray:
 def _principal(vectors: np.ndarray) -> np.ndarray:
     """The first two principal components; 0 where there are fewer."""
     centred = vectors.astype(np.float64) - vectors.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :2]
+    axes = _axes_of_few(centred) if centred.shape[1] <= FEW_DIMENSIONS else _axes_of_many(centred)
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), range(axes.shape[1])] < 0, -1, 1)  # one sign everywhere
     places = centred @ axes
     return np.pad(places, ((0, 0), (0, 2 - places.shape[1]))).astype(np.float32)
+
+
+def _axes_of_few(centred: np.ndarray) -> np.ndarray:
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    return axes[:, ::-1][:, :2]
+
+
+def _axes_of_many(centred: np.ndarray) -> np.ndarray:
+    """The first two only, without a covariance of all pairs of dimensions."""
+    from scipy.sparse.linalg import svds
+
+    if not centred.any():
+        return np.eye(centred.shape[1], 2)
+    if min(centred.shape) <= 2:
+        return np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    return svds(centred, k=2, rng=0)[2][::-1].T
 
 
 FOUND_BY: dict[str, tuple[Callable[[np.ndarray, int], np.ndarray], int]] = {

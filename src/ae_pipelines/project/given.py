@@ -1,6 +1,5 @@
 """What was typed, kept for the report of a run."""
 
-import json
 import threading
 from pathlib import Path
 
@@ -9,10 +8,10 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 
-from ae_pipelines.base import atomic
-from ae_pipelines.project.notes import file_of, kept_in
+from ae_pipelines.io.notes import kept_in
+from ae_pipelines.project.notes import file_of, keep
 from ae_pipelines.project.run_name import stage_of
-from ae_pipelines.tracking.parameters import flat
+from ae_pipelines.tracking.parameters import recorded
 
 ENTRY = "given"
 """The catalog's entry for the file: {stage: {parameter: value}}."""
@@ -28,7 +27,7 @@ class GivenHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        self._given = flat(dict(context._runtime_params or {}))
+        self._given = recorded(dict(context._runtime_params or {}))
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
@@ -36,9 +35,9 @@ class GivenHook:
 
     @hook_impl(trylast=True)
     def before_node_run(self, node: Node) -> None:
-        if self._path is None:
+        if (path := self._path) is None:
             return
         with self._file:
-            kept, stage = kept_in(self._path), stage_of(node)
+            kept, stage = kept_in(path), stage_of(node)
             if kept.get(stage, {}) != self._given:
-                atomic.write_text(self._path, json.dumps(kept | {stage: self._given}, indent=1))
+                self._path = keep(path, kept | {stage: self._given})

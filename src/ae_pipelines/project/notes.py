@@ -1,10 +1,15 @@
 """Notes about a run beside its results, a JSON file by stage: for a report that is made later."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from kedro.io import CatalogProtocol
+
+from ae_pipelines.base import atomic
+
+log = logging.getLogger(__name__)
 
 
 def file_of(catalog: CatalogProtocol, entry: str) -> Path | None:
@@ -13,10 +18,11 @@ def file_of(catalog: CatalogProtocol, entry: str) -> Path | None:
     return None if dataset is None else Path(str(dataset._filepath))
 
 
-def kept_in(path: Path) -> dict[str, Any]:
-    """What is in the file; nothing if it is not there, or damaged, since these are only notes."""
+def keep(path: Path, notes: dict[str, Any]) -> Path | None:
+    """Write notes, and give their place; where that cannot be done, say so and give None: no work ends for them."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        atomic.write_text(path, json.dumps(notes, indent=1))
+    except OSError as error:
+        log.warning("the report will not tell all about this run, since its notes cannot be written: %s", error)
+        return None
+    return path

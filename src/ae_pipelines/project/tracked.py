@@ -27,7 +27,7 @@ from ae_pipelines.project.summary import Summary
 from ae_pipelines.project.warned import ENTRY as WARNINGS
 from ae_pipelines.project.warned import said_by
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.tracking.parameters import flat
+from ae_pipelines.tracking.parameters import recorded
 from ae_pipelines.tracking.recorded import DATA_DIR
 from ae_pipelines.tracking.runs import RunRecord, is_shared, open_run
 
@@ -168,7 +168,7 @@ class TrackingHook:
         there, which are not this one's."""
         if (record := self._record) is None:
             return
-        told = Told(record.asked_for, flat(self._given), outcome)
+        told = Told(record.asked_for, recorded(self._given), outcome)
         try:
             told = told if outcome else self._with_results(told, record)
         except Exception as error:  # whatever is amiss, the work is done

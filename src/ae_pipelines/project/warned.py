@@ -1,6 +1,5 @@
 """What a run warns about, kept for its report."""
 
-import json
 import logging
 import threading
 from pathlib import Path
@@ -10,8 +9,8 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from ae_pipelines.base import atomic
-from ae_pipelines.project.notes import file_of, kept_in
+from ae_pipelines.io.notes import kept_in
+from ae_pipelines.project.notes import file_of, keep
 from ae_pipelines.project.run_name import stage_of
 
 ENTRY = "warnings"
@@ -41,15 +40,15 @@ class WarningsHook(logging.Handler):
     @hook_impl(trylast=True)
     def after_node_run(self, node: Node) -> None:
         said, self._thread.said = self._thread.said, None
-        if self._path is None:
+        if (path := self._path) is None:
             return
         with self._file:
-            kept = kept_in(self._path)
+            kept = kept_in(path)
             of_stage = kept.get(stage_of(node), {})
             if said != of_stage.get(node.name, []):
                 of_stage = {name: texts for name, texts in of_stage.items() if name != node.name}
                 of_stage |= {node.name: said} if said else {}
-                atomic.write_text(self._path, json.dumps(kept | {stage_of(node): of_stage}, indent=1))
+                self._path = keep(path, kept | {stage_of(node): of_stage})
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what is said while a node runs, in its own thread."""

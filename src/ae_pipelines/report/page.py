@@ -41,7 +41,8 @@ def document(template: str, scripts: tuple[str, ...], styles: tuple[str, ...] = 
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return str(render(template, policy=policy, script=Markup(script), style=Markup(style), **values))
+    text = str(render(template, policy=policy, script=Markup(script), style=Markup(style), **values))
+    return text.encode("utf-8", "replace").decode()  # names of files may hold bytes that are no letters
 
 
 def _joined(names: tuple[str, ...]) -> str:

@@ -13,6 +13,11 @@ def secrets_among(values: dict[str, Any]) -> list[str]:
     return [name for name in flat(values) if SECRET.search(name)]
 
 
+def recorded(values: dict[str, Any]) -> dict[str, str]:
+    """Nested values by dotted name, without those that look like secrets."""
+    return {name: text for name, text in flat(values).items() if not SECRET.search(name)}
+
+
 def flat(value: Any, name: str = "") -> dict[str, str]:
     """Nested values by dotted name: {"a": {"b": 1}} → {"a.b": "1"}; options with their defaults."""
     if hasattr(value, "model_dump"):

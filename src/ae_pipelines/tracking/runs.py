@@ -21,7 +21,7 @@ from ae_pipelines.base.run import Run
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.chart_names import charted
 from ae_pipelines.tracking.datasets import dataset_input
-from ae_pipelines.tracking.parameters import flat, secrets_among
+from ae_pipelines.tracking.parameters import recorded
 from ae_pipelines.tracking.store import alone, client_of, experiment_of, page_of
 
 SHARED = "AE_RUN"
@@ -69,8 +69,7 @@ class RunRecord(Run):
         recorded already is left alone."""
         from mlflow.entities import Param
 
-        hidden = {*self._logged, *secrets_among(values)}
-        new = {name: text for name, text in flat(values).items() if name not in hidden}
+        new = {name: text for name, text in recorded(values).items() if name not in self._logged}
         self._logged |= new
         if new:
             self._client.log_batch(self.id, params=[Param(name, text) for name, text in new.items()])
