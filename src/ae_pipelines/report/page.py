@@ -15,7 +15,7 @@ from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 
 PARTS = (
-    *("elements.js", "data.js", "colours.js", "thumbnails.js", "tiles.js", "neighbours.js"),
+    *("elements.js", "saving.js", "data.js", "colours.js", "thumbnails.js", "tiles.js", "neighbours.js"),
     *("grid.js", "points.js", "marks.js", "gestures.js", "map.js", "legend.js", "selection.js", "theme.js"),
 )
 """What a page with a map is made of; these files define things and do nothing."""

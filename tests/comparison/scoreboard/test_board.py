@@ -139,8 +139,8 @@ def test_each_encoder_and_seed_is_a_part_of_the_run(digits, options, tmp_path):
 
     only = options(tasks={"kmeans": TASKS["kmeans"]}, controls=False)
     table = board.scores(digits, only, tmp_path, Whole())
-    assert list(heard) == ["small, seed 0"]
-    parameters, metrics = heard["small, seed 0"]
+    assert list(heard) == ["small · seed 0"]
+    parameters, metrics = heard["small · seed 0"]
     assert parameters == {"encoder": "small", "seed": 0}
     assert metrics["kmeans/accuracy"] == value(table, "small", "kmeans")["mean"]
     assert any(name.startswith("fit/train/") for name in metrics), "training reports to its own part"

@@ -220,15 +220,6 @@ class ComparePage {
 
 const HINT = 'Point at a sample to see it and where it lies on the other map; click it to keep it. Draw around samples with Lasso, Box or Shift to select them on both maps.';
 
-function find(id) {
-  return document.getElementById(id);
-}
-
-function fillSelect(select, choices, onchoose) {
-  for (const choice of choices) select.append(make('option', { value: choice.name, text: choice.title }));
-  select.addEventListener('change', () => onchoose(choices[select.selectedIndex]));
-}
-
 async function openPage() {
   const page = new ComparePage(await PageData.read());
   Object.defineProperties(window.report, Object.getOwnPropertyDescriptors(page.forOthers));

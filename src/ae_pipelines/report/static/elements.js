@@ -24,6 +24,20 @@ function facts(pairs) {
   return list;
 }
 
+function find(id) {
+  return document.getElementById(id);
+}
+
+/** Fills a select with choices, by their `name` and `title`; those of columns stand apart. */
+function fillSelect(select, choices, onchoose) {
+  const columns = make('optgroup', { label: 'Columns of the table' });
+  for (const choice of choices) {
+    (choice.is_column ? columns : select).append(make('option', { value: choice.name, text: choice.title }));
+  }
+  if (columns.children.length) select.append(columns);
+  select.addEventListener('change', () => onchoose(choices[select.selectedIndex]));
+}
+
 /** Says something to those who listen to the page instead of looking at it. */
 function announce(text) {
   document.getElementById('announcement').textContent = text;

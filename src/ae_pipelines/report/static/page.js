@@ -226,19 +226,6 @@ function giveRest(plot) {
   document.documentElement.style.setProperty('--above-map', `${Math.min(above, innerHeight / 2)}px`);
 }
 
-function find(id) {
-  return document.getElementById(id);
-}
-
-function fillSelect(select, choices, onchoose) {
-  const columns = make('optgroup', { label: 'Columns of the table' });
-  for (const choice of choices) {
-    (choice.is_column ? columns : select).append(make('option', { value: choice.name, text: choice.title }));
-  }
-  if (columns.children.length) select.append(columns);
-  select.addEventListener('change', () => onchoose(choices[select.selectedIndex]));
-}
-
 /** Pages in a sandbox may not change their address. */
 function setHash(hash) {
   try {

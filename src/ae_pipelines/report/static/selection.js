@@ -88,13 +88,11 @@ class Panel {
         show('Copying is not allowed here; the ids are selected: copy them.');
       }
     });
-    return make('div', { class: 'ids-box' }, copy, button('Save ids', () => save('ids.csv', text())), field);
+    return make('div', { class: 'ids-box' }, copy, button('Save ids', () => saveFile('ids.csv', text())), field);
   }
 
-  /** One id a line, below a header; quoted as in CSV files where it has to be. */
   idLines(indices) {
-    const quoted = (id) => (/[",\r\n]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id);
-    return ['sample_id', ...indices.map((index) => quoted(this.data.id(index))), ''].join('\n');
+    return csvTable([['sample_id'], ...indices.map((index) => [this.data.id(index)])]);
   }
 }
 
@@ -104,20 +102,6 @@ function countRow(name, size, all) {
   bar.style.width = `${percent}%`;
   return make('tr', {}, make('th', { scope: 'row', text: name, dir: 'auto' }), make('td', { class: 'bar-cell' }, bar),
               make('td', { text: size.toLocaleString('en') }), make('td', { text: `${share} %` }));
-}
-
-/** In a frame with an origin of its own (MLflow shows pages so) nothing can be downloaded or put on the clipboard. */
-function isSandboxed() {
-  return self.origin === 'null' && (window.parent !== window || location.protocol !== 'file:');
-}
-
-function save(name, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-  const link = make('a', { href: url, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 function flash(element, text) {
