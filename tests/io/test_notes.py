@@ -2,7 +2,7 @@
 
 import pytest
 
-from ae_pipelines.io.notes import NotesDataset
+from ae_pipelines.io.atomic_datasets import NotesDataset
 
 
 @pytest.mark.parametrize(

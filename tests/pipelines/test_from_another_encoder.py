@@ -86,5 +86,7 @@ def test_a_start_that_is_not_there_is_refused_before_any_work(run, tmp_path, mlf
 def test_a_run_that_has_kept_no_encoder_is_refused_with_what_it_kept(run, mlflow_runs):
     run("ingest", "fit")
     run_id = mlflow_runs()[-1].info.run_id
-    with pytest.raises(InputError, match=r"\(fit\+ingest, FINISHED\) has no 'encoder', it kept .*learning_curves.*"):
+    with pytest.raises(
+        InputError, match=r"\(ingest\+fit · digits · dense, FINISHED\) has no 'encoder', it kept .*learning_curves.*"
+    ):
         run("fit", recipe=starting(f"mlflow:{run_id}"))

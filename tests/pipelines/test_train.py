@@ -180,6 +180,18 @@ def test_every_structured_parameter_reaches_its_node_typed():
 
     both = pipelines["__default__"].inputs() | pipelines["score"].inputs()
     names = {name for name in both if name.startswith("params:")}
-    stages = ("ingest", "recipe", "embed", "cluster", "classify", "detect", "promote", "search", "score", "drift")
+    stages = (
+        "ingest",
+        "recipe",
+        "embed",
+        "cluster",
+        "classify",
+        "detect",
+        "promote",
+        "report",
+        "search",
+        "score",
+        "drift",
+    )
     assert names == {f"params:{name}" for name in stages}
     assert all(isinstance(catalog.load(name), BaseModel) for name in names)

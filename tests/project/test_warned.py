@@ -4,10 +4,8 @@ import json
 import logging
 
 import pytest
-from kedro.io import DataCatalog
 from kedro.pipeline import Node
 
-from ae_pipelines.io.atomic_datasets import JSONDataset
 from ae_pipelines.project.warned import WarningsHook
 
 log = logging.getLogger("ae_pipelines.somewhere")
@@ -20,8 +18,7 @@ def node(name, stage="cluster"):
 @pytest.fixture
 def hook(tmp_path):
     hook = WarningsHook()
-    entry = JSONDataset(filepath=str(tmp_path / "warnings.json"))
-    hook.after_catalog_created(catalog=DataCatalog({"warnings": entry}))
+    hook.after_catalog_created(conf_catalog={"warnings": {"filepath": str(tmp_path / "warnings.json")}})
     yield hook
     logging.getLogger("ae_pipelines").removeHandler(hook)
 
@@ -31,7 +28,7 @@ def run(hook, node, *texts):
     for text in texts:
         log.warning("cluster: %s", text)
     log.info("not this")
-    hook.after_node_run(node=node)
+    hook.after_dataset_saved(node=node)
 
 
 def kept(tmp_path):

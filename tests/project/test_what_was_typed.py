@@ -3,17 +3,15 @@
 import json
 from types import SimpleNamespace
 
-from kedro.io import DataCatalog
 from kedro.pipeline import Node
 
-from ae_pipelines.io.atomic_datasets import JSONDataset
 from ae_pipelines.project.given import GivenHook
 
 
 def run(hook, tmp_path, stage, **given):
     hook.after_context_created(context=SimpleNamespace(_runtime_params=given))
-    hook.after_catalog_created(catalog=DataCatalog({"given": JSONDataset(filepath=str(tmp_path / "given.json"))}))
-    hook.before_node_run(node=Node(lambda: 1, None, "x", name="a", namespace=f"{stage}.pca"))
+    hook.after_catalog_created(conf_catalog={"given": {"filepath": str(tmp_path / "given.json")}})
+    hook.after_dataset_saved(node=Node(lambda: 1, None, "x", name="a", namespace=f"{stage}.pca"))
 
 
 def test_what_was_typed_is_kept_by_stage_until_the_stage_runs_again(tmp_path):

@@ -12,6 +12,7 @@ from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 from kedro_datasets.text import TextDataset as _TextDataset
 
 from ae_pipelines.base import atomic
+from ae_pipelines.io.notes import kept_in
 from ae_pipelines.io.skippable import Skippable
 
 
@@ -44,3 +45,10 @@ class ParquetDataset(Skippable, Atomic, _ParquetDataset):
 
 class TextDataset(Skippable, Atomic, _TextDataset):
     """`kedro_datasets.text.TextDataset`, atomic."""
+
+
+class NotesDataset(JSONDataset):
+    """A JSON file of notes by stage, which no run fails for: those of a damaged one are gone."""
+
+    def load(self) -> dict[str, dict[str, Any]]:
+        return kept_in(Path(self._filepath))

@@ -2,10 +2,10 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 
 from ae_pipelines.io.notes import kept_in
@@ -30,11 +30,11 @@ class GivenHook:
         self._given = recorded(dict(context._runtime_params or {}))
 
     @hook_impl
-    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        self._path = file_of(catalog, ENTRY)
+    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
+        self._path = file_of(conf_catalog, ENTRY)
 
     @hook_impl(trylast=True)
-    def before_node_run(self, node: Node) -> None:
+    def after_dataset_saved(self, node: Node) -> None:
         if (path := self._path) is None:
             return
         with self._file:

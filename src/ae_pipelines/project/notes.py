@@ -5,17 +5,15 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from kedro.io import CatalogProtocol
-
 from ae_pipelines.base import atomic
 
 log = logging.getLogger(__name__)
 
 
-def file_of(catalog: CatalogProtocol, entry: str) -> Path | None:
-    """Where a catalog's entry keeps notes, asked for before a run takes it away because its file is not there yet."""
-    dataset: Any = catalog.get(entry)
-    return None if dataset is None else Path(str(dataset._filepath))
+def file_of(catalog: dict[str, Any], entry: str) -> Path | None:
+    """Where an entry of the catalog keeps notes. Asked of what is configured: making a dataset imports its library, and
+    a run takes the entry away where its file is not there yet."""
+    return Path(catalog[entry]["filepath"]) if entry in catalog else None
 
 
 def keep(path: Path, notes: dict[str, Any]) -> Path | None:

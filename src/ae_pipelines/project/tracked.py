@@ -74,7 +74,7 @@ class TrackingHook:
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol, conf_catalog: dict[str, Any]) -> None:
-        self._entries, self._warnings = list(conf_catalog), file_of(catalog, WARNINGS)
+        self._entries, self._warnings = list(conf_catalog), file_of(conf_catalog, WARNINGS)
         catalog[RUN] = MemoryDataset(NO_RUN, copy_mode="assign")  # until the first node starts and opens one
 
     @hook_impl
@@ -170,15 +170,18 @@ class TrackingHook:
             return
         told = Told(record.asked_for, recorded(self._given), outcome)
         try:
-            told = told if outcome else self._with_results(told, record)
+            text = note(told if outcome else self._with_results(told, record))
         except Exception as error:  # whatever is amiss, the work is done
             log.warning("the note on this run has no numbers: %r", error)
-        record.note(note(told))
+            text = note(told)
+        record.note(text)
 
     def _with_results(self, told: Told, record: RunRecord) -> Told:
         """What the whole run has made, by all its processes."""
         stages = record.asked_for.split("+")
-        whole = sum((pipelines[stage] for stage in stages), Pipeline([])) if is_shared() else self._pipeline
+        whole = self._pipeline
+        if is_shared():
+            whole = self._done(sum((pipelines[stage] for stage in stages), Pipeline([])), record.started or 0)
         stores = [name for name in self._entries if self._kept(name) == "id" and name in whole.datasets()]
         return replace(
             told,
@@ -187,6 +190,15 @@ class TrackingHook:
             summary=Summary(whole, self._catalog, self._entries),
             warned=said_by(whole, self._warnings),
         )
+
+    def _done(self, whole: Pipeline, since: float) -> Pipeline:
+        """What has been done since then; files that were there before are not of this run."""
+        return Pipeline([node for node in whole.nodes if all(self._made_since(since, name) for name in node.outputs)])
+
+    def _made_since(self, since: float, dataset_name: str) -> bool:
+        path = getattr(self._catalog.get(dataset_name), "_filepath", None)
+        places = [] if path is None else [Path(str(path)), Path(f"{path}.skipped")]
+        return any(place.exists() and place.stat().st_mtime >= since for place in places)
 
     def _end(self, status: str) -> None:
         self._around.close()

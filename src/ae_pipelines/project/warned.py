@@ -3,9 +3,9 @@
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -27,8 +27,8 @@ class WarningsHook(logging.Handler):
         self._thread = threading.local()
 
     @hook_impl
-    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        self._path = file_of(catalog, ENTRY)
+    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
+        self._path = file_of(conf_catalog, ENTRY)
         logger = logging.getLogger("ae_pipelines")
         if self not in logger.handlers:
             logger.addHandler(self)
@@ -38,8 +38,9 @@ class WarningsHook(logging.Handler):
         self._thread.said = []
 
     @hook_impl(trylast=True)
-    def after_node_run(self, node: Node) -> None:
-        said, self._thread.said = self._thread.said, None
+    def after_dataset_saved(self, node: Node) -> None:
+        """What is written as a stream warns while it is saved, after its node has run."""
+        said = list(getattr(self._thread, "said", ()))
         if (path := self._path) is None:
             return
         with self._file:
@@ -51,7 +52,7 @@ class WarningsHook(logging.Handler):
                 self._path = keep(path, kept | {stage_of(node): of_stage})
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep what is said while a node runs, in its own thread."""
+        """Keep what is said while a node runs and what it makes is saved, in its own thread."""
         said = getattr(self._thread, "said", None)
         if said is not None:
             said.append(record.getMessage())
