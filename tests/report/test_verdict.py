@@ -16,7 +16,6 @@ from ae_pipelines.report.page import page
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.sections import verdict
 
-MEAN = "mean squared reconstruction error"
 CLASSIFIED = {
     "accuracy": 0.84, "accuracy_low": 0.81, "accuracy_high": 0.87, "pca_accuracy": 0.71, "majority": 0.3,
     "train_rows": 150.0, "test_rows": 1204.0,
@@ -49,7 +48,7 @@ def test_the_sentence_has_each_result_with_its_interval_and_its_control(tmp_path
 def test_without_groups_and_classes_it_tells_of_reconstructions_and_without_these_of_samples(tmp_path):
     errors = {"reconstruction_error": 0.25, "pca_reconstruction_error": 0.5}
     assert (
-        verdict.sentence(made(tmp_path, embed_metrics=errors)) == "mean squared reconstruction error 0.25, PCA's 0.5."
+        verdict.sentence(made(tmp_path, embed_metrics=errors)) == "Mean squared reconstruction error 0.25, PCA's 0.5."
     )
     assert verdict.sentence(made(tmp_path / "nothing")) == "40 samples became latents."
 

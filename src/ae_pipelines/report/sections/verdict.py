@@ -39,7 +39,9 @@ def title(results: Results) -> str:
 def sentence(results: Results) -> str:
     """The most important results; each beside PCA's."""
     found = "; ".join([*_groups(results), *_classifier(results), *_reconstruction(results)])
-    return f"{found}." if found else f"{len(results.latents):,} samples became latents."
+    if not found:
+        return f"{len(results.latents):,} samples became latents."
+    return f"{found[0].upper()}{found[1:]}."
 
 
 def grouped_warnings(results: Results) -> dict[str, list[str]]:
