@@ -8,17 +8,10 @@ from ae_pipelines.downstream.intervals import BOUNDS
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.shown.words import metric, written
+from ae_pipelines.report.shown.words import STAGES, metric, written
 
-STAGES = {
-    "fit": "Training",
-    "embed": "Reconstruction",
-    "cluster": "Groups",
-    "classify": "Classifier",
-    "detect": "Odd samples",
-    "search": "Neighbours",
-    "export": "ONNX files beside the models",
-}
+INGEST = "ingest"
+"""Has a section of its own."""
 CONTROL = "pca_"
 BETTER = {1: "the model", -1: "PCA", 0: ""}
 
@@ -41,7 +34,9 @@ class Number:
 def section(results: Results) -> Section:
     """Always there."""
     tables = {
-        title: list(_numbers(stage, found)) for stage, title in STAGES.items() if (found := _measured(results, stage))
+        title: list(_numbers(stage, found))
+        for stage, title in STAGES.items()
+        if stage != INGEST and (found := _measured(results, stage))
     }
     html = render(
         "numbers",

@@ -12,6 +12,17 @@ Form = Literal["share", "percent", "number", "count", "yes"]
 TURNING = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
 """Classes of characters that may turn the direction of what follows."""
 Better = Literal["higher", "lower", ""]
+STAGES = {
+    "ingest": "Ingest",
+    "fit": "Training",
+    "embed": "Reconstruction",
+    "cluster": "Groups",
+    "classify": "Classifier",
+    "detect": "Odd samples",
+    "search": "Neighbours",
+    "export": "ONNX files beside the models",
+}
+"""What the metrics of each stage are about, in the order in which stages run."""
 
 
 @dataclass(frozen=True)

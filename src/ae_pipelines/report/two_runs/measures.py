@@ -8,18 +8,11 @@ from typing import Literal
 from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.intervals import BOUNDS, Interval
 from ae_pipelines.report.shown.scales import shown
-from ae_pipelines.report.shown.words import Form, Metric, metric, written
+from ae_pipelines.report.shown.words import STAGES, Form, Metric, metric, written
 from ae_pipelines.report.two_runs.side import Side
 
-TITLES = {
-    "ingest": "Ingest",
-    "fit": "Training",
-    "embed": "Reconstruction",
-    "cluster": "Groups",
-    "classify": "Classifier",
-    "detect": "Odd samples",
-    "search": "Neighbours",
-}
+EXPORT = "export"
+"""How near files are to their models says nothing of runs."""
 CONTROL = "pca_"
 UNCOMPARED = ("seconds", "per_second")
 """Endings of names that say how busy the machine was."""
@@ -60,7 +53,8 @@ def measures(here: Side, there: Side) -> dict[str, list[Measure]]:
     """By title of the stage: what either run measured, without what is the same in both."""
     tables = {
         title: list(_rows(stage, here.metrics.get(stage, {}), there.metrics.get(stage, {})))
-        for stage, title in TITLES.items()
+        for stage, title in STAGES.items()
+        if stage != EXPORT
     }
     return {title: rows for title, rows in tables.items() if rows}
 
