@@ -79,7 +79,7 @@ def _results(samples: object, latents: Latents, samples_id: str) -> Results:
     for name, first in (("umap", 2), ("tsne", 4)):
         axes = latents.vectors[:, first : first + 2]
         places = places.assign(**{f"{name}_x": axes[:, 0], f"{name}_y": axes[:, 1]})
-    return Results(samples=samples, latents=latents, map=places, autoencoder=encoder, recipe=None)
+    return Results(samples=samples, latents=latents, map=places, autoencoder=encoder)
 
 
 def write(results: Results, options: ReportOptions, path: Path) -> tuple[float, float]:
