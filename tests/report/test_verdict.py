@@ -22,6 +22,10 @@ CLASSIFIED = {
 }  # fmt: skip
 
 
+def other_model(latents):
+    return SimpleNamespace(encoded_by=SimpleNamespace(encoder="d" * 64))
+
+
 def groups(latents, count=2):
     numbers = np.arange(len(latents)) % count
     return pd.DataFrame({"sample_id": latents.column("sample_id"), "cluster": numbers, "distance": 0.0})
@@ -84,10 +88,6 @@ def test_what_was_left_out_or_belongs_to_other_latents_is_not_shown_and_said(tmp
     assert "Not shown: there are 3 labels." in text_of(verdict.section(results).html)
 
 
-def other_model(latents):
-    return SimpleNamespace(encoded_by=SimpleNamespace(encoder="d" * 64))
-
-
 @pytest.mark.parametrize("parts", [{"clusters": groups}, {"cluster_model": on_latents()}], ids=["no model", "no table"])
 def test_what_is_half_made_is_not_shown(tmp_path, parts):
     results = made(tmp_path, **parts)
@@ -110,6 +110,13 @@ def test_a_map_of_other_samples_is_refused(tmp_path):
     others = results.map.assign(sample_id=[*results.map["sample_id"][1:], "a new one"])
     with pytest.raises(InputError, match="run report again"):
         Results(results.samples, results.latents, others, results.autoencoder)
+
+
+@pytest.mark.parametrize(("control", "sentences"), [(on_latents(), 0), (other_model, 1)], ids=["of these", "of others"])
+def test_a_control_of_other_pca_latents_is_not_shown_and_said(tmp_path, control, sentences):
+    results = made(tmp_path, pca_latents=lambda latents: latents, pca_classifier=control)
+    assert len(results.left_out) == sentences
+    assert (results.pca_classifier is None) == bool(sentences)
 
 
 def test_latents_of_other_samples_or_of_another_encoder_are_refused(tmp_path):

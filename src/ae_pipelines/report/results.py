@@ -75,6 +75,7 @@ class Results:
         self._leave_out_skipped()
         for model in STANDS_ON:
             self._leave_out_unless_belonging(model)
+        self._leave_out_other_control()
 
     @property
     def rows(self) -> np.ndarray:
@@ -114,6 +115,14 @@ class Results:
         self.left_out.append(f"what {stage} made is of other latents: run {stage} and report again")
         for part in (model, *parts):
             setattr(self, part, None)
+
+    def _leave_out_other_control(self) -> None:
+        """Drop the classifier on PCA latents where these are newer, as after a kill."""
+        if self.pca_classifier is None or self.pca_latents is None:
+            return
+        if self.pca_classifier.encoded_by.encoder != self.pca_latents.encoder:
+            self.left_out.append("the classifier on PCA is of other PCA latents: run classify and report again")
+            self.pca_classifier = None
 
 
 def of_these(latents: Latents, model: Any, table: pd.DataFrame | None) -> bool:
