@@ -53,7 +53,8 @@ class RunCommand(click.Command):
         try:
             refuse_unknown_pipelines(context.params)
             for option in NAMES_OF_NODES & context.params.keys():
-                context.params[option] = in_their_boxes(context.params[option])
+                if typed_names := context.params[option]:
+                    context.params[option] = in_their_boxes(typed_names)
             result = super().invoke(context)
         except Exception as error:
             if (refusal := _input_error(error)) is None:

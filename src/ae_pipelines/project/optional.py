@@ -17,9 +17,12 @@ class OptionalHook:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        free = pipeline.inputs()
-        needed = {name for node in pipeline.nodes for name in node.inputs if name not in set(optional_inputs(node))}
-        for name in {name for node in pipeline.nodes for name in optional_inputs(node)} & (free - needed):
+        optional, needed = set[str](), set[str]()
+        for node in pipeline.nodes:
+            dispensable = set(optional_inputs(node))
+            optional |= dispensable
+            needed |= set(node.inputs) - dispensable
+        for name in optional & pipeline.inputs() - needed:
             if not catalog.exists(name):
                 catalog._datasets.pop(name, None)  # Kedro warns of an entry that takes the place of another
                 catalog[name] = MissingDataset()

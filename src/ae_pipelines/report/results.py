@@ -1,6 +1,7 @@
 """All that a run left in its data folder, as far as it is there and belongs together."""
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,13 +78,12 @@ class Results:
             self._leave_out_unless_belonging(model)
         self._leave_out_other_control()
 
-    @property
+    @cached_property
     def rows(self) -> np.ndarray:
         """Rows in the store of the samples on the map, ascending."""
-        ids = pd.Index(self.latents.column("sample_id"))
-        return np.sort(ids.get_indexer(self.map["sample_id"]))
+        return np.sort(pd.Index(self.ids).get_indexer(self.map["sample_id"]))
 
-    @property
+    @cached_property
     def ids(self) -> np.ndarray:
         """Id of each sample, by row."""
         return self.latents.column("sample_id").to_numpy(object)

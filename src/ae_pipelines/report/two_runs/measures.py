@@ -11,8 +11,6 @@ from ae_pipelines.report.shown.scales import shown
 from ae_pipelines.report.shown.words import STAGES, Form, Metric, metric, written
 from ae_pipelines.report.two_runs.side import Side
 
-EXPORT = "export"
-"""How near files are to their models says nothing of runs."""
 CONTROL = "pca_"
 UNCOMPARED = ("seconds", "per_second")
 """Endings of names that say how busy the machine was."""
@@ -54,7 +52,6 @@ def measures(here: Side, there: Side) -> dict[str, list[Measure]]:
     tables = {
         title: list(_rows(stage, here.metrics.get(stage, {}), there.metrics.get(stage, {})))
         for stage, title in STAGES.items()
-        if stage != EXPORT
     }
     return {title: rows for title, rows in tables.items() if rows}
 

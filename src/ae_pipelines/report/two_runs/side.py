@@ -12,11 +12,12 @@ from ae_pipelines.downstream import plane
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.report.options import ReportOptions
 from ae_pipelines.report.results import Results
+from ae_pipelines.report.shown import words
 from ae_pipelines.report.two_runs.recorded import Recorded
 from ae_pipelines.samples.store import Samples
 
-STAGES = ("ingest", "fit", "embed", "cluster", "classify", "detect", "search")
-"""Stages whose metrics are compared."""
+STAGES = tuple(stage for stage in words.STAGES if stage != "export")
+"""Stages whose metrics are compared: how near files are to their models says nothing of runs."""
 WHOLE = ("samples", "latents", "autoencoder")
 """What nothing can be shown without."""
 
