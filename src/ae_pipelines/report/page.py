@@ -16,7 +16,17 @@ from ae_pipelines.report.results import Results
 
 PARTS = (
     *("elements.js", "saving.js", "data.js", "colours.js", "thumbnails.js", "tiles.js", "neighbours.js"),
-    *("grid.js", "points.js", "marks.js", "gestures.js", "map.js", "legend.js", "selection.js", "theme.js"),
+    *(
+        "grid.js",
+        "points.js",
+        "marks.js",
+        "gestures.js",
+        "map.js",
+        "legend.js",
+        "selection.js",
+        "theme.js",
+        "map_page.js",
+    ),
 )
 """What a page with a map is made of; these files define things and do nothing."""
 SCRIPTS = (*PARTS, "page.js", "labelling.js")

@@ -43,6 +43,16 @@ def open_compared(open_page, path):
     return open_compared
 
 
+def test_both_maps_are_printed_in_light_colours_and_the_page_is_as_before_afterwards(open_compared):
+    compared = open_compared(color_scheme="dark")
+    theme = "document.documentElement.dataset.theme ?? ''"
+    assert compared.evaluate(theme) == ""
+    compared.evaluate("dispatchEvent(new Event('beforeprint'))")  # an error in it fails the watched page
+    assert compared.evaluate(theme) == "light"
+    compared.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert compared.evaluate(theme) == ""
+
+
 @pytest.mark.parametrize(("side", "other"), [("here", "there"), ("there", "here")])
 def test_what_is_pointed_at_on_one_map_is_ringed_on_the_other(open_compared, side, other):
     compared = open_compared()
