@@ -58,9 +58,19 @@ class Method(nn.Module):
         """Called in training after every player has had its turn, without gradients; `done`, in (0, 1], is the share
         of the phase's steps that are done. This is where a teacher follows."""
 
+    def complete(self, train: Loader) -> None:
+        """Called once, in evaluation mode and without gradients, when all phases are over and the best weights are back:
+        here a method learns what has a closed form (directions, scales, centroids) from train batches, and keeps it in
+        buffers. A method without parameters has no phases and learns everything here."""
+
     def learns_from(self, labels: Tensor) -> Tensor:
         """Whether it learns from samples with these class numbers (n,), as bools; the loader leaves out the others."""
         return torch.ones_like(labels, dtype=torch.bool)
+
+    def vectors(self, z: Tensor) -> Tensor:
+        """Latent vectors (batch, d), as files have them, of what `encode` gave: vectors as they are, a feature map
+        (batch, d, height, width) as its mean over positions."""
+        return z.flatten(2).mean(2) if z.ndim == 4 else z
 
     def measures(self, test: Loader) -> dict[str, float]:
         """Metrics that only this method has for unseen samples, beside its loss terms."""
@@ -107,11 +117,6 @@ def restores(method: object) -> bool:
 def restored(method: Method, x: Tensor) -> Tensor:
     """Clean samples for corrupted ones x, of the shape it was trained with; `restore` takes other shapes, too."""
     return method.restore(x) if hasattr(method, "restore") else method.decode(method.encode(x))
-
-
-def pooled(z: Tensor) -> Tensor:
-    """Latent vectors (batch, d) as they are; a feature map (batch, d, height, width) as its mean over positions."""
-    return z.flatten(2).mean(2) if z.ndim == 4 else z
 
 
 def of_vectors(net: NetChoice, method: str) -> Net:

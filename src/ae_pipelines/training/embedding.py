@@ -13,7 +13,6 @@ from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.stream import LatentBlock, LatentStream
 from ae_pipelines.models.inputs import inputs
-from ae_pipelines.models.method import pooled
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.devices import in_parallel
 from ae_pipelines.training.trained import TrainedModel
@@ -58,7 +57,7 @@ def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = T
     """Latents of stored values (batch, *shape) and, with `errors`, their errors, if the model has a decoder."""
     x = inputs(values, autoencoder.contract.samples)
     z = autoencoder.module.encode(autoencoder.encoder_input(x))
-    vectors = pooled(z).numpy()
+    vectors = autoencoder.module.vectors(z).numpy()
     if not (errors and hasattr(autoencoder.module, "decode")):
         return LatentBlock(vectors)
     residual = autoencoder.module.decode(z).sub_(x)

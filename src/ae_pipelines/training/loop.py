@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ae_pipelines.base import progress
+from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.models import Phase, Player, moving
 from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.method import Method
+from ae_pipelines.models.weights import tensors_sha256
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam
 from ae_pipelines.training.checkpoints import CheckpointFile
@@ -97,7 +99,7 @@ class _Training:
         self._model, self._batches, self._validation = model, batches, validation
         self._options, self._file, self._fingerprint = options, checkpoint, fingerprint
         self._tracked_run = run
-        self._device = next(model.parameters()).device
+        self._device = next(iter(model.state_dict().values())).device
         self._phases = moving(model.phases())
         self._epochs = options.epochs or math.ceil(options.steps / len(batches))
         self._at = Position(until_epoch=options.until_epoch)
@@ -111,6 +113,9 @@ class _Training:
         self._threads = self._pick_threads(earlier)
         torch.set_num_threads(self._threads)
         torch.manual_seed(self._options.seed)
+        if not self._phases:
+            self._complete()
+            return self._at.history
         self._at.leg_end = self._phase.epochs or self._epochs
         self._start_phase()
         if found is not None:
@@ -119,6 +124,7 @@ class _Training:
         while not self._at.finished:
             self._run_phase()
         self._take_best()
+        self._complete()
         return self._at.history
 
     @property
@@ -268,6 +274,24 @@ class _Training:
         if self._best:
             self._model.load_state_dict(self._best)
 
+    def _complete(self) -> None:
+        """What the method learns without gradients, kept beside the checkpoint."""
+        if type(self._model).complete is Method.complete:
+            return
+        model, file = self._model, self._file
+
+        def learned() -> dict[str, Tensor]:
+            model.eval()
+            with torch.no_grad():
+                model.complete(self._batches)
+            return dict(model.named_buffers())
+
+        if file is None:
+            learned()
+            return
+        key = canonical_sha256([self._fingerprint, tensors_sha256(model.state_dict())])
+        model.load_state_dict(file.beside("complete").made_once(key, learned), strict=False)
+
     # -- precision, threads -------------------------------------------------------------------
 
     def _precision(self) -> Any:
@@ -276,7 +300,7 @@ class _Training:
         return torch.autocast(self._device.type, torch.bfloat16)
 
     def _pick_threads(self, earlier: Found | None) -> int:
-        if self._device.type != "cpu":
+        if self._device.type != "cpu" or not self._phases:
             return torch.get_num_threads()
         # Another number of threads rounds differently: a recipe trained again keeps the number it had.
         known = int(earlier[1]["threads"]) if earlier is not None else self._options.threads

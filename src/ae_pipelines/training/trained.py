@@ -18,7 +18,7 @@ from ae_pipelines.models import ModelChoice, weights
 from ae_pipelines.models.contract import Contract, Origin, Task
 from ae_pipelines.models.corruptions import Corruption, CorruptionChoice, one_after_another
 from ae_pipelines.models.inputs import inputs
-from ae_pipelines.models.method import Half, Method, keep_half, of_half, pooled, restored, restores
+from ae_pipelines.models.method import Half, Method, keep_half, of_half, restored, restores
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.samples.tiles import Tiling, in_tiles
 from ae_pipelines.training.recipe import Recipe
@@ -89,7 +89,8 @@ class TrainedModel:
         """
         self._need("encode")
         with torch.inference_mode():
-            return np.concatenate([pooled(self.module.encode(x)).numpy() for x in self._inputs(samples)])
+            module = self.module
+            return np.concatenate([module.vectors(module.encode(x)).numpy() for x in self._inputs(samples)])
 
     def decode(self, latents: np.ndarray, labels: Sequence[str | None] | None = None) -> np.ndarray:
         """Samples (batch, *shape), float32 (images in [0, 1]), of latents (batch, *latent_shape).

@@ -21,7 +21,6 @@ from ae_pipelines.downstream.detection import AnomalyModel
 from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.models.inputs import inputs
-from ae_pipelines.models.method import pooled
 from ae_pipelines.samples.standardise import stored_of
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.samples.tables import features
@@ -158,7 +157,7 @@ def _contract(
 def encoder(trial: Trial) -> Made:
     """Raw samples → `latent` and, where it is the mean of a feature map, `latent_map`."""
     module = EncoderModule(trial.trained)
-    expected = {"latent": pooled(trial.z).numpy(), "latent_map": trial.z.numpy()}
+    expected = {"latent": trial.trained.module.vectors(trial.z).numpy(), "latent_map": trial.z.numpy()}
     return _made("encoder", module, {"raw": trial.raw}, {name: expected[name] for name in module.gives}, trial)
 
 

@@ -2,7 +2,6 @@
 
 from torch import Tensor, nn
 
-from ae_pipelines.models.method import pooled
 from ae_pipelines.scoring.onnx.preprocessing import Seen, input_of, output_of
 from ae_pipelines.training.trained import TrainedModel
 
@@ -18,7 +17,7 @@ class EncoderModule(nn.Module):
 
     def forward(self, raw: Tensor) -> tuple[Tensor, ...]:
         z = self._model.encode(self._seen(self._input(raw)))
-        return (pooled(z), z)[: len(self.gives)]
+        return (self._model.vectors(z), z)[: len(self.gives)]
 
 
 class DecoderModule(nn.Module):

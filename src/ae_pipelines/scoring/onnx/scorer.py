@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from ae_pipelines.downstream.classification import Classifier
 from ae_pipelines.downstream.clustering import Groups
 from ae_pipelines.downstream.detection import AnomalyModel
-from ae_pipelines.models.method import pooled
 from ae_pipelines.scoring.onnx.classifiers import ClassifierModule
 from ae_pipelines.scoring.onnx.clusterers import ClustererModule
 from ae_pipelines.scoring.onnx.detectors import DetectorModule
@@ -40,7 +39,7 @@ class ScorerModule(nn.Module):
     def forward(self, raw: Tensor) -> tuple[Tensor, ...]:
         x = self._input(raw)
         z = self._model.encode(self._seen(x))
-        latent, errors = pooled(z), self._errors(x, z)
+        latent, errors = self._model.vectors(z), self._errors(x, z)
         said = {"latent": latent, **errors}
         said["cluster"], said["distance"] = self._clusterer(latent)
         if self._classifier is not None:
