@@ -78,12 +78,13 @@ class Trained:
 
         recipe = of_labels(self._of(seed, folder), normal_labels)
         recipe.check_samples(samples)
-        started = time.monotonic()
+        started, cpu = time.monotonic(), time.process_time()
         trained, _ = loop.train(samples, recipe, CheckpointFile(folder / "training.checkpoint"), run)
-        seconds = time.monotonic() - started
+        spent = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
         trained.save(folder / "autoencoder")
         stream = latent_stream(trained, samples)
-        return LatentStream(stream.ids, stream.blocks, stream.metadata | {"training_seconds": str(seconds)})
+        about = {f"training_{name}": str(value) for name, value in spent.items()}
+        return LatentStream(stream.ids, stream.blocks, stream.metadata | about)
 
     def _of(self, seed: int, folder: Path) -> Recipe:
         """The recipe with this seed; `{beside}` in its texts becomes the folder of what other recipes of the board

@@ -1,0 +1,292 @@
+"""What are latents of photos worth? CIFAR-10's test images, by recipes, controls and seeds; for `docs/photos.md`.
+
+What is finished stays in --folder and is not done again, so that several processes may share the work: start one with
+--seeds=0 and another with --seeds 1 2, or name recipes with --only, and at last the whole command, which writes the
+table and the pictures. --choose looks at train images alone, a tenth of them held out: by it recipes are chosen.
+"""
+
+import argparse
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from paired import RESULTS, write_table
+
+from ae_pipelines.comparison.scoreboard import board
+from ae_pipelines.comparison.scoreboard.board import Entry, ScoreboardOptions
+from ae_pipelines.comparison.scoreboard.tasks import TaskChoice
+from ae_pipelines.latents.file import LatentsFile
+from ae_pipelines.plots import scoreboard as picture
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.image_parquet import ImageParquet
+from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.devices import pick_device
+from ae_pipelines.training.loaders import loaders
+from ae_pipelines.training.recipe import Recipe
+
+PROJECT = Path(__file__).parents[1]
+IMAGES = PROJECT / "docs/images"
+FEW = {"kind": "logistic_regression", "few_labels": [100, 1000], "draws": 5}
+TASKS = {
+    "linear_probe": TaskChoice(kind="classify"),
+    "few_labels": TaskChoice(kind="few_labels", by=FEW),
+    "five_nearest": TaskChoice(kind="classify", by={"kind": "knn"}),
+    "neighbours": TaskChoice(kind="neighbours"),
+    "groups": TaskChoice(kind="cluster", by={"kind": "kmeans", "fit_on": "train"}),
+    "reconstruction": TaskChoice(kind="reconstruction"),
+}
+BEST = "photos"
+PLAIN = "autoencoder of views_restore"
+OF_THE_SAME_TIME = 1.7
+"""Steps of the plain autoencoder for each of `views_restore`, which sees two views and projects them."""
+CURVE = (8, 4, 2)
+"""Parts of the best recipe's steps with which it is trained, too."""
+GPU_NET = {"widths": [64, 128, 256], "stem_stride": 1, "stem_kernel": 3, "head": 512}
+WARM_STEPS, TIMED_STEPS = 5, 15
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A number that must be seen."""
+
+    what: str
+    least: float
+    aim: float
+    value: float
+
+    def row(self) -> list[str]:
+        """Its cells; numbers that are to be small have a larger `least` than `aim`."""
+        sign = 1 if self.aim > self.least else -1
+        met = "aim" if sign * (self.value - self.aim) >= 0 else "yes" if sign * (self.value - self.least) >= 0 else "no"
+        return [self.what, f"{self.least:g}", f"{self.aim:g}", f"{self.value:.3f}", met]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--minutes", type=float, help="train each recipe about so long, not for its own steps")
+    parser.add_argument("--seeds", type=int, nargs="*", help="three on a CPU, one on a GPU")
+    parser.add_argument("--only", nargs="*", help="recipes (or curve) that are to be finished; nothing is written")
+    parser.add_argument("--choose", action="store_true", help="judge by held-out train images, never by test images")
+    parser.add_argument("--folder", type=Path, default=PROJECT / "data" / "photos")
+    options = parser.parse_args()
+    seeds = options.seeds if options.seeds is not None else [0, 1, 2] if options.device == "cpu" else [0]
+    name = "photos" + ("_cuda" if options.device == "cuda" else "") + ("_choose" if options.choose else "")
+    folder = options.folder.resolve() / name
+    samples = stored(folder / "samples", Path(os.environ["AE_TEST_DATA"]) / "cifar10", options.choose)
+    recipes = recipes_of(options.device)
+    if options.minutes or options.device == "cuda":
+        recipes = {n: within(samples, recipe, options.minutes or 4.5, folder) for n, recipe in recipes.items()}
+    for entry in options.only or ():
+        if entry == "curve":
+            board.scores(samples, of_curve(recipes[BEST], seeds), folder)
+        else:
+            one = ScoreboardOptions(recipes=entries({entry: recipes[entry]}), tasks=TASKS, seeds=seeds, controls=False)
+            board.scores(samples, one, folder)
+    if options.only:
+        return
+    everything = ScoreboardOptions(
+        recipes=entries(recipes), tasks=TASKS, seeds=seeds, controls=options.device == "cpu", control_seeds=[seeds[0]]
+    )
+    table = board.scores(samples, everything, folder)
+    write(name, table, folder, seeds)
+    if options.device == "cpu":
+        curve = board.scores(samples, of_curve(recipes[BEST], seeds[:1]), folder)
+        append(name, "Longer training", *curve_rows(curve, table))
+    if name == "photos":
+        from photos_pictures import neighbours
+
+        picture.scoreboard(table).savefig(IMAGES / "photos_scoreboard.png", dpi=110)
+        neighbours(samples, folder / f"seed-{seeds[0]}").savefig(IMAGES / "photos_neighbours.png", dpi=110)
+
+
+def stored(folder: Path, raw: Path, choose: bool) -> Samples:
+    """CIFAR-10 in a sample store: both files with their splits or, to choose, train images alone."""
+    source = ImageParquet(name="cifar10", path=raw / "train.parquet" if choose else raw)
+    return write_store(folder, source)
+
+
+def recipes_of(device: str) -> dict[str, Recipe]:
+    """The recipes that are compared, by name; on a GPU `views` alone, with a larger net at full resolution."""
+    if device == "cuda":
+        plain = shipped("views").model_dump(mode="json")
+        plain["model"] |= {"latent_size": 256, "net": plain["model"]["net"] | GPU_NET}
+        plain["loader"] |= {"batch_size": 512, "corruptions": without_size(plain["loader"]["corruptions"])}
+        plain["training"] |= {"device": "cuda", "precision": "bfloat16"}
+        return {"views": Recipe.model_validate(plain)}
+    found = {name: shipped(name) for name in ("dense", "patches", "views", "views_restore", BEST)}
+    plain = found["views_restore"].model_dump(mode="json")
+    plain["model"] = {"kind": "autoencoder", **{key: plain["model"][key] for key in ("latent_size", "net")}}
+    plain["loader"]["corruptions"] = []
+    plain["training"]["steps"] = round(OF_THE_SAME_TIME * plain["training"]["steps"])
+    return found | {PLAIN: Recipe.model_validate(plain | {"name": PLAIN})}
+
+
+def shipped(name: str) -> Recipe:
+    text = (PROJECT / f"conf/base/parameters/recipes/{name}.yml").read_text()
+    return Recipe.model_validate(yaml.safe_load(text)["recipes"][name] | {"name": name})
+
+
+def without_size(corruptions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, but crops are as large as the image."""
+    return [{key: value for key, value in one.items() if key != "size"} for one in corruptions]
+
+
+def entries(recipes: dict[str, Recipe]) -> dict[str, Entry]:
+    return {name: Entry(recipe=recipe) for name, recipe in recipes.items()}
+
+
+def of_curve(recipe: Recipe, seeds: list[int]) -> ScoreboardOptions:
+    """The recipe with parts of its steps."""
+    shorter = {f"{recipe.name}, 1 of {part} steps": with_steps(recipe, recipe.training.steps // part) for part in CURVE}
+    tasks = {name: TASKS[name] for name in ("linear_probe", "few_labels")}
+    return ScoreboardOptions(recipes=entries(shorter), tasks=tasks, seeds=seeds, controls=False)
+
+
+def with_steps(recipe: Recipe, steps: int) -> Recipe:
+    return recipe.model_copy(
+        update={"training": recipe.training.model_copy(update={"steps": max(1, steps), "epochs": None})}
+    )
+
+
+def within(samples: Samples, recipe: Recipe, minutes: float, folder: Path) -> Recipe:
+    """The recipe with as many steps as fit into these minutes here; measured once, then kept in `folder`."""
+    kept = folder / f"{recipe.name}-{minutes:g}-minutes"
+    if not kept.exists():
+        seconds = seconds_of_a_step(samples, recipe)
+        kept.write_text(str(round(60 * minutes / seconds) if seconds else recipe.training.steps))
+    return with_steps(recipe, int(kept.read_text()))
+
+
+def seconds_of_a_step(samples: Samples, recipe: Recipe) -> float:
+    """Of training, batches included; 0 for a method without steps."""
+    device = pick_device(recipe.training.device)
+    model = recipe.model.build(recipe.task(samples)).to(device)
+    if not (phases := model.phases()):
+        return 0.0
+    player = phases[0].players[0]
+    batches = loaders(samples, recipe, model, device)[0].epoch(0)
+    for number, batch in enumerate(islice(batches, WARM_STEPS + TIMED_STEPS)):
+        if number == WARM_STEPS:
+            started = now(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bfloat16"):
+            torch.stack(list(player.terms(batch).values())).sum().backward()
+    return (now(device) - started) / TIMED_STEPS
+
+
+def now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def write(name: str, table: pd.DataFrame, folder: Path, seeds: list[int]) -> None:
+    """The table of all encoders, then gates and what is known of collapse."""
+    found = Found(table)
+    columns = ["linear_probe/accuracy", *(f"few_labels/error_with_{n}_labels" for n in (100, 1000))]
+    columns += ["five_nearest/accuracy", "neighbours/same_class", "groups/unseen_accuracy", "reconstruction/mse"]
+    heads = ["linear probe", "error, 100 labels (%)", "1,000 labels (%)", "5-NN", "neighbours", "KMeans", "mse"]
+    rows = []
+    for encoder in found.encoders:
+        seconds, rank = spent(folder, encoder, seeds), effective_rank(folder, encoder, seeds[0])
+        rows.append([encoder, *(found.cell(encoder, column) for column in columns), *seconds, rank])
+    header = ["encoder", *heads, "seconds", "CPU seconds", "effective rank"]
+    write_table(name, f"Latents of CIFAR-10, {len(seeds)} seeds: mean ± standard deviation", header, rows)
+    if BEST in found.encoders:
+        gates = [gate.row() for gate in gates_of(found)]
+        append(name, "What must be seen", ["what", "at least", "aim", "measured", "reached"], gates)
+
+
+class Found:
+    """A table of the scoreboard, looked up."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        ordered = table.sort_values("control", kind="stable")
+        self.encoders = list(dict.fromkeys(ordered["encoder"]))
+        self.controls = list(dict.fromkeys(table.loc[table["control"], "encoder"]))
+        keys = zip(table["encoder"], table["task"] + "/" + table["metric"], strict=True)
+        self._found = dict(zip(keys, zip(table["mean"], table["sd"], strict=True), strict=True))
+
+    def mean(self, encoder: str, column: str) -> float:
+        return float(self._found.get((encoder, column), (np.nan, np.nan))[0])
+
+    def cell(self, encoder: str, column: str) -> str:
+        mean, sd = self._found.get((encoder, column), (np.nan, np.nan))
+        digits = 1 if "error" in column else 4 if "mse" in column else 3
+        return "" if np.isnan(mean) else f"{mean:.{digits}f}" + ("" if np.isnan(sd) else f" ± {sd:.{digits}f}")
+
+
+def gates_of(found: Found) -> Iterator[Gate]:
+    def probe(encoder: str) -> float:
+        return found.mean(encoder, "linear_probe/accuracy")
+
+    def error(encoder: str, labels: int) -> float:
+        return found.mean(encoder, f"few_labels/error_with_{labels}_labels")
+
+    mse = {name: found.mean(name, "reconstruction/mse") for name in ("views_restore", PLAIN)}
+    control = np.nanmax([probe(name) for name in [*found.controls, "patches"]])
+    restore, best = "views with reconstruction", "best recipe"
+    yield Gate("views, d = 64: linear probe", 0.52, 0.60, probe("views"))
+    yield Gate("views, d = 64: error with 1,000 labels (%)", 55, 48, error("views", 1000))
+    yield Gate(f"{restore}: probe lost", 0.02, 0, probe("views") - probe("views_restore"))
+    yield Gate(f"{restore}: more mse than a plain autoencoder", 0.2, 0.05, mse["views_restore"] / mse[PLAIN] - 1)
+    yield Gate("patches, d = 64: linear probe", 0.54, 0.58, probe("patches"))
+    yield Gate("patches, d = 64: error with 100 labels (%)", 69, 65, error("patches", 100))
+    yield Gate(f"{best}: linear probe", 0.62, 0.70, probe(BEST))
+    yield Gate(f"{best}: more than the best control without gradients", 0.03, 0.08, probe(BEST) - control)
+    yield Gate(f"{best}: KMeans accuracy", 0.30, 0.40, found.mean(BEST, "groups/unseen_accuracy"))
+
+
+def spent(folder: Path, encoder: str, seeds: list[int]) -> list[str]:
+    """Mean seconds of training, by the clock and of all CPUs; empty for what is not trained."""
+    files = [LatentsFile(path).metadata for seed in seeds if (path := latents_of(folder, encoder, seed)).exists()]
+    times = (
+        [[float(file[f"training_{kind}seconds"]) for file in files] for kind in ("", "cpu_")]
+        if (files and "training_seconds" in files[0])
+        else []
+    )
+    return [f"{np.mean(values):.0f}" for values in times] or ["", ""]
+
+
+def effective_rank(folder: Path, encoder: str, seed: int) -> str:
+    """exp of the entropy of the shares of variance (Roy & Vetterli 2007), of how many latents."""
+    vectors = LatentsFile(latents_of(folder, encoder, seed)).vectors
+    if vectors.shape[1] > 1024:
+        return ""
+    shares = np.linalg.eigvalsh(np.cov(vectors, rowvar=False)).clip(1e-12)
+    shares /= shares.sum()
+    return f"{np.exp(-(shares * np.log(shares)).sum()):.0f} of {vectors.shape[1]}"
+
+
+def latents_of(folder: Path, encoder: str, seed: int) -> Path:
+    return folder / f"seed-{seed}" / re.sub(r"[^\w-]", "_", encoder) / "latents.parquet"
+
+
+def curve_rows(curve: pd.DataFrame, table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    both = pd.concat([curve, table[table["encoder"] == BEST]], ignore_index=True)
+    found, minutes = Found(both), both.groupby("encoder")["seconds"].first() / 60
+    columns = ("linear_probe/accuracy", "few_labels/error_with_1000_labels")
+    rows = [[one, f"{minutes[one]:.1f}", *(found.cell(one, column) for column in columns)] for one in found.encoders]
+    return ["recipe", "minutes", "linear probe", "error, 1,000 labels (%)"], rows
+
+
+def append(name: str, title: str, header: list[str], rows: list[list[str]]) -> None:
+    """One more table below the first."""
+    lines = ["", f"## {title}", ""] + [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+    text = "\n".join(lines) + "\n"
+    with (RESULTS / f"{name}.md").open("a") as file:
+        file.write(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
