@@ -44,6 +44,10 @@ class Method(nn.Module):
     """Whether there is nothing to learn unless inputs are corrupted."""
     may_copy = False
     """Whether it would only learn to copy an uncorrupted input if its latent were as large as that."""
+    needs_spread = False
+    """Whether latents that tell samples apart are all that it is for, so that a training that loses them has failed."""
+    if_collapsed = "Give a lower training.learning_rate, or another recipe"
+    """What to change where latents do not tell samples apart."""
     takes_corruptions = True
     """Whether it looks at inputs; if only at targets, corruptions would change nothing."""
     wants_labels = False

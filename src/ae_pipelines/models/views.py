@@ -30,6 +30,11 @@ class Views(Method):
     """
 
     wants_second_view = True
+    needs_spread = True
+    if_collapsed = (
+        "Give a lower training.learning_rate, a larger loader.batch_size, or a loss that spreads latents by itself, such "
+        "as model.loss={kind: vicreg}; byol also needs a teacher_momentum near 1"
+    )
     needs_option = {"decode": "reconstruction"}
 
     def __init__(
