@@ -113,7 +113,18 @@ def test_an_amount_of_nothing_gives_exactly_the_target(kind):
         assert torch.equal(corrupt(target, seeded(0)), target), "set nothing to options with which it does nothing"
 
 
-@pytest.mark.parametrize("kind", ["affine", "patches", "downscale", "watermark", "greyscale"])
+@pytest.mark.parametrize("options", [*({"kind": kind} for kind in MAKERS), {"kind": "crop", "size": 5}], ids=str)
+def test_clean_samples_get_the_shape_of_corrupted_ones_in_one_way(options):
+    corrupt = build(**options)
+    clean = samples_for(corrupt)
+    corrupted = corrupt.corrupted_spec(spec(tuple(clean.shape[1:])))
+    if corrupted.shape != tuple(clean.shape[1:]):
+        first, again = corrupt.reshaped(clean, seeded(0)), corrupt.reshaped(clean, seeded(1))
+        assert first.shape[1:] == corrupted.shape
+        assert torch.equal(first, again), "write reshaped: what is embedded must not be random"
+
+
+@pytest.mark.parametrize("kind", ["affine", "crop", "colours", "patches", "downscale", "watermark", "greyscale"])
 def test_what_works_on_places_takes_images_alone(kind):
     assert takes(build(kind), (3, 9, 7))
     with pytest.raises(InputError, match=rf"{kind} takes images .*given .*\(13,\): "):

@@ -42,6 +42,12 @@ VARIANTS: dict[str, list[dict]] = {
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
     "siamese": [{"loss": "triplet"}, {"pairs": "views"}],
     "stacked": [{"layer_corruptions": [{"kind": "masking"}]}],
+    "views": [
+        {"reconstruction": 10.0},
+        {"loss": {"kind": "vicreg"}},
+        {"loss": {"kind": "barlow"}},
+        {"loss": {"kind": "byol", "predictor_width": 64, "teacher_momentum": 0.9}},
+    ],
     "vae": [{"conditional": True}, {"likelihood": "gaussian"}, {"warm_up_steps": 10}],
 }
 

@@ -89,7 +89,11 @@ CONV = [
     *({"downsample": down, "latent": "map", "channels": [4]} for down in DOWN),
     {"residual_blocks": 1, "norm": "batch", "channels": [4]},
 ]
-NET_OPTIONS = {"dense": DENSE, "conv": CONV}
+RESNET = [
+    {"widths": [4], "head": 6, "blocks": 2, "latent": "map", "norm": "none"},
+    {"widths": [4, 6], "head": 6, "stem_stride": 1, "pooling": "none", "norm": "layer"},
+]
+NET_OPTIONS = {"dense": DENSE, "conv": CONV, "resnet": RESNET}
 CHOICES = METHODS + [
     {"kind": "autoencoder", "net": {"kind": net, **options}}
     for net, several in NET_OPTIONS.items()
@@ -117,10 +121,11 @@ class ThereAndBack(nn.Module):
 def model_of(choice):
     torch.manual_seed(0)
     model = ModelChoice(latent_size=5, **choice).build(TASK)
-    for part in model.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):  # as after a training, not as they start
-            nn.init.uniform_(part.running_mean, -0.2, 0.2)
-            nn.init.uniform_(part.running_var, 0.5, 2)
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1  # what they have seen is what they learn, as after a training
+    if norms:
+        ThereAndBack(model)(torch.from_numpy(RAW))
     return model.eval()
 
 

@@ -1,14 +1,14 @@
 """What all methods have in common."""
 
-from collections.abc import Callable
-from typing import Literal, Self
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.layout import LayoutOptions
-from ae_pipelines.models import Phase
+from ae_pipelines.models import Ability, Phase
 from ae_pipelines.models.batch import Loader
 from ae_pipelines.models.nets import Net, NetChoice
 
@@ -34,6 +34,8 @@ class Method(nn.Module):
     decode: Callable[..., Tensor]
     restore: Callable[[Tensor], Tensor]
     """These are declared for the type checker only: a method lacks those that it cannot do."""
+    needs_option: ClassVar[Mapping[Ability, str]] = {}
+    """What it can do only if the option named is not None: its class lacks it, and the constructor adds it."""
     conditional = False
     """Whether `decode(z, label)` takes class numbers, (batch,) int64, -1 where unknown."""
     generates = False
@@ -42,6 +44,10 @@ class Method(nn.Module):
     """Whether there is nothing to learn unless inputs are corrupted."""
     may_copy = False
     """Whether it would only learn to copy an uncorrupted input if its latent were as large as that."""
+    needs_spread = False
+    """Whether latents that tell samples apart are all that it is for, so that a training that loses them has failed."""
+    if_collapsed = "Give a lower training.learning_rate, or another recipe"
+    """What to change where latents do not tell samples apart."""
     takes_corruptions = True
     """Whether it looks at inputs; if only at targets, corruptions would change nothing."""
     wants_labels = False
@@ -109,8 +115,8 @@ def keep_half(method: Method, half: Half) -> Method:
     return method
 
 
-def restores(method: object) -> bool:
-    """Whether a method, or its class, can make clean samples of corrupted ones, if it is trained to."""
+def restores(method: Method) -> bool:
+    """Whether a method can make clean samples of corrupted ones, if it is trained to."""
     return hasattr(method, "restore") or (hasattr(method, "encode") and hasattr(method, "decode"))
 
 

@@ -22,6 +22,7 @@ from ae_pipelines.models.weights import tensors_sha256
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam
 from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.collapse import LatentWatch
 from ae_pipelines.training.devices import fastest_threads, pick_device
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
@@ -105,6 +106,7 @@ class _Training:
         self._at = Position(until_epoch=options.until_epoch)
         self._best: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
+        self._latents = LatentWatch(model, validation or batches)
         self._saved_at = self._logged_at = time.monotonic()
 
     def run(self) -> History:
@@ -124,6 +126,7 @@ class _Training:
         while not self._at.finished:
             self._run_phase()
         self._take_best()
+        self._latents.judge()
         self._complete()
         return self._at.history
 
@@ -216,6 +219,7 @@ class _Training:
         tensors = self._model.state_dict().items()
         weights = {name: float(tensor.abs().sum()) for name, tensor in tensors if tensor.is_floating_point()}
         self._refuse_non_finite({"loss": row["loss"], **weights})
+        row |= self._latents.measured()
         row["gradient_norm"] = at.gradient_norm
         row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]
         at.history.append(row)

@@ -1,0 +1,134 @@
+"""Two views of a sample that agree."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models import MODELS, Phase, Player
+from ae_pipelines.models.agreements import Agreement, AgreementChoice
+from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.losses import LossChoice
+from ae_pipelines.models.method import Method, of_vectors
+from ae_pipelines.models.nets import NetChoice
+from ae_pipelines.models.output import Output, OutputKind
+from ae_pipelines.models.teacher import follow, teacher_of
+from ae_pipelines.models.two_views import view_auroc
+
+Width = Annotated[int, Field(gt=0)]
+
+
+@MODELS.register("views")
+class Views(Method):
+    """Learns from two corruptions of each sample, its views, and no labels: a projection of their latents agrees, and
+    those of other samples differ (Chen et al. 2020, SimCLR, and what followed it).
+
+    With `reconstruction` there is a decoder, too, so that the same latent can be turned into a sample again.
+    """
+
+    wants_second_view = True
+    needs_spread = True
+    if_collapsed = (
+        "Give a lower training.learning_rate, a larger loader.batch_size, or a loss that spreads latents by itself, such "
+        "as model.loss={kind: vicreg}; byol also needs a teacher_momentum near 1"
+    )
+    needs_option = {"decode": "reconstruction"}
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        net: NetChoice = NetChoice(kind="dense"),  # noqa: B008
+        latent_size: Annotated[int, Field(gt=0)] = 64,
+        projector: Annotated[list[Width], Field(min_length=1)] = [512, 256],  # noqa: B006
+        loss: AgreementChoice = AgreementChoice(kind="simclr"),  # noqa: B008
+        reconstruction: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None,
+        reconstruction_loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
+        output: OutputKind = "sigmoid",
+    ) -> None:
+        """`projector`: widths of the layers between latents and the loss. `reconstruction`: weight of the decoder's
+        loss, of the clean sample given a view's latent; None: no decoder."""
+        super().__init__()
+        self.latent_size = latent_size
+        family = of_vectors(net, "views")
+        self._reconstruction, self._output = reconstruction, Output.of(task.samples, output)
+        if reconstruction is None:
+            self.encoder = family.encoder(task.input_shape, latent_size)
+        else:
+            self.encoder, self.decoder = family.pair(task.input_shape, latent_size, task.samples.shape)
+            self._loss = reconstruction_loss.build()
+            self.decode = self._decode
+        self.projector = perceptron(latent_size, projector)
+        self._agreement: Agreement = loss.build()
+        self._name = loss.kind
+        self._taught = self._agreement.predictor_width is not None
+        if self._agreement.predictor_width is not None:
+            self.predictor = perceptron(projector[-1], [self._agreement.predictor_width, projector[-1]])
+            self.teacher = teacher_of(nn.Sequential(self.encoder, self.projector))
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(x)
+
+    def _decode(self, z: Tensor) -> Tensor:
+        """(batch, *shape), in [0, 1] for images."""
+        return self._output(self.decoder(z))
+
+    def phases(self) -> list[Phase]:
+        moved = [p for name, part in self.named_children() if name != "teacher" for p in part.parameters()]
+        player = Player("views", list(dict.fromkeys(moved)), self._terms)  # halves may share weights
+        return [Phase("fit", [player], judged=self._agreement.judged)]
+
+    def after_step(self, done: float) -> None:
+        if self._taught:
+            follow(self.teacher, nn.Sequential(self.encoder, self.projector), self._agreement.momentum(done))
+
+    def take_encoder(self, tensors: dict[str, Tensor]) -> None:
+        super().take_encoder(tensors)
+        if self._taught:
+            self.teacher[0].load_state_dict(self.encoder.state_dict())
+
+    def train(self, mode: bool = True) -> "Views":
+        super().train(mode)
+        if self._frozen and self._taught:
+            self.teacher[0].eval()
+        return self
+
+    def _terms(self, batch: Batch) -> dict[str, Tensor]:
+        """The agreement, averaged over the batch, and the weighted reconstruction of the clean samples from the first
+        view."""
+        count = len(batch.input)
+        if self.training and count < 2:
+            raise InputError("views tells samples of a batch apart: give a loader.batch_size of 2 or more")
+        views = torch.cat([batch.input, batch.second])  # type: ignore[list-item]
+        z = self.encoder(views)
+        terms = {self._name: self._agreed(views, self.projector(z))}
+        if self._reconstruction is not None:
+            rebuilt = self._loss(self.decoder(z[:count]), batch.target, self._output.bounded)
+            terms["reconstruction"] = self._reconstruction * rebuilt
+        return terms
+
+    def _agreed(self, views: Tensor, projected: Tensor) -> Tensor:
+        """In float32: in bfloat16 a similarity or a variance is mostly rounding."""
+        first, second = projected.float().chunk(2)
+        if not self._taught:
+            with torch.autocast(views.device.type, enabled=False):
+                return self._agreement(first, second)
+        with torch.no_grad():
+            expected_of_first, expected_of_second = self.teacher(views).float().chunk(2)
+        first, second = self.predictor(projected).float().chunk(2)
+        return self._agreement(first, expected_of_second) + self._agreement(second, expected_of_first)
+
+    def measures(self, test: Loader) -> dict[str, float]:
+        return view_auroc(self, test)
+
+
+def perceptron(inputs: int, widths: list[int]) -> nn.Sequential:
+    """(batch, inputs) → (batch, widths[-1]); hidden layers have batch norm, the last is linear."""
+    layers: list[nn.Module] = []
+    for width in widths[:-1]:
+        layers += [nn.Linear(inputs, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, widths[-1]))
