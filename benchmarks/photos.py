@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from ae_pipelines.plots import scoreboard as picture
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources.image_parquet import ImageParquet
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.collapse import effective_rank
 from ae_pipelines.training.devices import pick_device
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.recipe import Recipe
@@ -83,12 +84,14 @@ def main() -> None:
     name = "photos" + ("_cuda" if options.device == "cuda" else "") + ("_choose" if options.choose else "")
     folder = options.folder.resolve() / name
     samples = stored(folder / "samples", Path(os.environ["AE_TEST_DATA"]) / "cifar10", options.choose)
-    recipes = recipes_of(options.device)
+    recipes = {
+        name: one for name, one in recipes_of(options.device).items() if not options.only or name in options.only
+    }
     if options.minutes or options.device == "cuda":
         recipes = {n: within(samples, recipe, options.minutes or 4.5, folder) for n, recipe in recipes.items()}
     for entry in options.only or ():
         if entry == "curve":
-            board.scores(samples, of_curve(recipes[BEST], seeds), folder)
+            board.scores(samples, of_curve(shipped(BEST), seeds), folder)
         else:
             one = ScoreboardOptions(recipes=entries({entry: recipes[entry]}), tasks=TASKS, seeds=seeds, controls=False)
             board.scores(samples, one, folder)
@@ -111,7 +114,7 @@ def main() -> None:
 
 def stored(folder: Path, raw: Path, choose: bool) -> Samples:
     """CIFAR-10 in a sample store: both files with their splits or, to choose, train images alone."""
-    source = ImageParquet(name="cifar10", path=raw / "train.parquet" if choose else raw)
+    source = ImageParquet(path=raw / "train.parquet" if choose else raw)
     return write_store(folder, source)
 
 
@@ -123,7 +126,11 @@ def recipes_of(device: str) -> dict[str, Recipe]:
         plain["loader"] |= {"batch_size": 512, "corruptions": without_size(plain["loader"]["corruptions"])}
         plain["training"] |= {"device": "cuda", "precision": "bfloat16"}
         return {"views": Recipe.model_validate(plain)}
-    found = {name: shipped(name) for name in ("dense", "patches", "views", "views_restore", BEST)}
+    found = {
+        name: shipped(name)
+        for name in ("dense", "patches", "views", "views_restore", BEST)
+        if (PROJECT / f"conf/base/parameters/recipes/{name}.yml").exists()
+    }
     plain = found["views_restore"].model_dump(mode="json")
     plain["model"] = {"kind": "autoencoder", **{key: plain["model"][key] for key in ("latent_size", "net")}}
     plain["loader"]["corruptions"] = []
@@ -174,7 +181,8 @@ def seconds_of_a_step(samples: Samples, recipe: Recipe) -> float:
     if not (phases := model.phases()):
         return 0.0
     player = phases[0].players[0]
-    batches = loaders(samples, recipe, model, device)[0].epoch(0)
+    training, _ = loaders(samples, recipe, model, device)
+    batches = chain.from_iterable(map(training.epoch, count()))
     for number, batch in enumerate(islice(batches, WARM_STEPS + TIMED_STEPS)):
         if number == WARM_STEPS:
             started = now(device)
@@ -197,7 +205,7 @@ def write(name: str, table: pd.DataFrame, folder: Path, seeds: list[int]) -> Non
     heads = ["linear probe", "error, 100 labels (%)", "1,000 labels (%)", "5-NN", "neighbours", "KMeans", "mse"]
     rows = []
     for encoder in found.encoders:
-        seconds, rank = spent(folder, encoder, seeds), effective_rank(folder, encoder, seeds[0])
+        seconds, rank = spent(folder, encoder, seeds), rank_of(folder, encoder, seeds[0])
         rows.append([encoder, *(found.cell(encoder, column) for column in columns), *seconds, rank])
     header = ["encoder", *heads, "seconds", "CPU seconds", "effective rank"]
     write_table(name, f"Latents of CIFAR-10, {len(seeds)} seeds: mean ± standard deviation", header, rows)
@@ -257,14 +265,10 @@ def spent(folder: Path, encoder: str, seeds: list[int]) -> list[str]:
     return [f"{np.mean(values):.0f}" for values in times] or ["", ""]
 
 
-def effective_rank(folder: Path, encoder: str, seed: int) -> str:
-    """exp of the entropy of the shares of variance (Roy & Vetterli 2007), of how many latents."""
-    vectors = LatentsFile(latents_of(folder, encoder, seed)).vectors
-    if vectors.shape[1] > 1024:
-        return ""
-    shares = np.linalg.eigvalsh(np.cov(vectors, rowvar=False)).clip(1e-12)
-    shares /= shares.sum()
-    return f"{np.exp(-(shares * np.log(shares)).sum()):.0f} of {vectors.shape[1]}"
+def rank_of(folder: Path, encoder: str, seed: int) -> str:
+    """The effective rank of latents, of how many there are; of 10,000 samples."""
+    vectors = LatentsFile(latents_of(folder, encoder, seed)).vectors[:10_000]
+    return f"{effective_rank(torch.from_numpy(vectors)):.0f} of {vectors.shape[1]}" if vectors.shape[1] < 1000 else ""
 
 
 def latents_of(folder: Path, encoder: str, seed: int) -> Path:
