@@ -50,3 +50,9 @@ def test_sets_for_images_keep_their_shape(name, channels):
     recipe(augment=name).check()
     clean = SampleSpec(shape=(channels, 28, 30), dtype="uint8")
     assert corrupted_spec([choice.build() for choice in LoaderOptions(augment=name).corruptions], clean) == clean
+
+
+@pytest.mark.parametrize("name", ["series", "table"])
+def test_sets_for_rows_of_numbers_take_them_without_bounds(name):
+    clean = SampleSpec(shape=(13,), dtype="float32")
+    assert corrupted_spec([choice.build() for choice in LoaderOptions(augment=name).corruptions], clean) == clean
