@@ -23,7 +23,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.collapse import LatentWatch
-from ae_pipelines.training.devices import fastest_threads, pick_device
+from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, pick_device
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
@@ -50,6 +50,7 @@ def train(
     An unfinished training of the same recipe on the same samples, left in `checkpoint`, is taken up where
     it was: the result is bitwise that of an uninterrupted one.
     """
+    keep_freed_memory()
     options = recipe.training
     device = pick_device(options.device)
     with torch.random.fork_rng():
@@ -77,6 +78,7 @@ def fit(
 ) -> History:
     """Train `model` in place and leave its best weights in it (the last ones without validation); each epoch is
     reported to `run`."""
+    keep_freed_memory()
     threads = torch.get_num_threads()
     try:
         return _Training(model, batches, validation, options, checkpoint, fingerprint, run).run()

@@ -21,6 +21,7 @@ from ae_pipelines.models.inputs import inputs
 from ae_pipelines.models.method import Half, Method, keep_half, of_half, restored, restores
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.samples.tiles import Tiling, in_tiles
+from ae_pipelines.training.devices import keep_freed_memory
 from ae_pipelines.training.recipe import Recipe
 
 Part = Literal["autoencoder", "encoder", "decoder"]
@@ -212,6 +213,7 @@ class TrainedModel:
     @classmethod
     def load(cls, folder: Path | str) -> Self:
         """What `save` wrote, verified; needs nothing but the folder."""
+        keep_freed_memory()
         tensors, contract = weights.read(Path(folder))
         module = _build(contract)
         if contract.part != "autoencoder":
