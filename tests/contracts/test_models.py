@@ -194,6 +194,8 @@ def test_a_teacher_that_starts_as_the_encoders_copy_is_one_of_a_frozen_initial_e
     fresh = built(case)
     own = of_half(fresh.state_dict(), "encoder")
     teacher = of_no_player(fresh)
+    # What starts at one value, as norms do, is like any other that does.
+    teacher = {name: tensor for name, tensor in teacher.items() if tensor.unique().numel() > 1}
     copies = [(copy, name) for copy in teacher for name in own if torch.equal(teacher[copy], own[name])]
     earlier = train(digits, recipe_of(case, epochs=1))[0].part("encoder")
     earlier.save(tmp_path)
