@@ -12,13 +12,15 @@ import resource, sys
 import torch
 from ae_pipelines.training.devices import keep_freed_memory
 
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(4_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
 kept = keep_freed_memory()
-for _ in range(3):
-    torch.ones(4_000_000)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
-    torch.ones(4_000_000)
-print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+faults()  # until the block is where it fits
+print(kept, faults())
 """
 
 
