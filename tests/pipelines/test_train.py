@@ -108,7 +108,8 @@ WITHOUT_ENCODER = [recipe for recipe, kind in KINDS.items() if not hasattr(MODEL
 def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, monkeypatch, recipe):
     monkeypatch.setattr(photos, "STRIDE", photos.PATCH)  # 500 patches, none over another, in place of 7,400
     pipelines = ["ingest", "fit"] if recipe in WITHOUT_ENCODER else ["ingest", "fit", "embed"]
-    narrow = {"model": {"width": 8}} if "width" in MODELS.options(KINDS[recipe]).model_fields else {}
+    known = MODELS.options(KINDS[recipe]).model_fields
+    narrow = {"model": {name: size for name, size in {"width": 8, "centroids": 20}.items() if name in known}}
     data = run(*pipelines, recipe={"name": recipe, "training": {"epochs": 1, "threads": 1}} | narrow)
     assert TrainedModel.load(data / "06_models/autoencoder").contract.recipe == recipe
     (record,) = mlflow_runs()

@@ -28,8 +28,9 @@ SAMPLES = 20_000
 PAIRS = 5_000
 """Samples of which two views are compared, at most."""
 ITERATIONS = 10
-WITHIN_FLOOR = 1e-2
-"""Added to the variances between views, as a share of their mean, before anything is divided by them."""
+WITHIN_FLOOR = 0.1
+"""Added to the variances between views, as a share of their mean, before anything is divided by them: directions in
+which next to nothing varies say nothing."""
 
 Projection = Literal["pca", "invariant"]
 
@@ -82,6 +83,13 @@ class Patches(Method):
     def learned(self) -> list[dict[str, float]]:
         """The mean squared distance of a whitened patch to its nearest centroid, before each iteration of k-means."""
         return [{"patches/inertia": value} for value in self.encoder.features.inertia.tolist()]
+
+    def measures(self, test: Loader) -> dict[str, float]:
+        """The same of all patches of some test samples."""
+        features = self.encoder.features
+        x = _clean(next(iter(test.epoch(0)))).split(features.samples_at_once)
+        nearest = [features.squared_distances(features.whitened(part)).amin(1) for part in x]
+        return {"test/patches/inertia": float(torch.cat(nearest).mean())}
 
     def complete(self, train: Loader) -> None:
         features = self.encoder.features
@@ -161,26 +169,29 @@ class Encoder(nn.Module):
 
 def pca(total: Moments, count: int) -> Tensor:
     """The principal axes (features, count), the largest variance first."""
-    return _largest(total.covariance, None, count)
+    return _largest(total.covariance, None, count)[1]
 
 
 def invariant(total: Moments, between_views: Moments, count: int) -> Tensor:
-    """Directions (features, count) along which samples vary most as against the views of one sample, of variance 1
-    within views: generalised eigenvectors of both covariances, the largest ratio first."""
+    """Directions (features, count) along which samples vary most as against two views of a sample: generalised
+    eigenvectors of both covariances, the largest ratio first. Along each, views vary by that ratio, so that what they
+    agree in counts most."""
     within = between_views.mean_products / 2
     ridge = WITHIN_FLOOR * within.diagonal().mean().clamp_min(1e-12)
-    return _largest(total.covariance, within + ridge * torch.eye(len(within), dtype=within.dtype), count)
+    ratios, directions = _largest(total.covariance, within + ridge * torch.eye(len(within), dtype=within.dtype), count)
+    return directions * ratios.clamp_min(0).sqrt()
 
 
-def _largest(matrix: Tensor, against: Tensor | None, count: int) -> Tensor:
+def _largest(matrix: Tensor, against: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+    """The largest eigenvalues, falling, and their eigenvectors (size, count), whose largest value is positive."""
     from scipy.linalg import eigh
 
     size = len(matrix)
     given = None if against is None else against.numpy()
-    _, vectors = eigh(matrix.numpy(), given, subset_by_index=(size - count, size - 1))
+    values, vectors = eigh(matrix.numpy(), given, subset_by_index=(size - count, size - 1))
     vectors = vectors[:, ::-1]
     signs = np.where(vectors[np.abs(vectors).argmax(axis=0), range(count)] < 0, -1, 1)
-    return torch.from_numpy(vectors * signs)
+    return torch.from_numpy(values[::-1].copy()), torch.from_numpy(vectors * signs)
 
 
 def _first(train: Loader, most: int) -> Iterator[Batch]:
