@@ -9,7 +9,7 @@ import argparse
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count, islice
 from pathlib import Path
@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 import yaml
 from paired import RESULTS, write_table
+from photos_pictures import neighbours
 
 from ae_pipelines.comparison.scoreboard import board
 from ae_pipelines.comparison.scoreboard.board import Entry, ScoreboardOptions
@@ -47,11 +48,11 @@ TASKS = {
 }
 BEST = "photos"
 PLAIN = "autoencoder of views_restore"
-OF_THE_SAME_TIME = 1.7
-"""Steps of the plain autoencoder for each of `views_restore`, which sees two views and projects them."""
 CURVE = (8, 4, 2)
 """Parts of the best recipe's steps with which it is trained, too."""
 GPU_NET = {"widths": [64, 128, 256], "stem_stride": 1, "stem_kernel": 3, "head": 512}
+GPU_MINUTES = 4.5
+"""Of training; latents and judges take about as long again, on CPUs."""
 WARM_STEPS, TIMED_STEPS = 5, 15
 
 
@@ -80,36 +81,42 @@ def main() -> None:
     parser.add_argument("--choose", action="store_true", help="judge by held-out train images, never by test images")
     parser.add_argument("--folder", type=Path, default=PROJECT / "data" / "photos")
     options = parser.parse_args()
-    seeds = options.seeds if options.seeds is not None else [0, 1, 2] if options.device == "cpu" else [0]
-    name = "photos" + ("_cuda" if options.device == "cuda" else "") + ("_choose" if options.choose else "")
+    on_cpu = options.device == "cpu"
+    seeds = options.seeds if options.seeds is not None else [0, 1, 2] if on_cpu else [0]
+    name = "photos" + ("" if on_cpu else "_cuda") + ("_choose" if options.choose else "")
     folder = options.folder.resolve() / name
     samples = stored(folder / "samples", Path(os.environ["AE_TEST_DATA"]) / "cifar10", options.choose)
-    recipes = {
-        name: one for name, one in recipes_of(options.device).items() if not options.only or name in options.only
-    }
-    if options.minutes or options.device == "cuda":
-        recipes = {n: within(samples, recipe, options.minutes or 4.5, folder) for n, recipe in recipes.items()}
-    for entry in options.only or ():
-        if entry == "curve":
-            board.scores(samples, of_curve(shipped(BEST), seeds), folder)
-        else:
-            one = ScoreboardOptions(recipes=entries({entry: recipes[entry]}), tasks=TASKS, seeds=seeds, controls=False)
-            board.scores(samples, one, folder)
+    minutes = options.minutes or (None if on_cpu else GPU_MINUTES)
+    recipes = as_long(recipes_of(options.device), samples, minutes, folder, options.only)
     if options.only:
+        for entry in options.only:
+            alone = of_curve(recipes[BEST], seeds) if entry == "curve" else of_one(entry, recipes[entry], seeds)
+            board.scores(samples, alone, folder)
         return
     everything = ScoreboardOptions(
-        recipes=entries(recipes), tasks=TASKS, seeds=seeds, controls=options.device == "cpu", control_seeds=[seeds[0]]
+        recipes=entries(recipes), tasks=TASKS, seeds=seeds, controls=on_cpu, control_seeds=seeds[:1]
     )
     table = board.scores(samples, everything, folder)
     write(name, table, folder, seeds)
-    if options.device == "cpu":
+    if on_cpu:
         curve = board.scores(samples, of_curve(recipes[BEST], seeds[:1]), folder)
         append(name, "Longer training", *curve_rows(curve, table))
     if name == "photos":
-        from photos_pictures import neighbours
-
         picture.scoreboard(table).savefig(IMAGES / "photos_scoreboard.png", dpi=110)
         neighbours(samples, folder / f"seed-{seeds[0]}").savefig(IMAGES / "photos_neighbours.png", dpi=110)
+
+
+def as_long(
+    recipes: dict[str, Recipe], samples: Samples, minutes: float | None, folder: Path, only: list[str] | None
+) -> dict[str, Recipe]:
+    """The recipes that are asked for, trained so many minutes, or for their own steps."""
+    wanted = {BEST if name == "curve" else name for name in only or recipes}
+    found = {name: recipe for name, recipe in recipes.items() if name in wanted}
+    if minutes:
+        return {name: within(samples, recipe, minutes, folder) for name, recipe in found.items()}
+    if PLAIN in found:
+        found[PLAIN] = of_the_same_time(samples, found[PLAIN], recipes["views_restore"], folder)
+    return found
 
 
 def stored(folder: Path, raw: Path, choose: bool) -> Samples:
@@ -123,18 +130,13 @@ def recipes_of(device: str) -> dict[str, Recipe]:
     if device == "cuda":
         plain = shipped("views").model_dump(mode="json")
         plain["model"] |= {"latent_size": 256, "net": plain["model"]["net"] | GPU_NET}
-        plain["loader"] |= {"batch_size": 512, "corruptions": without_size(plain["loader"]["corruptions"])}
+        plain["loader"] |= {"batch_size": 512, "corruptions": of_full_size(plain["loader"]["corruptions"])}
         plain["training"] |= {"device": "cuda", "precision": "bfloat16"}
         return {"views": Recipe.model_validate(plain)}
-    found = {
-        name: shipped(name)
-        for name in ("dense", "patches", "views", "views_restore", BEST)
-        if (PROJECT / f"conf/base/parameters/recipes/{name}.yml").exists()
-    }
+    found = {name: shipped(name) for name in ("dense", "patches", "views", "views_restore", BEST)}
     plain = found["views_restore"].model_dump(mode="json")
     plain["model"] = {"kind": "autoencoder", **{key: plain["model"][key] for key in ("latent_size", "net")}}
     plain["loader"]["corruptions"] = []
-    plain["training"]["steps"] = round(OF_THE_SAME_TIME * plain["training"]["steps"])
     return found | {PLAIN: Recipe.model_validate(plain | {"name": PLAIN})}
 
 
@@ -143,13 +145,17 @@ def shipped(name: str) -> Recipe:
     return Recipe.model_validate(yaml.safe_load(text)["recipes"][name] | {"name": name})
 
 
-def without_size(corruptions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def of_full_size(corruptions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same, but crops are as large as the image."""
-    return [{key: value for key, value in one.items() if key != "size"} for one in corruptions]
+    return [{key: value for key, value in one.items() if key not in ("size", "whole")} for one in corruptions]
 
 
 def entries(recipes: dict[str, Recipe]) -> dict[str, Entry]:
     return {name: Entry(recipe=recipe) for name, recipe in recipes.items()}
+
+
+def of_one(name: str, recipe: Recipe, seeds: list[int]) -> ScoreboardOptions:
+    return ScoreboardOptions(recipes=entries({name: recipe}), tasks=TASKS, seeds=seeds, controls=False)
 
 
 def of_curve(recipe: Recipe, seeds: list[int]) -> ScoreboardOptions:
@@ -165,13 +171,30 @@ def with_steps(recipe: Recipe, steps: int) -> Recipe:
     )
 
 
+def of_the_same_time(samples: Samples, recipe: Recipe, other: Recipe, folder: Path) -> Recipe:
+    """The recipe with as many steps as take here as long as those of the other."""
+
+    def steps() -> float:
+        return other.training.steps * seconds_of_a_step(samples, other) / seconds_of_a_step(samples, recipe)
+
+    return with_steps(recipe, measured_once(folder / f"{recipe.name}, steps", steps))
+
+
 def within(samples: Samples, recipe: Recipe, minutes: float, folder: Path) -> Recipe:
-    """The recipe with as many steps as fit into these minutes here; measured once, then kept in `folder`."""
-    kept = folder / f"{recipe.name}-{minutes:g}-minutes"
-    if not kept.exists():
+    """The recipe with as many steps as fit into these minutes here."""
+
+    def steps() -> float:
         seconds = seconds_of_a_step(samples, recipe)
-        kept.write_text(str(round(60 * minutes / seconds) if seconds else recipe.training.steps))
-    return with_steps(recipe, int(kept.read_text()))
+        return 60 * minutes / seconds if seconds else recipe.training.steps
+
+    return with_steps(recipe, measured_once(folder / f"{recipe.name}, steps in {minutes:g} minutes", steps))
+
+
+def measured_once(path: Path, number: Callable[[], float]) -> int:
+    """The number, rounded; kept, so that what is taken up goes on as it began."""
+    if not path.exists():
+        path.write_text(str(round(number())))
+    return int(path.read_text())
 
 
 def seconds_of_a_step(samples: Samples, recipe: Recipe) -> float:

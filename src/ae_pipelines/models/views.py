@@ -1,5 +1,6 @@
 """Two views of a sample that agree."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import torch
@@ -9,14 +10,19 @@ from torch import Tensor, nn
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
 from ae_pipelines.models.agreements import Agreement, AgreementChoice
-from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.batch import Batch, Loader, clean, first_batches
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.losses import LossChoice
 from ae_pipelines.models.method import Method, of_vectors
+from ae_pipelines.models.moments import Moments
 from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.models.output import Output, OutputKind
+from ae_pipelines.models.patches import pca
 from ae_pipelines.models.teacher import follow, teacher_of
 from ae_pipelines.models.two_views import view_auroc
+
+SAMPLES = 20_000
+"""Samples from which principal components are found, at most."""
 
 Width = Annotated[int, Field(gt=0)]
 
@@ -43,34 +49,50 @@ class Views(Method):
         *,
         net: NetChoice = NetChoice(kind="dense"),  # noqa: B008
         latent_size: Annotated[int, Field(gt=0)] = 64,
+        features: Annotated[int, Field(gt=0)] | None = None,
         projector: Annotated[list[Width], Field(min_length=1)] = [512, 256],  # noqa: B006
         loss: AgreementChoice = AgreementChoice(kind="simclr"),  # noqa: B008
         reconstruction: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None,
         reconstruction_loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
         output: OutputKind = "sigmoid",
     ) -> None:
-        """`projector`: widths of the layers between latents and the loss. `reconstruction`: weight of the decoder's
+        """`features`: how many numbers the encoder learns; latents are their principal components, found when training
+        is over. None: latents themselves are learned. `projector`: widths of the layers between these and the loss.
+        `reconstruction`: weight of the decoder's
         loss, of the clean sample given a view's latent; None: no decoder."""
         super().__init__()
         self.latent_size = latent_size
         family = of_vectors(net, "views")
         self._reconstruction, self._output = reconstruction, Output.of(task.samples, output)
-        if reconstruction is None:
+        self._wide, self._shape = features is not None, task.input_shape
+        if features is not None:
+            _refuse_features(features, latent_size, reconstruction)
+            self.encoder = Reduced(family.encoder(task.input_shape, features), features, latent_size)
+        elif reconstruction is None:
             self.encoder = family.encoder(task.input_shape, latent_size)
         else:
             self.encoder, self.decoder = family.pair(task.input_shape, latent_size, task.samples.shape)
             self._loss = reconstruction_loss.build()
             self.decode = self._decode
-        self.projector = perceptron(latent_size, projector)
+        self.projector = perceptron(features or latent_size, projector)
         self._agreement: Agreement = loss.build()
         self._name = loss.kind
         self._taught = self._agreement.predictor_width is not None
         if self._agreement.predictor_width is not None:
             self.predictor = perceptron(projector[-1], [self._agreement.predictor_width, projector[-1]])
-            self.teacher = teacher_of(nn.Sequential(self.encoder, self.projector))
+            self.teacher = teacher_of(nn.Sequential(self._learning, self.projector))
+
+    @property
+    def _learning(self) -> nn.Module:
+        """What gradients move in the encoder."""
+        return self.encoder.net if self._wide else self.encoder
 
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)
+
+    def complete(self, train: Loader) -> None:
+        if self._wide and not self._frozen:
+            self.encoder.learn(clean(batch, self._shape) for batch in first_batches(train, SAMPLES))
 
     def _decode(self, z: Tensor) -> Tensor:
         """(batch, *shape), in [0, 1] for images."""
@@ -83,12 +105,12 @@ class Views(Method):
 
     def after_step(self, done: float) -> None:
         if self._taught:
-            follow(self.teacher, nn.Sequential(self.encoder, self.projector), self._agreement.momentum(done))
+            follow(self.teacher, nn.Sequential(self._learning, self.projector), self._agreement.momentum(done))
 
     def take_encoder(self, tensors: dict[str, Tensor]) -> None:
         super().take_encoder(tensors)
         if self._taught:
-            self.teacher[0].load_state_dict(self.encoder.state_dict())
+            self.teacher[0].load_state_dict(self._learning.state_dict())
 
     def train(self, mode: bool = True) -> "Views":
         super().train(mode)
@@ -103,7 +125,7 @@ class Views(Method):
         if self.training and count < 2:
             raise InputError("views tells samples of a batch apart: give a loader.batch_size of 2 or more")
         views = torch.cat([batch.input, batch.second])  # type: ignore[list-item]
-        z = self.encoder(views)
+        z = self._learning(views)
         terms = {self._name: self._agreed(views, self.projector(z))}
         if self._reconstruction is not None:
             rebuilt = self._loss(self.decoder(z[:count]), batch.target, self._output.bounded)
@@ -123,6 +145,43 @@ class Views(Method):
 
     def measures(self, test: Loader) -> dict[str, float]:
         return view_auroc(self, test)
+
+
+class Reduced(nn.Module):
+    """The principal components of what a net gives (batch, features); before they are learned, its first features."""
+
+    mean: Tensor
+    directions: Tensor
+
+    def __init__(self, net: nn.Module, features: int, latent_size: int) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("directions", torch.eye(features, latent_size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.net(x) - self.mean) @ self.directions
+
+    def learn(self, samples: Iterator[Tensor]) -> None:
+        """From batches of clean samples."""
+        moments = Moments(len(self.mean))
+        for x in samples:
+            moments.add(self.net(x))
+        self.mean.copy_(moments.mean)
+        self.directions.copy_(pca(moments, self.directions.shape[1]))
+
+
+def _refuse_features(features: int, latent_size: int, reconstruction: float | None) -> None:
+    if features < latent_size:
+        raise InputError(
+            f"{features} features have no {latent_size} principal components: give model.features of at least "
+            "model.latent_size, or none"
+        )
+    if reconstruction is not None:
+        raise InputError(
+            "a decoder learns from latents, but with model.features these are found when training is over: leave out "
+            "model.features or model.reconstruction"
+        )
 
 
 def perceptron(inputs: int, widths: list[int]) -> nn.Sequential:

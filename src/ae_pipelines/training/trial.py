@@ -101,8 +101,8 @@ def _of_another_size(shape: tuple[int, ...], task: Task) -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise InputError(
-            f"in training the model gets inputs of shape {shape}, and later of {task.input_shape}, but it takes one size "
-            "only: leave out crop's size, give whole=resized, or take a net for images of any size, such as resnet"
+            f"in training the model gets inputs of shape {shape}, and later of {task.input_shape}, but it takes one "
+            "size only: leave out crop's size, give whole=resized, or take a net for images of any size, such as resnet"
         ) from error
 
 

@@ -23,10 +23,10 @@ class Crop(Corruption):
 
     `scale`: the smallest and the largest share of the image's area; `ratio`: the same of its width ÷ height, relative
     to the image's, drawn on a logarithmic scale; `flip`: how probably left and right change places; `size`: the shorter
-    side of what comes out, in pixels, the image's own if none. Clean samples, such as those to embed, are then `resized`
-    as a whole or, by `whole`, `kept` as they are, for nets that take any size: what a crop enlarges is then as large
-    as it is in whole images (Touvron et al. 2019, "Fixing the train-test resolution discrepancy"). Departure: a side
-    that is longer than the image is cut, where torchvision draws again.
+    side of what comes out, in pixels, the image's own if none. Clean samples, such as those to embed, are then
+    `resized` as a whole or, by `whole`, `kept` as they are, for nets that take any size: what a crop enlarges is then
+    as large as it is in whole images (Touvron et al. 2019, "Fixing the train-test resolution discrepancy"). Departure:
+    a side that is longer than the image is cut, where torchvision draws again.
     """
 
     nothing = {"scale": (1, 1), "ratio": (1, 1), "flip": 0}
