@@ -64,7 +64,8 @@ class Views(Method):
         self.latent_size = latent_size
         family = of_vectors(net, "views")
         self._reconstruction, self._output = reconstruction, Output.of(task.samples, output)
-        self._wide, self._shape = features is not None, task.input_shape
+        self._shape = task.input_shape
+        self.encoder: nn.Module
         if features is not None:
             _refuse_features(features, latent_size, reconstruction)
             self.encoder = Reduced(family.encoder(task.input_shape, features), features, latent_size)
@@ -85,13 +86,13 @@ class Views(Method):
     @property
     def _learning(self) -> nn.Module:
         """What gradients move in the encoder."""
-        return self.encoder.net if self._wide else self.encoder
+        return self.encoder.net if isinstance(self.encoder, Reduced) else self.encoder
 
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)
 
     def complete(self, train: Loader) -> None:
-        if self._wide and not self._frozen:
+        if isinstance(self.encoder, Reduced) and not self._frozen:
             self.encoder.learn(clean(batch, self._shape) for batch in first_batches(train, SAMPLES))
 
     def _decode(self, z: Tensor) -> Tensor:
