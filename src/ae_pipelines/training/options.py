@@ -24,8 +24,9 @@ class LoaderOptions(Options):
     corruptions: list[CorruptionChoice] = []
     """Done to the input in this order; the target stays clean."""
     augment: str | None = Field(None, exclude=True)
-    """Corruptions by what samples show, done before those given: photos, objects, glyphs, none. Once read, they
-    are the first of `corruptions`, and nothing is left here: a recipe is what it does, however that was written."""
+    """Corruptions by what samples show, done before those given: photos, objects, glyphs, series, table, none. Once
+    read, they are the first of `corruptions` and nothing is left here, so a recipe is the same however it was written.
+    """
     binarise: bool = False
     """Values in [0, 1] become 0 or 1, drawn with that probability anew in each epoch, before any corruption: the
     binary samples on which likelihoods are compared (Salakhutdinov & Murray 2008)."""
@@ -37,7 +38,9 @@ class LoaderOptions(Options):
     def _spell_out(cls, given: Any) -> Any:
         if not isinstance(given, dict) or not isinstance(name := given.get("augment"), str):
             return given
-        return given | {"augment": None, "corruptions": [*augmentation(name), *(given.get("corruptions") or [])]}
+        others = given.get("corruptions", [])
+        known = augmentation(name)
+        return given | {"augment": None, "corruptions": [*known, *others] if isinstance(others, list) else others}
 
     def streams(self, samples: Samples) -> bool:
         """Whether these samples exceed the memory budget."""

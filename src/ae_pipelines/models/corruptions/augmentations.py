@@ -12,6 +12,8 @@ AUGMENTATIONS: dict[str, list[dict[str, Any]]] = {
         {"kind": "colours", "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.03, "grey": 0},
     ],
     "glyphs": [{"kind": "affine", "shift": 0.07, "shift_unit": "share", "outside": "border"}],
+    "series": [{"kind": "scaling"}, {"kind": "gaussian_noise", "noise_level": 0.1}, {"kind": "masking", "share": 0.1}],
+    "table": [{"kind": "cut_mix"}],
     "none": [],
 }
 """What is done to samples of each sort, in order: all of it leaves what they show as it is."""
