@@ -46,6 +46,8 @@ class Method(nn.Module):
     """Whether it would only learn to copy an uncorrupted input if its latent were as large as that."""
     needs_spread = False
     """Whether latents that tell samples apart are all that it is for, so that a training that loses them has failed."""
+    least_spread = 1e-6
+    """Of what is `compared`, the variance ÷ the mean square below which samples are not told apart."""
     if_collapsed = "Give a lower training.learning_rate, or another recipe"
     """What to change where latents do not tell samples apart."""
     takes_corruptions = True
@@ -77,6 +79,10 @@ class Method(nn.Module):
     def learns_from(self, labels: Tensor) -> Tensor:
         """Whether it learns from samples with these class numbers (n,), as bools; the loader leaves out the others."""
         return torch.ones_like(labels, dtype=torch.bool)
+
+    def compared(self, x: Tensor) -> Tensor:
+        """What its losses tell samples apart by, (batch, width), of inputs x: latents, unless it projects them."""
+        return self.encode(x)
 
     def vectors(self, z: Tensor) -> Tensor:
         """Latent vectors (batch, d), as files have them, of what `encode` gave: vectors as they are, a feature map

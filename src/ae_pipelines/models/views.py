@@ -1,11 +1,12 @@
 """Two views of a sample that agree."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
@@ -37,9 +38,10 @@ class Views(Method):
 
     wants_second_view = True
     needs_spread = True
+    least_spread = 1e-3  # digits: 0.1 to 0.6 after trainings that went well, 2e-7 to 2e-4 with nothing to keep it up
     if_collapsed = (
-        "Give a lower training.learning_rate, a larger loader.batch_size, or a loss that spreads latents by itself, such "
-        "as model.loss={kind: vicreg}; byol also needs a teacher_momentum near 1"
+        "Give a lower training.learning_rate, a larger loader.batch_size, or a model.loss that keeps them apart, such "
+        "as simclr, or vicreg with its own weights; byol needs a teacher_momentum near 1"
     )
     needs_option = {"decode": "reconstruction"}
 
@@ -54,12 +56,14 @@ class Views(Method):
         loss: AgreementChoice = AgreementChoice(kind="simclr"),  # noqa: B008
         reconstruction: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None,
         reconstruction_loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
+        rebuilt_from: Literal["sample", "view"] = "sample",
         output: OutputKind = "sigmoid",
     ) -> None:
         """`features`: how many numbers the encoder learns; latents are their principal components, found when training
         is over. None: latents themselves are learned. `projector`: widths of the layers between these and the loss.
-        `reconstruction`: weight of the decoder's
-        loss, of the clean sample given a view's latent; None: no decoder."""
+        `reconstruction`: weight of the decoder's loss; None: no decoder. `rebuilt_from`: clean samples are rebuilt from
+        the latents of half of them (`sample`), or from those of first views, which suits a model that is to undo its
+        corruptions (`view`)."""
         super().__init__()
         self.latent_size = latent_size
         family = of_vectors(net, "views")
@@ -74,6 +78,7 @@ class Views(Method):
         else:
             self.encoder, self.decoder = family.pair(task.input_shape, latent_size, task.samples.shape)
             self._loss = reconstruction_loss.build()
+            self._from_samples = rebuilt_from == "sample" and task.input_shape == task.samples.shape
             self.decode = self._decode
         self.projector = perceptron(features or latent_size, projector)
         self._agreement: Agreement = loss.build()
@@ -94,6 +99,9 @@ class Views(Method):
     def complete(self, train: Loader) -> None:
         if isinstance(self.encoder, Reduced) and not self._frozen:
             self.encoder.learn(clean(batch, self._shape) for batch in first_batches(train, SAMPLES))
+
+    def compared(self, x: Tensor) -> Tensor:
+        return F.normalize(self.projector(self._learning(x)), dim=1)
 
     def _decode(self, z: Tensor) -> Tensor:
         """(batch, *shape), in [0, 1] for images."""
@@ -120,18 +128,25 @@ class Views(Method):
         return self
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
-        """The agreement, averaged over the batch, and the weighted reconstruction of the clean samples from the first
-        view."""
+        """The agreement, averaged over the batch, and the weighted reconstruction of clean samples."""
         count = len(batch.input)
         if self.training and count < 2:
             raise InputError("views tells samples of a batch apart: give a loader.batch_size of 2 or more")
         views = torch.cat([batch.input, batch.second])  # type: ignore[list-item]
-        z = self._learning(views)
-        terms = {self._name: self._agreed(views, self.projector(z))}
-        if self._reconstruction is not None:
-            rebuilt = self._loss(self.decoder(z[:count]), batch.target, self._output.bounded)
-            terms["reconstruction"] = self._reconstruction * rebuilt
-        return terms
+        if self._reconstruction is None:
+            return {self._name: self._agreed(views, self.projector(self._learning(views)))}
+        samples = batch.target[: (count + 1) // 2] if self._from_samples else views[:0]
+        z, of_samples = self._encoded(views, samples)
+        latents, target = (of_samples, samples) if self._from_samples else (z[:count], batch.target)
+        rebuilt = self._loss(self.decoder(latents), target, self._output.bounded)
+        return {self._name: self._agreed(views, self.projector(z)), "reconstruction": self._reconstruction * rebuilt}
+
+    def _encoded(self, views: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents of both: at once, so that batch norm has one idea of them, unless views are smaller."""
+        if views.shape[1:] != samples.shape[1:]:
+            return self.encoder(views), self.encoder(samples)
+        z = self.encoder(torch.cat([views, samples]))
+        return z[: len(views)], z[len(views) :]
 
     def _agreed(self, views: Tensor, projected: Tensor) -> Tensor:
         """In float32: in bfloat16 a similarity or a variance is mostly rounding."""

@@ -48,7 +48,7 @@ class Recipe(Options):
             half = {"encode": "encoder", "decode": "decoder"}[ability]
             option = self.model.option_for(ability)
             able = ", ".join(kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), ability))
-            give = "" if option is None else f"give recipe.model.{option}, "
+            give = "" if option is None else f"give recipe.model.{option}, or "
             raise InputError(
                 f"{self.model.kind} has no {half}, so {stage} cannot run: {give}choose a method with one ({able}), or "
                 "run without it, such as ingest and fit alone",
