@@ -49,6 +49,9 @@ class ClassifyOptions(Choice):
     """Number of rows in the list of those to label next."""
     neighbours: Annotated[int, Field(gt=0)] = 5
     """The k of the k-nearest-neighbour accuracy that is reported beside the classifier's."""
+    controls: bool = True
+    """Whether raw values, an untrained encoder and patches are judged beside the latents and PCA, which takes seconds,
+    or up to a minute for images."""
     seed: Annotated[int, Field(ge=0)] = 0
 
     @property
