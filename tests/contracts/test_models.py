@@ -46,7 +46,11 @@ VARIANTS: dict[str, list[dict]] = {
     "views": [
         {"loss": {"kind": "barlow"}},
         {"loss": {"kind": "vicreg"}, "reconstruction": 10.0},
-        {"loss": {"kind": "byol", "predictor_width": 64, "teacher_momentum": 0.9}, "projector": [64, 32]},
+        {
+            "loss": {"kind": "byol", "predictor_width": 64, "teacher_momentum": 0.9},
+            "projector": [64, 32],
+            "features": 40,
+        },
     ],
     "vae": [{"conditional": True}, {"likelihood": "gaussian"}, {"warm_up_steps": 10}],
 }
