@@ -32,12 +32,10 @@ class LatentWatch:
         self._x = _some_inputs(loader) if hasattr(model, "encode") else None
 
     def measured(self) -> dict[str, float]:
-        """`latents/effective_rank` and `latents/variance` (the mean over latents of their variance), now; empty where
-        latents are maps or there are none."""
+        """`effective_rank` and `variance` (the mean over latents of their variance), now; empty where latents are maps
+        or there are none."""
         z, _ = self._looked_at()
-        if z is None:
-            return {}
-        return {"latents/effective_rank": effective_rank(z), "latents/variance": float(z.var(0).mean())}
+        return {} if z is None else {"effective_rank": effective_rank(z), "variance": float(z.var(0).mean())}
 
     def judge(self) -> None:
         """`CollapsedError` if the latents have collapsed and are all that the method is for; a warning for others."""

@@ -225,7 +225,7 @@ class _Training:
         tensors = self._model.state_dict().items()
         weights = {name: float(tensor.abs().sum()) for name, tensor in tensors if tensor.is_floating_point()}
         self._refuse_non_finite({"loss": row["loss"], **weights})
-        row |= self._latents.measured()
+        row |= {f"latents/{name}": value for name, value in self._latents.measured().items()}
         row["gradient_norm"] = at.gradient_norm
         row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]
         at.history.append(row)
