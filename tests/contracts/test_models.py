@@ -46,6 +46,10 @@ VARIANTS: dict[str, list[dict]] = {
 }
 
 
+SMALL = {"resnet": {"widths": [4, 6], "head": 8}}
+"""Options of nets that are slow by default; they meet every method as it is, and not its variants."""
+
+
 def nets_of(kind) -> list[str]:
     return NETS.kinds() if "net" in MODELS.options(kind).model_fields else ["its own net"]
 
@@ -68,7 +72,10 @@ def registered():
 with methods_of_tests():
     MAKERS = {kind: MODELS.maker(kind) for kind in MODELS.kinds()}
     ALL = [
-        (kind, net, options) for kind in MAKERS for net in nets_of(kind) for options in ({}, *VARIANTS.get(kind, []))
+        (kind, net, options)
+        for kind in MAKERS
+        for net in nets_of(kind)
+        for options in ({}, *([] if net in SMALL else VARIANTS.get(kind, [])))
     ]
 
 
@@ -79,7 +86,7 @@ def name(case) -> str:
 
 def choice(case) -> ModelChoice:
     kind, net, options = case
-    common = {"net": {"kind": net}, "latent_size": 5}
+    common = {"net": {"kind": net, **SMALL.get(net, {})}, "latent_size": 5}
     known = MODELS.options(kind).model_fields
     return ModelChoice(kind=kind, **{key: value for key, value in common.items() if key in known}, **options)
 
