@@ -41,6 +41,7 @@ OPTIONS = {
         "stem_kernel": [3, 5, 7],
         "stem_stride": [1, 2],
         "head": [7],
+        "decoder_blocks": [None, 1],
         "pooling": get_args(Pooling),
         "upsample": ["pixel_shuffle", "transposed"],
         "activation": ["relu", "gelu"],

@@ -42,11 +42,14 @@ class ResNet:
         activation: Activation = "relu",
         norm: Norm = "batch",
         latent: Latent = "vector",
+        decoder_blocks: Annotated[int, Field(ge=0)] | None = None,
     ) -> None:
-        """`blocks` in each stage; `head`: channels of the 1 × 1 convolution; `pooling`: how its positions become a
-        vector: their `mean`, or with `none` all of them, side by side, which keeps where things are."""
+        """`blocks` in each stage, also of the decoder unless `decoder_blocks` says otherwise; `head`: channels of the
+        1 × 1 convolution; `pooling`: how its positions become a vector: their `mean`, or with `none` all of them, side
+        by side, which keeps where things are."""
         self.latent = latent
-        self._widths, self._blocks, self._head, self._pooling = widths, blocks, head, pooling
+        self._widths, self._head, self._pooling = widths, head, pooling
+        self._blocks, self._decoder_blocks = blocks, blocks if decoder_blocks is None else decoder_blocks
         self._kernel, self._stride = stem_kernel, stem_stride
         self._up, self._activation, self._norm = UP[upsample], ACTIVATIONS[activation], norm
 
@@ -54,8 +57,8 @@ class ResNet:
         *_, small = self._sizes(shape)
         stem = self._convolution(shape[0], self._widths[0], self._kernel, self._stride)
         return nn.Sequential(
-            self._stage([ChannelsLast(), stem], self._widths[0]),
-            *(self._stage([self._convolution(*step, 3, 2)], step[1]) for step in pairwise(self._widths)),
+            self._stage([ChannelsLast(), stem], self._widths[0], self._blocks),
+            *(self._stage([self._convolution(*step, 3, 2)], step[1], self._blocks) for step in pairwise(self._widths)),
             nn.Sequential(self._convolution(self._widths[-1], self._head, 1, 1), *self._normed(self._head)),
             self._to_latent(small, outputs),
         )
@@ -78,9 +81,9 @@ class ResNet:
             first = from_vector(inputs, self._head, sizes[0])
         return nn.Sequential(
             nn.Sequential(*first, ChannelsLast(), *self._normed(self._head)),
-            self._stage([self._convolution(self._head, widths[0], 1, 1)], widths[0]),
+            self._stage([self._convolution(self._head, widths[0], 1, 1)], widths[0], self._decoder_blocks),
             *(
-                self._stage(self._up(one, other, *ends, self._bias), other)
+                self._stage(self._up(one, other, *ends, self._bias), other, self._decoder_blocks)
                 for (one, other), ends in zip(pairwise(widths), pairwise(sizes), strict=True)
             ),
             nn.Sequential(*self._to_image(shape[0], sizes[-1], full)),
@@ -96,9 +99,9 @@ class ResNet:
     def _normed(self, width: int) -> list[nn.Module]:
         return [*OF_IMAGES[self._norm](width), self._activation()]
 
-    def _stage(self, layers: list[nn.Module], width: int) -> nn.Sequential:
-        blocks = (Block(width, self._norm, self._activation) for _ in range(self._blocks))
-        return nn.Sequential(*layers, *self._normed(width), *blocks)
+    def _stage(self, layers: list[nn.Module], width: int, blocks: int) -> nn.Sequential:
+        more = (Block(width, self._norm, self._activation) for _ in range(blocks))
+        return nn.Sequential(*layers, *self._normed(width), *more)
 
     def _to_latent(self, size: Size, outputs: int) -> nn.Sequential:
         if self.latent == "map":
