@@ -16,7 +16,7 @@ from typing import Any
 import torch
 import yaml
 from photos_pictures import neighbours
-from photos_tables import BEST, PLAIN, append, curve_rows, write
+from photos_tables import ALONE, BEST, PLAIN, append, curve_rows, write
 
 from ae_pipelines.comparison.scoreboard import board
 from ae_pipelines.comparison.scoreboard.board import Entry, ScoreboardOptions
@@ -60,6 +60,7 @@ def main() -> None:
     on_cpu = options.device == "cpu"
     seeds = options.seeds if options.seeds is not None else [0, 1, 2] if on_cpu else [0]
     name = "photos" + ("" if on_cpu else "_cuda") + ("_choose" if options.choose else "")
+    name += f"_{options.minutes:g}_minutes" if options.minutes else ""
     folder = options.folder.resolve() / name
     samples = stored(folder / "samples", Path(os.environ["AE_TEST_DATA"]) / "cifar10", options.choose)
     minutes = options.minutes or (None if on_cpu else GPU_MINUTES)
@@ -110,10 +111,13 @@ def recipes_of(device: str) -> dict[str, Recipe]:
         plain["training"] |= {"device": "cuda", "precision": "bfloat16"}
         return {"views": Recipe.model_validate(plain)}
     found = {name: shipped(name) for name in ("dense", "patches", "views", "views_restore", BEST)}
-    plain = found["views_restore"].model_dump(mode="json")
-    plain["model"] = {"kind": "autoencoder", **{key: plain["model"][key] for key in ("latent_size", "net")}}
-    plain["loader"]["corruptions"] = []
-    return found | {PLAIN: Recipe.model_validate(plain | {"name": PLAIN})}
+    restore = found["views_restore"].model_dump(mode="json")
+    without = {key: value for key, value in restore["model"].items() if key != "reconstruction"}
+    found[ALONE] = Recipe.model_validate(restore | {"name": ALONE, "model": without})
+    autoencoder = {"kind": "autoencoder", **{key: restore["model"][key] for key in ("latent_size", "net")}}
+    loader = restore["loader"] | {"corruptions": []}
+    found[PLAIN] = Recipe.model_validate(restore | {"name": PLAIN, "model": autoencoder, "loader": loader})
+    return found
 
 
 def shipped(name: str) -> Recipe:

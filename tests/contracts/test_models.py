@@ -59,6 +59,10 @@ WHATEVER_THE_NET = {"views"}
 """Methods whose variants are tried with one net only."""
 
 
+SMALL = {"resnet": {"widths": [4, 6], "head": 8}}
+"""Options of nets that are slow by default; they meet every method as it is, and not its variants."""
+
+
 def nets_of(kind) -> list[str]:
     return NETS.kinds() if "net" in MODELS.options(kind).model_fields else ["its own net"]
 
@@ -84,7 +88,7 @@ with methods_of_tests():
         (kind, net, options)
         for kind in MAKERS
         for net in nets_of(kind)
-        for options in ({}, *VARIANTS.get(kind, []))
+        for options in ({}, *([] if net in SMALL else VARIANTS.get(kind, [])))
         if not options or net == "dense" or kind not in WHATEVER_THE_NET
     ]
 
@@ -96,7 +100,7 @@ def name(case) -> str:
 
 def choice(case) -> ModelChoice:
     kind, net, options = case
-    common = {"net": {"kind": net}, "latent_size": 5, "centroids": 20}
+    common = {"net": {"kind": net, **SMALL.get(net, {})}, "latent_size": 5, "centroids": 20}
     known = MODELS.options(kind).model_fields
     return ModelChoice(kind=kind, **{key: value for key, value in common.items() if key in known}, **options)
 

@@ -286,7 +286,7 @@ class _Training:
 
     def _complete(self) -> None:
         """What the method learns without gradients, kept beside the checkpoint."""
-        if type(self._model).complete is Method.complete:
+        if not self._model.completes:
             return
         model, file = self._model, self._file
 

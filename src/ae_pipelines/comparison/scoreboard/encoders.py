@@ -96,7 +96,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Untrained:
-    """A recipe's model with random weights."""
+    """A recipe's model with random weights; what has a closed form it has learned."""
 
     name: str
     recipe: Recipe
@@ -113,13 +113,18 @@ class Untrained:
         import torch
 
         from ae_pipelines.training.embedding import latent_stream
+        from ae_pipelines.training.loaders import loaders
         from ae_pipelines.training.trained import TrainedModel
 
         recipe = of_labels(self.recipe, normal_labels)
         task = recipe.task(samples)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            model = recipe.model.build(task)
+            model = recipe.model.build(task).eval()
+            if model.completes:
+                train, _ = loaders(samples, recipe, model, torch.device("cpu"))
+                with torch.no_grad():
+                    model.complete(train)
         return latent_stream(TrainedModel.of(model, recipe, task, samples, run=run), samples)
 
 
