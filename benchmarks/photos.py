@@ -106,7 +106,7 @@ def recipes_of(device: str) -> dict[str, Recipe]:
     """The recipes that are compared, by name; on a GPU `views` alone, with a larger net at full resolution."""
     if device == "cuda":
         plain = shipped("views").model_dump(mode="json")
-        plain["model"] |= {"latent_size": 256, "net": plain["model"]["net"] | GPU_NET}
+        plain["model"] |= {"latent_size": 256, "features": GPU_NET["head"], "net": plain["model"]["net"] | GPU_NET}
         plain["loader"] |= {"batch_size": 512, "corruptions": of_full_size(plain["loader"]["corruptions"])}
         plain["training"] |= {"device": "cuda", "precision": "bfloat16"}
         return {"views": Recipe.model_validate(plain)}
