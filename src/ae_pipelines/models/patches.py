@@ -1,6 +1,5 @@
 """An encoder that is learned without gradients, from patches of images."""
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.progress import Steps
 from ae_pipelines.models import MODELS, Phase
-from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.batch import Loader, clean, first_batches
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.moments import Moments
@@ -87,7 +86,7 @@ class Patches(Method):
     def measures(self, test: Loader) -> dict[str, float]:
         """The same of all patches of some test samples."""
         features = self.encoder.features
-        x = _clean(next(iter(test.epoch(0)))).split(features.samples_at_once)
+        x = clean(next(iter(test.epoch(0)))).split(features.samples_at_once)
         nearest = [features.squared_distances(features.whitened(part)).amin(1) for part in x]
         return {"test/patches/inertia": float(torch.cat(nearest).mean())}
 
@@ -106,8 +105,8 @@ class Patches(Method):
         samples = min(SAMPLES, len(train) * train.batch_size)
         patches: Tensor | None = None
         found = 0
-        for batch in _first(train, samples):
-            x = _clean(batch)
+        for batch in first_batches(train, samples):
+            x = clean(batch)
             rows, columns = (length - side + 1 for length in x.shape[2:])
             each = min(-(-PATCHES // samples), rows * columns)
             if patches is None:
@@ -129,8 +128,8 @@ class Patches(Method):
         size, most = self.encoder.features.size, min(SAMPLES, len(train) * train.batch_size)
         total, between = Moments(size), Moments(size)
         with Steps(most, "features of patches", "sample") as steps:
-            for batch in _first(train, most):
-                total.add(self.encoder.in_slices(_clean(batch)))
+            for batch in first_batches(train, most):
+                total.add(self.encoder.in_slices(clean(batch)))
                 if self.wants_second_view and between.count < PAIRS and batch.second is not None:
                     views = self.encoder.in_slices(torch.cat([batch.input, batch.second]))
                     between.add(views[: len(batch.rows)] - views[len(batch.rows) :])
@@ -192,21 +191,6 @@ def _largest(matrix: Tensor, against: Tensor | None, count: int) -> tuple[Tensor
     vectors = vectors[:, ::-1]
     signs = np.where(vectors[np.abs(vectors).argmax(axis=0), range(count)] < 0, -1, 1)
     return torch.from_numpy(values[::-1].copy()), torch.from_numpy(vectors * signs)
-
-
-def _first(train: Loader, most: int) -> Iterator[Batch]:
-    """The batches of the first epoch until there are `most` samples."""
-    seen = 0
-    for batch in train.epoch(0):
-        yield batch
-        seen += len(batch.rows)
-        if seen >= most:
-            return
-
-
-def _clean(batch: Batch) -> Tensor:
-    """The samples as they are, if the encoder takes them; else as corruptions make them."""
-    return batch.target if batch.target.shape == batch.input.shape else batch.input
 
 
 def _cut(x: Tensor, rows: Tensor, columns: Tensor, side: int) -> Tensor:
