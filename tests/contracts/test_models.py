@@ -29,9 +29,14 @@ SPEC = SampleSpec(shape=(1, 9, 7), dtype="uint8")
 TASK = Task.plain(SPEC, classes=("a", "b", "c"))
 FROM_TESTS = {"self_distillation": SelfDistillation}
 """Methods that show what the package's own do not: here, one with a teacher."""
+FEW = {"centroids": 20}
 NEAR = {"kind": "neighbourhood", "weight": 0.01, "components": 3, "neighbours": 5}
 PENALTY = {kind: PenaltyChoice(kind=kind, weight=0.01).build() for kind in PENALTIES.kinds()}
 PRICED = [{"kind": kind, "weight": 0.01} for kind, penalty in PENALTY.items() if penalty.layout is None]
+AT_LEAST: dict[str, dict] = {
+    # options without a default
+    "joined": {"parts": [{"kind": "autoencoder", "latent_size": 3}, {"kind": "patches", "latent_size": 2, **FEW}]},
+}
 VARIANTS: dict[str, list[dict]] = {
     # besides the defaults
     "autoencoder": [
@@ -39,6 +44,9 @@ VARIANTS: dict[str, list[dict]] = {
         {"output": "linear", "penalties": [NEAR]},
     ],
     "gan": [{"conditional": True}],
+    "joined": [
+        {"parts": [{"kind": "stacked", "latent_size": 2}, {"kind": "siamese", "pairs": "views", "latent_size": 3}]},
+    ],
     "patches": [{"projection": "invariant"}],
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
     "siamese": [{"loss": "triplet"}, {"pairs": "views"}],
@@ -88,19 +96,19 @@ with methods_of_tests():
         (kind, net, options)
         for kind in MAKERS
         for net in nets_of(kind)
-        for options in ({}, *([] if net in SMALL else VARIANTS.get(kind, [])))
-        if not options or net == "dense" or kind not in WHATEVER_THE_NET
+        for options in (AT_LEAST.get(kind, {}), *([] if net in SMALL else VARIANTS.get(kind, [])))
+        if options == AT_LEAST.get(kind, {}) or net == "dense" or kind not in WHATEVER_THE_NET
     ]
 
 
 def name(case) -> str:
     kind, net, options = case
-    return "-".join([kind, net, *(f"{key}" for key in options)])
+    return "-".join([kind, net, *(f"{key}" for key in options if options is not AT_LEAST.get(kind))])
 
 
 def choice(case) -> ModelChoice:
     kind, net, options = case
-    common = {"net": {"kind": net, **SMALL.get(net, {})}, "latent_size": 5, "centroids": 20}
+    common = {"net": {"kind": net, **SMALL.get(net, {})}, "latent_size": 5, **FEW}
     known = MODELS.options(kind).model_fields
     return ModelChoice(kind=kind, **{key: value for key, value in common.items() if key in known}, **options)
 
