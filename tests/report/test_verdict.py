@@ -67,9 +67,7 @@ def test_the_best_control_is_named_where_all_were_compared(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "controls", [compared("f"), compared() | {"metrics": {}}], ids=["others", "off"]
-)
+@pytest.mark.parametrize("controls", [compared("f"), compared() | {"metrics": {}}], ids=["others", "off"])
 def test_without_a_comparison_of_these_latents_pca_is_the_control(tmp_path, controls):
     assert "on PCA for 71 %" in verdict.sentence(all_of_it(tmp_path, controls=controls))
 
