@@ -50,6 +50,8 @@ def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_run
         "pca/cluster.accuracy",
         "within/classify.accuracy_low",
         "embed/reconstruction_error",
+        "controls/raw_values_accuracy",
+        "pca/controls.accuracy",
         "ingest/accepted",
         "fit/loss",
     ):

@@ -37,11 +37,11 @@ def with_random_weights(trained: TrainedModel | None, seed: int) -> TrainedModel
     return TrainedModel(module.eval(), trained.contract)
 
 
-def patches_recipe(spec: SampleSpec, latent_size: int, train_rows: int) -> Recipe:
-    """The recipe of the control `patches` with as many latents; `InputError` if these samples are no images that it can
-    take."""
+def patches_recipe(spec: SampleSpec, latent_size: int, train_rows: int, batch_rows: int) -> Recipe:
+    """The recipe of the control `patches` with as many latents and batches of at most `batch_rows`; `InputError` if
+    these samples are no images that it can take."""
     model = ModelChoice(kind="patches", latent_size=latent_size, centroids=min(CENTROIDS, train_rows))
-    loader = LoaderOptions(batch_size=min(BATCH, train_rows))
+    loader = LoaderOptions(batch_size=min(BATCH, batch_rows))
     training = TrainOptions(validation_share=0, patience=None)
     recipe = Recipe(name="patches", model=model, loader=loader, training=training)
     with torch.random.fork_rng():
@@ -51,7 +51,7 @@ def patches_recipe(spec: SampleSpec, latent_size: int, train_rows: int) -> Recip
 
 def patches(samples: Samples, rows: np.ndarray, latent_size: int, seed: int) -> TrainedModel:
     """Patches that have learned from the samples at `rows`; `InputError` if that is not possible."""
-    recipe, task = patches_recipe(samples.spec, latent_size, len(rows)), Task.plain(samples.spec)
+    recipe, task = patches_recipe(samples.spec, latent_size, len(rows), len(rows)), Task.plain(samples.spec)
     finish = Finish(**samples.spec.scaling._asdict(), seed=seed)
     batches = Batches(as_tensor(samples.take(rows)), finish, batch_size=recipe.loader.batch_size)
     with torch.random.fork_rng(), torch.no_grad():
