@@ -193,6 +193,8 @@ def _controls(
 
 def _vector_size(options: dict[str, Any]) -> int:
     """How many numbers the vectors have, of a method's options; fewer where maps have not as many."""
+    if parts := options.get("parts"):
+        return sum(_vector_size(part.check()) for part in parts)
     net = options.get("net")
     of_maps = "vector_size" in options and net is not None and net.build().latent == "map"
     return int(options["vector_size" if of_maps else "latent_size"])
