@@ -86,6 +86,7 @@ METHODS = [
     *(choice for kind in ENCODING for choice in with_every_net(kind)),
     {"kind": "vae", "conditional": True, "net": {"kind": "conv"}},
     {"kind": "autoencoder", "output": "linear", "latent_activation": "tanh"},
+    {"kind": "views", "reconstruction": 1.0},
 ]
 DENSE = [
     *({"activation": activation, "widths": [8]} for activation in ACTIVATIONS),

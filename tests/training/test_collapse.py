@@ -73,7 +73,13 @@ def test_views_that_only_have_to_agree_end_with_what_to_change(digits):
         trained(digits, model, epochs=20, learning_rate=1e-2)
 
 
+def test_nothing_is_said_after_a_few_steps(digits):
+    model = {"kind": "views", "loss": INVARIANCE_ALONE, "projector": [8]}
+    _, history = trained(digits, model, epochs=9, learning_rate=1e-1)
+    assert history[-1]["latents/variance"] < 1e-6
+
+
 def test_other_methods_warn(digits, caplog):
     caplog.set_level(logging.WARNING)
-    trained(digits, {"kind": "siamese", "margin": 1e-6}, epochs=5, learning_rate=1e-2)
+    trained(digits, {"kind": "siamese", "margin": 1e-6}, epochs=12, learning_rate=1e-2)
     assert "latents have collapsed" in caplog.text

@@ -16,6 +16,8 @@ MOST_ROWS = 512
 """Samples that are looked at: the first of one batch."""
 FEWEST_ROWS = 16
 """With fewer nothing is said of collapse: n samples differ in n - 1 directions at most."""
+FEWEST_STEPS = 100
+"""After fewer nothing is said of collapse: batch norm has yet to learn the statistics that it takes in evaluation."""
 LEAST_RANK = 1.5
 """Of six latents or more (of two 1.1): of digits 5 to 13 of 16, and 1.97 of 2, after trainings that went well."""
 
@@ -37,10 +39,13 @@ class LatentWatch:
         z, _ = self._looked_at()
         return {} if z is None else {"effective_rank": effective_rank(z), "variance": float(z.var(0).mean())}
 
-    def judge(self) -> None:
-        """`CollapsedError` if the latents have collapsed and are all that the method is for; a warning for others."""
+    def judge(self, steps: int) -> None:
+        """`CollapsedError` if the latents have collapsed after `steps` of training and are all that the method is for;
+        a warning for others."""
         z, compared = self._looked_at()
-        if z is None or compared is None or len(z) < FEWEST_ROWS or not self._collapsed(z, compared):
+        if z is None or compared is None or len(z) < FEWEST_ROWS or steps < FEWEST_STEPS:
+            return
+        if not self._collapsed(z, compared):
             return
         said = (
             f"latents have collapsed: those of {len(z)} samples have an effective rank of {effective_rank(z):.2f} (of "

@@ -131,7 +131,7 @@ class _Training:
         while not self._at.finished:
             self._run_phase()
         self._take_best()
-        self._latents.judge()
+        self._latents.judge(len(self._at.history) * len(self._batches))
         self._complete()
         self._tell_learned()
         return self._at.history
