@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
-from photos_pictures import neighbours
+from photos_pictures import neighbours, save_small
 from photos_tables import ALONE, BEST, PLAIN, append, curve_rows, write
 
 from ae_pipelines.comparison.scoreboard import board
@@ -80,8 +80,8 @@ def main() -> None:
         curve = board.scores(samples, of_curve(recipes[BEST], seeds[:1]), folder)
         append(name, "Longer training", *curve_rows(curve, table))
     if name == "photos":
-        picture.scoreboard(table).savefig(IMAGES / "photos_scoreboard.png", dpi=110)
-        neighbours(samples, folder / f"seed-{seeds[0]}").savefig(IMAGES / "photos_neighbours.png", dpi=110)
+        save_small(picture.scoreboard(table), IMAGES / "photos_scoreboard.png")
+        save_small(neighbours(samples, folder / f"seed-{seeds[0]}"), IMAGES / "photos_neighbours.png")
 
 
 def as_long(
@@ -151,6 +151,8 @@ def measured(
     beside, elsewhere = {"views", BEST}, {"pretrained"}
     tables = part(beside, seeds, controls) + part({*recipes} - beside - elsewhere, seeds, False)
     table = pd.concat(tables + part(elsewhere, seeds[:1], False), ignore_index=True)
+    places = {name: place for place, name in enumerate(recipes)}
+    table = table.sort_values("encoder", key=lambda names: names.map(places).fillna(len(places)), kind="stable")
     return table.assign(best_control=board.best_controls(table))
 
 
