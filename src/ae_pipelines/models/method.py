@@ -75,9 +75,9 @@ class Method(nn.Module):
         """Whether it learns from samples with these class numbers (n,), as bools; the loader leaves out the others."""
         return torch.ones_like(labels, dtype=torch.bool)
 
-    def compared(self, x: Tensor) -> Tensor:
-        """What its losses tell samples apart by, (batch, width), of inputs x: latents, unless it projects them."""
-        return self.encode(x)
+    def compared(self, z: Tensor) -> Tensor:
+        """What its losses tell samples with latents z by, (batch, width): by the latents, unless it projects them."""
+        return z
 
     def vectors(self, z: Tensor) -> Tensor:
         """Latent vectors (batch, d), as files have them, of what `encode` gave: vectors as they are, a feature map

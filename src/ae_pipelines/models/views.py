@@ -77,8 +77,8 @@ class Views(Method):
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)
 
-    def compared(self, x: Tensor) -> Tensor:
-        return F.normalize(self.projector(self.encoder(x)), dim=1)
+    def compared(self, z: Tensor) -> Tensor:
+        return F.normalize(self.projector(z), dim=1)
 
     def _decode(self, z: Tensor) -> Tensor:
         """(batch, *shape), in [0, 1] for images."""
