@@ -50,6 +50,35 @@ def test_both_views_are_projected_and_compared():
     torch.testing.assert_close(found["simclr"], model._agreement(first, second))
 
 
+def test_of_more_features_than_latents_the_principal_components_are_latents():
+    model, of = views(features=7).eval(), batch()
+    assert [*terms(model, of)] == ["simclr"]
+    assert model.projector[0].in_features == 7
+    with torch.no_grad():
+        model.complete(Once(of))
+        features, z = model.encoder.net(of.target), model.encode(of.target)
+    left, values, _ = torch.linalg.svd(features - features.mean(0), full_matrices=False)
+    torch.testing.assert_close(z.abs(), (left * values)[:, :3].abs(), rtol=1e-3, atol=1e-4)
+
+
+class Once:
+    """A loader of one batch."""
+
+    def __init__(self, batch):
+        self.batch, self.batch_size = batch, len(batch.rows)
+
+    def epoch(self, epoch, start=0):
+        yield self.batch
+
+
+def test_views_that_are_smaller_than_samples_are_encoded_by_themselves():
+    model, of = views(net={"kind": "conv", "channels": [4, 4]}, reconstruction=1.0), batch()
+    model.encoder = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(4, 3))
+    small = replace(of, input=of.input[..., :4, :4], second=of.second[..., :4, :4])
+    expected = F.mse_loss(model.decode(model.encode(of.target[:6])), of.target[:6])
+    torch.testing.assert_close(terms(model.eval(), small)["reconstruction"], expected)
+
+
 @pytest.mark.parametrize("source", ["sample", "view"])
 def test_the_decoder_rebuilds_clean_samples_from_half_of_them_or_from_first_views(source):
     model, of = views(reconstruction=7.0, rebuilt_from=source).eval(), batch()
@@ -134,6 +163,8 @@ def test_there_is_a_decoder_only_with_a_weight_of_reconstruction(weight):
         ),
         ({}, {"batch_size": 1}, "give a loader.batch_size of 2 or more"),
         ({"net": {"kind": "conv", "latent": "map"}}, {}, "views needs latent vectors, but model.net.latent is 'map'"),
+        ({"features": 2}, {}, "2 features have no 3 principal components: give model.features of at least"),
+        ({"features": 4, "reconstruction": 1.0}, {}, "leave out model.features or model.reconstruction"),
         ({"loss": {"kind": "simclr", "temperature": 0.0}}, {}, "temperature"),
         ({"loss": {"kind": "byol", "temperature": 0.5}}, {}, "temperature"),
     ],

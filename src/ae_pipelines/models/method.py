@@ -67,21 +67,31 @@ class Method(nn.Module):
         of the phase's steps that are done. This is where a teacher follows."""
 
     def complete(self, train: Loader) -> None:
-        """Called once, in evaluation mode and without gradients, when all phases are over and the best weights are back:
+        """Called once, in evaluation mode and without gradients, when phases are over and the best weights are back:
         here a method learns what has a closed form (directions, scales, centroids) from train batches, and keeps it in
         buffers. A method without parameters has no phases and learns everything here."""
+
+    def learned(self) -> list[dict[str, float]]:
+        """How well `complete` did, as a list of what its steps reached: losses ("<part>/<term>"), from buffers. They
+        are the history of a method without phases."""
+        return []
+
+    @property
+    def completes(self) -> bool:
+        """Whether `complete` has something to learn."""
+        return type(self).complete is not Method.complete
 
     def learns_from(self, labels: Tensor) -> Tensor:
         """Whether it learns from samples with these class numbers (n,), as bools; the loader leaves out the others."""
         return torch.ones_like(labels, dtype=torch.bool)
 
-    def compared(self, z: Tensor) -> Tensor:
-        """What its losses tell samples with latents z by, (batch, width): by the latents, unless it projects them."""
-        return z
+    def compared(self, x: Tensor) -> Tensor:
+        """What its losses tell samples apart by, (batch, width), of inputs x: latents, unless it projects them."""
+        return self.encode(x)
 
     def vectors(self, z: Tensor) -> Tensor:
         """Latent vectors (batch, d), as files have them, of what `encode` gave: vectors as they are, a feature map
-        (batch, d, height, width) as its mean over positions."""
+        (batch, d, height, width) as its mean over positions unless the method knows better."""
         return z.flatten(2).mean(2) if z.ndim == 4 else z
 
     def measures(self, test: Loader) -> dict[str, float]:

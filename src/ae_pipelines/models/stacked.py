@@ -66,7 +66,7 @@ class Stacked(Autoencoder):
         lower = self.encoder[:number].eval()
         with torch.no_grad():
             below = lower(x)
-        lower.train(self.training)
+        lower.train(self.training and not self._frozen)
         return below
 
     def _refuse_misfits(self, task: Task, corruptions: list[Corruption]) -> None:

@@ -44,9 +44,9 @@ class LatentWatch:
         """`CollapsedError` if the latents have collapsed after `steps` of training and are all that the method is for;
         a warning for others."""
         z = self._latents()
-        if z is None or len(z) < FEWEST_ROWS or steps < FEWEST_STEPS:
+        if z is None or self._x is None or len(z) < FEWEST_ROWS or steps < FEWEST_STEPS:
             return
-        compared = self._evaluated(self._model.compared, z)
+        compared = self._evaluated(self._model.compared, self._x)
         if not self._collapsed(z, compared):
             return
         said = (

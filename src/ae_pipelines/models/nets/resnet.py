@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.nets import NETS, Latent
 from ae_pipelines.models.nets.activations import ACTIVATIONS, Activation
 from ae_pipelines.models.nets.norms import OF_IMAGES, Norm
@@ -38,15 +39,20 @@ class ResNet:
         stem_stride: Literal[1, 2] = 2,
         head: Channels = 256,
         pooling: Pooling = "mean",
+        last: Literal["linear", "none"] = "linear",
         upsample: Upsample = "pixel_shuffle",
         activation: Activation = "relu",
         norm: Norm = "batch",
         latent: Latent = "vector",
+        decoder_blocks: Annotated[int, Field(ge=0)] | None = None,
     ) -> None:
-        """`blocks` in each stage; `head`: channels of the 1 × 1 convolution; `pooling`: how its positions become a
-        vector: their `mean`, or with `none` all of them, side by side, which keeps where things are."""
+        """`blocks` in each stage, also of the decoder unless `decoder_blocks` says otherwise; `head`: channels of the
+        1 × 1 convolution; `pooling`: how its positions become a vector: their `mean`, or with `none` all of them, side
+        by side, which keeps where things are; `last`: what follows it, a linear layer or, with `none`, nothing, so
+        that there are as many outputs as values."""
         self.latent = latent
-        self._widths, self._blocks, self._head, self._pooling = widths, blocks, head, pooling
+        self._widths, self._head, self._pooling, self._last = widths, head, pooling, last
+        self._blocks, self._decoder_blocks = blocks, blocks if decoder_blocks is None else decoder_blocks
         self._kernel, self._stride = stem_kernel, stem_stride
         self._up, self._activation, self._norm = UP[upsample], ACTIVATIONS[activation], norm
 
@@ -54,8 +60,8 @@ class ResNet:
         *_, small = self._sizes(shape)
         stem = self._convolution(shape[0], self._widths[0], self._kernel, self._stride)
         return nn.Sequential(
-            self._stage([ChannelsLast(), stem], self._widths[0]),
-            *(self._stage([self._convolution(*step, 3, 2)], step[1]) for step in pairwise(self._widths)),
+            self._stage([ChannelsLast(), stem], self._widths[0], self._blocks),
+            *(self._stage([self._convolution(*step, 3, 2)], step[1], self._blocks) for step in pairwise(self._widths)),
             nn.Sequential(self._convolution(self._widths[-1], self._head, 1, 1), *self._normed(self._head)),
             self._to_latent(small, outputs),
         )
@@ -78,9 +84,9 @@ class ResNet:
             first = from_vector(inputs, self._head, sizes[0])
         return nn.Sequential(
             nn.Sequential(*first, ChannelsLast(), *self._normed(self._head)),
-            self._stage([self._convolution(self._head, widths[0], 1, 1)], widths[0]),
+            self._stage([self._convolution(self._head, widths[0], 1, 1)], widths[0], self._decoder_blocks),
             *(
-                self._stage(self._up(one, other, *ends, self._bias), other)
+                self._stage(self._up(one, other, *ends, self._bias), other, self._decoder_blocks)
                 for (one, other), ends in zip(pairwise(widths), pairwise(sizes), strict=True)
             ),
             nn.Sequential(*self._to_image(shape[0], sizes[-1], full)),
@@ -96,16 +102,24 @@ class ResNet:
     def _normed(self, width: int) -> list[nn.Module]:
         return [*OF_IMAGES[self._norm](width), self._activation()]
 
-    def _stage(self, layers: list[nn.Module], width: int) -> nn.Sequential:
-        blocks = (Block(width, self._norm, self._activation) for _ in range(self._blocks))
-        return nn.Sequential(*layers, *self._normed(width), *blocks)
+    def _stage(self, layers: list[nn.Module], width: int, blocks: int) -> nn.Sequential:
+        more = (Block(width, self._norm, self._activation) for _ in range(blocks))
+        return nn.Sequential(*layers, *self._normed(width), *more)
 
     def _to_latent(self, size: Size, outputs: int) -> nn.Sequential:
         if self.latent == "map":
             return nn.Sequential(convolution(self._head, outputs))
-        if self._pooling == "none":
-            return nn.Sequential(nn.Flatten(), nn.Linear(self._head * prod(size), outputs))
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(self._head, outputs))
+        whole = self._pooling == "none"
+        vector = [nn.Flatten()] if whole else [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        values = self._head * prod(size) if whole else self._head
+        if self._last == "linear":
+            return nn.Sequential(*vector, nn.Linear(values, outputs))
+        if values != outputs:
+            raise InputError(
+                f"a resnet with last=none gives {values} values, but {outputs} are wanted: give model.net.head so "
+                "many, as many model.features or latents as it gives, or last=linear"
+            )
+        return nn.Sequential(*vector)
 
     def _to_image(self, channels: int, before: Size, after: Size) -> list[nn.Module]:
         """The last convolution, which undoes the stem."""
