@@ -69,14 +69,14 @@ RAW = np.random.default_rng(0).integers(0, 256, (20, *SPEC.shape), dtype=np.uint
 ENCODING = [kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), "encode")]
 
 
-SMALL = {"resnet": {"widths": [4], "head": 6}}
-"""Of a net with many layers, each of which takes its time to export."""
+DEEP = {"resnet"}
+"""Each layer takes its time to export: these nets meet the autoencoder only, below."""
 
 
 def with_every_net(kind):
     """The method with each net; as it is, if it has one of its own."""
-    nets = NETS.kinds() if "net" in MODELS.options(kind).model_fields else []
-    return [{"kind": kind, "net": {"kind": net, **SMALL.get(net, {})}} for net in nets] or [{"kind": kind}]
+    nets = [net for net in NETS.kinds() if net not in DEEP] if "net" in MODELS.options(kind).model_fields else []
+    return [{"kind": kind, "net": {"kind": net}} for net in nets] or [{"kind": kind}]
 
 
 METHODS = [
