@@ -46,7 +46,7 @@ VARIANTS: dict[str, list[dict]] = {
 }
 
 
-SMALL = {"resnet": {"widths": [4, 6], "head": 8}}
+SMALL = {"resnet": {"widths": [4], "head": 6}}
 """Options of nets that are slow by default; they meet every method as it is, and not its variants."""
 
 

@@ -13,7 +13,7 @@ from ae_pipelines.models.contract import Task
 from ae_pipelines.models.losses import LossChoice
 from ae_pipelines.models.map_vectors import MapVectors
 from ae_pipelines.models.method import Method
-from ae_pipelines.models.nets import Net, NetChoice
+from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.models.penalties import Penalty, PenaltyChoice
 
 LatentActivation = Literal["none", "sigmoid", "tanh", "relu"]
@@ -46,7 +46,7 @@ class Autoencoder(Method):
         penalty with a layout, which places the mean over positions, its vector is that."""
         super().__init__()
         self.latent_size = latent_size
-        family: Net = net.build()
+        family = net.build()
         self.encoder, self.decoder = family.pair(task.input_shape, latent_size, task.samples.shape)
         self.encoder[-1].append(LATENT_ACTIVATIONS[latent_activation]())
         self._loss = loss.build()
