@@ -75,7 +75,10 @@ DEEP = {"resnet"}
 
 def with_every_net(kind):
     """The method with each net; as it is, if it has one of its own."""
-    nets = [net for net in NETS.kinds() if net not in DEEP] if "net" in MODELS.options(kind).model_fields else []
+    known = MODELS.options(kind).model_fields
+    if "parts" in known:
+        return [{"kind": kind, "parts": [{"kind": "vae"}, {"kind": "patches", "centroids": 20}]}]
+    nets = [net for net in NETS.kinds() if net not in DEEP] if "net" in known else []
     return [{"kind": kind, "net": {"kind": net}} for net in nets] or [{"kind": kind}]
 
 
@@ -83,6 +86,7 @@ METHODS = [
     *(choice for kind in ENCODING for choice in with_every_net(kind)),
     {"kind": "vae", "conditional": True, "net": {"kind": "conv"}},
     {"kind": "autoencoder", "output": "linear", "latent_activation": "tanh"},
+    {"kind": "views", "reconstruction": 1.0},
 ]
 DENSE = [
     *({"activation": activation, "widths": [8]} for activation in ACTIVATIONS),
@@ -107,7 +111,7 @@ CHOICES = METHODS + [
 
 def name(choice):
     parts = {**choice, **choice.get("net", {}), "method": choice["kind"]}
-    return " ".join(str(value) for key, value in parts.items() if key != "net")
+    return " ".join(str(value) for key, value in parts.items() if key not in ("net", "parts"))
 
 
 class ThereAndBack(nn.Module):
@@ -124,7 +128,8 @@ class ThereAndBack(nn.Module):
 
 def model_of(choice):
     torch.manual_seed(0)
-    model = ModelChoice(latent_size=5, **choice).build(TASK)
+    size = {} if "parts" in choice else {"latent_size": 5}
+    model = ModelChoice(**size, **choice).build(TASK)
     norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = 1  # what they have seen is what they learn, as after a training

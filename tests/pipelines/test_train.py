@@ -50,6 +50,8 @@ def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_run
         "pca/cluster.accuracy",
         "within/classify.accuracy_low",
         "embed/reconstruction_error",
+        "controls/raw_values_accuracy",
+        "pca/controls.accuracy",
         "ingest/accepted",
         "fit/loss",
     ):
@@ -108,7 +110,8 @@ WITHOUT_ENCODER = [recipe for recipe, kind in KINDS.items() if not hasattr(MODEL
 def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, monkeypatch, recipe):
     monkeypatch.setattr(photos, "STRIDE", photos.PATCH)  # 500 patches, none over another, in place of 7,400
     pipelines = ["ingest", "fit"] if recipe in WITHOUT_ENCODER else ["ingest", "fit", "embed"]
-    narrow = {"model": {"width": 8}} if "width" in MODELS.options(KINDS[recipe]).model_fields else {}
+    known = MODELS.options(KINDS[recipe]).model_fields
+    narrow = {"model": {name: size for name, size in {"width": 8, "centroids": 20}.items() if name in known}}
     data = run(*pipelines, recipe={"name": recipe, "training": {"epochs": 1, "threads": 1}} | narrow)
     assert TrainedModel.load(data / "06_models/autoencoder").contract.recipe == recipe
     (record,) = mlflow_runs()

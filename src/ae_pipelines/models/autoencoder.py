@@ -14,10 +14,10 @@ from ae_pipelines.models.losses import LossChoice
 from ae_pipelines.models.map_vectors import MapVectors
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.nets import NetChoice
+from ae_pipelines.models.output import Output, OutputKind
 from ae_pipelines.models.penalties import Penalty, PenaltyChoice
 
 LatentActivation = Literal["none", "sigmoid", "tanh", "relu"]
-Output = Literal["sigmoid", "linear"]
 LATENT_ACTIVATIONS = {"none": nn.Identity, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 
 
@@ -38,7 +38,7 @@ class Autoencoder(Method):
         latent_activation: LatentActivation = "none",
         loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
         penalties: list[PenaltyChoice] = [],  # noqa: B006
-        output: Output = "sigmoid",
+        output: OutputKind = "sigmoid",
         vector_size: Annotated[int, Field(gt=0)] = 64,
     ) -> None:
         """`output`: for images a sigmoid, or linear and clipped to [0, 1] in `decode`; samples that are not images
@@ -50,8 +50,7 @@ class Autoencoder(Method):
         self.encoder, self.decoder = family.pair(task.input_shape, latent_size, task.samples.shape)
         self.encoder[-1].append(LATENT_ACTIVATIONS[latent_activation]())
         self._loss = loss.build()
-        self._bounded = task.samples.bounded and output == "sigmoid"
-        self._cut = task.samples.bounded and output == "linear"
+        self._output = Output.of(task.samples, output)
         kinds = [choice.kind for choice in penalties]
         if len(set(kinds)) < len(kinds):
             raise InputError(f"model.penalties has one kind twice: {', '.join(kinds)}; give each once")
@@ -104,10 +103,7 @@ class Autoencoder(Method):
 
     def decode(self, z: Tensor) -> Tensor:
         """(batch, *shape), in [0, 1] for images."""
-        raw = self.decoder(z)
-        if self._cut:
-            return raw.clamp(0, 1)
-        return raw.sigmoid() if self._bounded else raw
+        return self._output(self.decoder(z))
 
     def phases(self) -> list[Phase]:
         return [Phase("fit", [Player("autoencoder", list(self.parameters()), self.terms)])]
@@ -118,7 +114,7 @@ class Autoencoder(Method):
         if self._penalties:
             batch = replace(batch, input=batch.input.detach().requires_grad_())
         z = self.encoder(batch.input)
-        terms = {"reconstruction": self._loss(self.decoder(z), batch.target, self._bounded)}
+        terms = {"reconstruction": self._loss(self.decoder(z), batch.target, self._output.bounded)}
         for kind, penalty in self._penalties.items():
             if penalty.layout is None or batch.layout is not None:
                 terms[kind] = penalty(self.encoder, batch, z)

@@ -21,6 +21,7 @@ from ae_pipelines.models.inputs import inputs
 from ae_pipelines.models.method import Half, Method, keep_half, of_half, restored, restores
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.samples.tiles import Tiling, in_tiles
+from ae_pipelines.training.devices import keep_freed_memory
 from ae_pipelines.training.recipe import Recipe
 
 Part = Literal["autoencoder", "encoder", "decoder"]
@@ -151,10 +152,10 @@ class TrainedModel:
             return restored(self.module, x).numpy()
 
     def encoder_input(self, x: Tensor) -> Tensor:
-        """Inputs of the encoder for clean samples x (batch, *shape): only corruptions that change the shape, such as
-        downscale, are applied."""
+        """Inputs of the encoder for clean samples x (batch, *shape): only the change of shape by corruptions such as
+        downscale is applied."""
         for corruption in self.reshaping:
-            x = corruption(x, torch.Generator())
+            x = corruption.reshaped(x, torch.Generator())
         return x
 
     def corrupted(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -214,6 +215,7 @@ class TrainedModel:
     @classmethod
     def load(cls, folder: Path | str) -> Self:
         """What `save` wrote, verified; needs nothing but the folder."""
+        keep_freed_memory()
         tensors, contract = weights.read(Path(folder))
         module = _build(contract)
         if contract.part != "autoencoder":

@@ -80,3 +80,12 @@ def test_the_decoder_may_have_fewer_blocks():
 def test_samples_that_are_no_images_are_refused():
     with pytest.raises(InputError, match="resnet nets take images"):
         NetChoice(kind="resnet").build().encoder((5,), 2)
+
+
+def test_pooled_values_may_be_the_latents():
+    small = {"kind": "resnet", "widths": [4], "head": 5}
+    alone, linear = (NetChoice(**small, last=last).build().encoder((3, 8, 8), 5) for last in ("none", "linear"))
+    assert len(linear[-1]) == len(alone[-1]) + 1
+    assert alone(torch.zeros(2, 3, 8, 8)).shape == (2, 5)
+    with pytest.raises(InputError, match="gives 5 values, but 7 are wanted"):
+        NetChoice(**small, last="none").build().encoder((3, 8, 8), 7)

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.nets import NETS, Latent
 from ae_pipelines.models.nets.activations import ACTIVATIONS, Activation
 from ae_pipelines.models.nets.norms import OF_IMAGES, Norm
@@ -38,6 +39,7 @@ class ResNet:
         stem_stride: Literal[1, 2] = 2,
         head: Channels = 256,
         pooling: Pooling = "mean",
+        last: Literal["linear", "none"] = "linear",
         upsample: Upsample = "pixel_shuffle",
         activation: Activation = "relu",
         norm: Norm = "batch",
@@ -46,9 +48,10 @@ class ResNet:
     ) -> None:
         """`blocks` in each stage, also of the decoder unless `decoder_blocks` says otherwise; `head`: channels of the
         1 × 1 convolution; `pooling`: how its positions become a vector: their `mean`, or with `none` all of them, side
-        by side, which keeps where things are."""
+        by side, which keeps where things are; `last`: what follows it, a linear layer or, with `none`, nothing, so
+        that there are as many outputs as values."""
         self.latent = latent
-        self._widths, self._head, self._pooling = widths, head, pooling
+        self._widths, self._head, self._pooling, self._last = widths, head, pooling, last
         self._blocks, self._decoder_blocks = blocks, blocks if decoder_blocks is None else decoder_blocks
         self._kernel, self._stride = stem_kernel, stem_stride
         self._up, self._activation, self._norm = UP[upsample], ACTIVATIONS[activation], norm
@@ -107,9 +110,17 @@ class ResNet:
     def _to_latent(self, size: Size, outputs: int) -> nn.Sequential:
         if self.latent == "map":
             return nn.Sequential(convolution(self._head, outputs))
-        if self._pooling == "none":
-            return nn.Sequential(nn.Flatten(), nn.Linear(self._head * prod(size), outputs))
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(self._head, outputs))
+        whole = self._pooling == "none"
+        vector = [nn.Flatten()] if whole else [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        values = self._head * prod(size) if whole else self._head
+        if self._last == "linear":
+            return nn.Sequential(*vector, nn.Linear(values, outputs))
+        if values != outputs:
+            raise InputError(
+                f"a resnet with last=none gives {values} values, but {outputs} are wanted: give model.net.head so "
+                "many, as many model.features or latents as it gives, or last=linear"
+            )
+        return nn.Sequential(*vector)
 
     def _to_image(self, channels: int, before: Size, after: Size) -> list[nn.Module]:
         """The last convolution, which undoes the stem."""
