@@ -67,7 +67,7 @@ WHATEVER_THE_NET = {"views"}
 """Methods whose variants are tried with one net only."""
 
 
-SMALL = {"resnet": {"widths": [4, 6], "head": 8}}
+SMALL = {"resnet": {"widths": [4], "head": 6}}
 """Options of nets that are slow by default; they meet every method as it is, and not its variants."""
 
 
