@@ -183,12 +183,21 @@ def _controls(
     seeds = options.seeds if options.control_seeds is None else options.control_seeds
     if not options.controls or seed not in seeds:
         return []
-    size = int(entry.recipe.model.check()["latent_size"])
+    size = _vector_size(entry.recipe.model.check())
     components = {size, *(task.components for task in own.values() if task.components)}
     more: list[ScoreboardEncoder] = [PrincipalComponents(count) for count in sorted(components)]
     patches = Patches.suiting(samples, size, one_class=any(task.teaches for task in own.values()))
     more += [] if patches is None else [patches]
     return [RawValues(), *more, Untrained(f"{name}, untrained", entry.recipe)]
+
+
+def _vector_size(options: dict[str, Any]) -> int:
+    """How many numbers the vectors have, of a method's options; fewer where maps have not as many."""
+    if parts := options.get("parts"):
+        return sum(_vector_size(part.check()) for part in parts)
+    net = options.get("net")
+    of_maps = "vector_size" in options and net is not None and net.build().latent == "map"
+    return int(options["vector_size" if of_maps else "latent_size"])
 
 
 def _suitable(encoder: ScoreboardEncoder, own: dict[str, ScoreboardTask]) -> dict[str, ScoreboardTask]:

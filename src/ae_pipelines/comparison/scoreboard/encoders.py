@@ -82,12 +82,13 @@ class Trained:
 
         recipe = of_labels(self._of(seed, folder), normal_labels)
         recipe.check_samples(samples)
-        started = time.monotonic()
+        started, cpu = time.monotonic(), time.process_time()
         trained, _ = loop.train(samples, recipe, CheckpointFile(folder / "training.checkpoint"), run)
-        seconds = time.monotonic() - started
+        spent = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
         trained.save(folder / "autoencoder")
         stream = latent_stream(trained, samples)
-        return LatentStream(stream.ids, stream.blocks, stream.metadata | {"training_seconds": str(seconds)})
+        about = {f"training_{name}": str(value) for name, value in spent.items()}
+        return LatentStream(stream.ids, stream.blocks, stream.metadata | about)
 
     def _of(self, seed: int, folder: Path) -> Recipe:
         """The recipe with this seed; `{beside}` in its texts becomes the folder of what other recipes of the board
@@ -123,7 +124,7 @@ class Patches(Trained):
 
 @dataclass(frozen=True)
 class Untrained:
-    """A recipe's model with random weights."""
+    """A recipe's model with random weights; what has a closed form it has learned."""
 
     name: str
     recipe: Recipe
@@ -140,13 +141,18 @@ class Untrained:
         import torch
 
         from ae_pipelines.training.embedding import latent_stream
+        from ae_pipelines.training.loaders import loaders
         from ae_pipelines.training.trained import TrainedModel
 
         recipe = of_labels(self.recipe, normal_labels)
         task = recipe.task(samples)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            model = recipe.model.build(task)
+            model = recipe.model.build(task).eval()
+            if model.completes:
+                train, _ = loaders(samples, recipe, model, torch.device("cpu"))
+                with torch.no_grad():
+                    model.complete(train)
         return latent_stream(TrainedModel.of(model, recipe, task, samples, run=run), samples)
 
 
