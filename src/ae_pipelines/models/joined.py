@@ -136,7 +136,7 @@ class Encoders(nn.Module):
         self.scales.copy_(torch.stack([spread.scale for spread in spreads]))
 
     def _each(self, x: Tensor) -> list[Tensor]:
-        return [part.vectors(part.encode(x)) for part in self.parts]  # type: ignore[operator,union-attr]
+        return [part.vectors(part.encode(x)) for part in self.parts]  # type: ignore[operator]
 
 
 class _Spread:
