@@ -3,7 +3,8 @@
 FLOOR is forward, backward and fused Adam, eager and float32, on one batch that is already in memory. Ours
 is `ae_pipelines.training.loop.fit` as pipelines call it: gather, cast, schedule, checks and history included.
 Denormal numbers are switched off for every arm, so what ours gains by dropping them in later epochs is not
-in these ratios; `late_epochs.py` shows it.
+in these ratios; `late_epochs.py` shows it. All arms have the options of malloc that `fit` sets, which hold for the
+process; what these give is in `peers.py`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from ae_pipelines.models.contract import Task
 from ae_pipelines.models.corruptions import one_after_another
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training.batches import Batches, Finish
+from ae_pipelines.training.devices import keep_freed_memory
 from ae_pipelines.training.loop import fit
 from ae_pipelines.training.options import TrainOptions
 from ae_pipelines.training.recipe import Recipe
@@ -176,6 +178,7 @@ def conv_arms(values: np.ndarray, model: dict, corruptions: list, steps: int = 1
 
 
 def main(rounds: int) -> bool:
+    keep_freed_memory()
     torch.set_flush_denormal(True)  # for all arms: on one fixed batch the floor runs into denormals soonest
     values, data = mnist_like()
     rows, kept = [], True

@@ -98,6 +98,16 @@ def test_what_comes_out_is_as_the_spec_says(kind, shape):
         assert 0 <= out.min() <= out.max() <= 1, "hold values to [0, 1], or set keeps_bounds = False"
 
 
+@pytest.mark.parametrize("kind", [kind for kind, maker in MAKERS.items() if maker.keeps_bounds])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_black_and_white_stay_within_the_bounds(kind, value):
+    corrupt = build(kind)
+    if corrupt.keeps_bounds:
+        out = corrupt(torch.full_like(samples_for(corrupt, 100), value), seeded(0))
+        assert out.min() >= 0
+        assert out.max() <= 1 + 1e-6, "more than rounding"
+
+
 def test_what_may_leave_the_bounds_does(kind):
     corrupt = build(kind)
     out = corrupt(torch.cat([samples_for(corrupt)] * 50), seeded(0))

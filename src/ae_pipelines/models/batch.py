@@ -44,9 +44,9 @@ class Loader(Protocol):
         ...
 
 
-def clean(batch: Batch) -> Tensor:
-    """The samples as they are, if the encoder takes them; else as corruptions make them."""
-    return batch.target if batch.target.shape == batch.input.shape else batch.input
+def clean(batch: Batch, shape: tuple[int, ...]) -> Tensor:
+    """The samples as they are, if the encoder takes them later, in this shape; else as corruptions make them."""
+    return batch.target if batch.target.shape[1:] == shape else batch.input
 
 
 def first_batches(train: Loader, most: int) -> Iterator[Batch]:

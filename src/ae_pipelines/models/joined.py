@@ -50,7 +50,7 @@ class Joined(Method):
         if len(layouts) > 1:
             raise InputError("joined takes one part with the penalty neighbourhood, since batches have one layout")
         self.wants_layout = layouts[0] if layouts else None
-        self._learning = 0
+        self._learning, self._shape = 0, task.input_shape
 
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)
@@ -85,7 +85,7 @@ class Joined(Method):
             return
         for part in self._parts:
             part.complete(train)
-        self.encoder.learn_scales(clean(batch) for batch in first_batches(train, SAMPLES))
+        self.encoder.learn_scales(clean(batch, self._shape) for batch in first_batches(train, SAMPLES))
 
     def learned(self) -> list[dict[str, float]]:
         return [row for part in self._parts for row in part.learned()]

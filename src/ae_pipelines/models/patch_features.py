@@ -88,9 +88,10 @@ class PatchFeatures(nn.Module):
         return squared.clamp_min(0)
 
     def pooled(self, maps: Tensor) -> Tensor:
-        """Means over the parts of the image, (batch, centroids · grid²)."""
-        steps = [length // self._grid for length in self._positions]
-        sides = [length - (self._grid - 1) * step for length, step in zip(self._positions, steps, strict=True)]
+        """Means over the parts of an image, which may be smaller than those that it is made for, (batch, centroids ·
+        grid²)."""
+        steps = [length // self._grid for length in maps.shape[2:]]
+        sides = [length - (self._grid - 1) * step for length, step in zip(maps.shape[2:], steps, strict=True)]
         return F.avg_pool2d(maps, sides, steps).flatten(1)
 
     # -- learning ----------------------------------------------------------------------------------------

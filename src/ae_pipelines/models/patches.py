@@ -69,7 +69,7 @@ class Patches(Method):
                 f"patches with {centroids} centroids in {grid} x {grid} parts has {features.size} features, fewer than "
                 f"model.latent_size, {latent_size}: give fewer latents, or more centroids"
             )
-        self._patch_size = side
+        self._patch_size, self._shape = side, task.input_shape
         self._projection = projection
         self.encoder = Encoder(features, latent_size)
 
@@ -86,7 +86,7 @@ class Patches(Method):
     def measures(self, test: Loader) -> dict[str, float]:
         """The same of all patches of some test samples."""
         features = self.encoder.features
-        x = clean(next(iter(test.epoch(0)))).split(features.samples_at_once)
+        x = clean(next(iter(test.epoch(0))), self._shape).split(features.samples_at_once)
         nearest = [features.squared_distances(features.whitened(part)).amin(1) for part in x]
         return {"test/patches/inertia": float(torch.cat(nearest).mean())}
 
@@ -106,7 +106,7 @@ class Patches(Method):
         patches: Tensor | None = None
         found = 0
         for batch in first_batches(train, samples):
-            x = clean(batch)
+            x = clean(batch, self._shape)
             rows, columns = (length - side + 1 for length in x.shape[2:])
             each = min(-(-PATCHES // samples), rows * columns)
             if patches is None:
@@ -129,7 +129,7 @@ class Patches(Method):
         total, between = Moments(size), Moments(size)
         with Steps(most, "features of patches", "sample") as steps:
             for batch in first_batches(train, most):
-                total.add(self.encoder.in_slices(clean(batch)))
+                total.add(self.encoder.in_slices(clean(batch, self._shape)))
                 if self.wants_second_view and between.count < PAIRS and batch.second is not None:
                     views = self.encoder.in_slices(torch.cat([batch.input, batch.second]))
                     between.add(views[: len(batch.rows)] - views[len(batch.rows) :])

@@ -22,7 +22,8 @@ from ae_pipelines.models.weights import tensors_sha256
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam
 from ae_pipelines.training.checkpoints import CheckpointFile
-from ae_pipelines.training.devices import fastest_threads, pick_device
+from ae_pipelines.training.collapse import LatentWatch
+from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, pick_device
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
@@ -49,6 +50,7 @@ def train(
     An unfinished training of the same recipe on the same samples, left in `checkpoint`, is taken up where
     it was: the result is bitwise that of an uninterrupted one.
     """
+    keep_freed_memory()
     options = recipe.training
     device = pick_device(options.device)
     with torch.random.fork_rng():
@@ -76,6 +78,7 @@ def fit(
 ) -> History:
     """Train `model` in place and leave its best weights in it (the last ones without validation); each epoch is
     reported to `run`."""
+    keep_freed_memory()
     threads = torch.get_num_threads()
     try:
         return _Training(model, batches, validation, options, checkpoint, fingerprint, run).run()
@@ -105,6 +108,7 @@ class _Training:
         self._at = Position(until_epoch=options.until_epoch)
         self._best: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
+        self._latents = LatentWatch(model, validation or batches)
         self._saved_at = self._logged_at = time.monotonic()
 
     def run(self) -> History:
@@ -127,6 +131,7 @@ class _Training:
         while not self._at.finished:
             self._run_phase()
         self._take_best()
+        self._latents.judge(len(self._at.history) * len(self._batches))
         self._complete()
         self._tell_learned()
         return self._at.history
@@ -220,6 +225,7 @@ class _Training:
         tensors = self._model.state_dict().items()
         weights = {name: float(tensor.abs().sum()) for name, tensor in tensors if tensor.is_floating_point()}
         self._refuse_non_finite({"loss": row["loss"], **weights})
+        row |= {f"latents/{name}": value for name, value in self._latents.measured().items()}
         row["gradient_norm"] = at.gradient_norm
         row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]
         at.history.append(row)
@@ -280,7 +286,7 @@ class _Training:
 
     def _complete(self) -> None:
         """What the method learns without gradients, kept beside the checkpoint."""
-        if type(self._model).complete is Method.complete:
+        if not self._model.completes:
             return
         model, file = self._model, self._file
 

@@ -38,7 +38,9 @@ class LoaderOptions(Options):
     def _spell_out(cls, given: Any) -> Any:
         if not isinstance(given, dict) or not isinstance(name := given.get("augment"), str):
             return given
-        return given | {"augment": None, "corruptions": [*augmentation(name), *(given.get("corruptions") or [])]}
+        others = given.get("corruptions", [])
+        known = augmentation(name)
+        return given | {"augment": None, "corruptions": [*known, *others] if isinstance(others, list) else others}
 
     def streams(self, samples: Samples) -> bool:
         """Whether these samples exceed the memory budget."""

@@ -76,3 +76,10 @@ def test_clean_images_are_resized_as_a_whole(size):
 def test_a_range_that_runs_backwards_is_refused():
     with pytest.raises(InputError, match=r"crop takes a scale from small to large, given \[1, 0.2\]: turn it"):
         Crop(scale=(1, 0.2))
+
+
+def test_whole_images_keep_their_size_where_only_training_has_small_crops():
+    crop, clean = Crop(size=6, whole="kept"), SampleSpec(shape=(3, 9, 14), dtype="uint8", preprocessing={})
+    assert crop.corrupted_spec(clean).shape == (3, 9, 14)
+    assert crop(IMAGES, torch.Generator()).shape[1:] == crop.training_spec(clean).shape == (3, 6, 9)
+    assert crop.reshaped(IMAGES, torch.Generator()) is IMAGES

@@ -1,7 +1,7 @@
 """Parts of images, enlarged to the size of the whole, and mirrored."""
 
 from math import log
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -23,8 +23,10 @@ class Crop(Corruption):
 
     `scale`: the smallest and the largest share of the image's area; `ratio`: the same of its width ÷ height, relative
     to the image's, drawn on a logarithmic scale; `flip`: how probably left and right change places; `size`: the shorter
-    side of what comes out, in pixels, the image's own if none. Clean samples, such as those to embed, are then resized
-    as a whole. Departure: a side that is longer than the image is cut, where torchvision draws again.
+    side of what comes out, in pixels, the image's own if none. Clean samples, such as those to embed, are then
+    `resized` as a whole or, by `whole`, `kept` as they are, for nets that take any size: what a crop enlarges is then
+    as large as it is in whole images (Touvron et al. 2019, "Fixing the train-test resolution discrepancy"). Departure:
+    a side that is longer than the image is cut, where torchvision draws again.
     """
 
     nothing = {"scale": (1, 1), "ratio": (1, 1), "flip": 0}
@@ -36,20 +38,25 @@ class Crop(Corruption):
         ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3),
         flip: Share = 0.5,
         size: Annotated[int, Field(gt=0)] | None = None,
+        whole: Literal["resized", "kept"] = "resized",
     ) -> None:
         for name, (smallest, largest) in (("scale", scale), ("ratio", ratio)):
             if smallest > largest:
                 raise InputError(f"crop takes a {name} from small to large, given [{smallest}, {largest}]: turn it")
         self._scale, self._ratio, self._flip, self._size = scale, ratio, flip, size
+        self._kept = whole == "kept"
         self._still = (*scale, *ratio, flip) == (1, 1, 1, 1, 0)
 
     def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
+        return images_only(clean, "crop") if self._kept else self.training_spec(clean)
+
+    def training_spec(self, clean: SampleSpec) -> SampleSpec:
         channels, height, width = images_only(clean, "crop").shape
         return clean.model_copy(update={"shape": (channels, *self._sides(height, width))})
 
     def __call__(self, target: Tensor, generator: torch.Generator) -> Tensor:
         if self._still:  # interpolation would round
-            return self.reshaped(target, generator)
+            return self._resized(target)
         height, width = target.shape[2:]
         area, ratio, right, down, flip = torch.rand(5, len(target), generator=generator, device=target.device)
         ratio = _between(log(self._ratio[0]), log(self._ratio[1]), ratio).exp()
@@ -61,6 +68,9 @@ class Crop(Corruption):
         )
 
     def reshaped(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        return clean if self._kept else self._resized(clean)
+
+    def _resized(self, clean: Tensor) -> Tensor:
         height, width = clean.shape[2:]
         sides = self._sides(height, width)
         if sides == (height, width):
