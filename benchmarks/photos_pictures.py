@@ -1,9 +1,11 @@
 """The neighbours of six photos by several encoders, for `docs/photos.md`."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from ae_pipelines.downstream.nearest import Index
 from ae_pipelines.latents.file import LatentsFile
@@ -42,6 +44,13 @@ def neighbours(samples: Samples, folder: Path) -> "Figure":
             for axis, row in zip(line[first:], found, strict=False):
                 _photo(axis, samples, row, ALIKE if labels[row] == labels[query] else OTHER)
     return figure
+
+
+def save_small(figure: "Figure", path: Path) -> None:
+    """As a PNG of 256 colours, a third of the size."""
+    content = BytesIO()
+    figure.savefig(content, dpi=110)
+    Image.open(content).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def _queries(samples: Samples) -> np.ndarray:
