@@ -42,6 +42,9 @@ class Method(nn.Module):
     """Whether there is nothing to learn unless inputs are corrupted."""
     may_copy = False
     """Whether it would only learn to copy an uncorrupted input if its latent were as large as that."""
+    learns_in_bfloat16 = False
+    """Whether, with convolutions, it was shown to learn as well in bfloat16 (`benchmarks/precision.py`). A subclass
+    with other terms says False until that is shown for it, too."""
     takes_corruptions = True
     """Whether it looks at inputs; if only at targets, corruptions would change nothing."""
     wants_labels = False
