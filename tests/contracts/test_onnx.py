@@ -69,16 +69,24 @@ RAW = np.random.default_rng(0).integers(0, 256, (20, *SPEC.shape), dtype=np.uint
 ENCODING = [kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), "encode")]
 
 
+SMALL = {"resnet": {"widths": [4], "head": 6}}
+"""Of a net with many layers, each of which takes its time to export."""
+
+
 def with_every_net(kind):
     """The method with each net; as it is, if it has one of its own."""
-    nets = NETS.kinds() if "net" in MODELS.options(kind).model_fields else []
-    return [{"kind": kind, "net": {"kind": net}} for net in nets] or [{"kind": kind}]
+    known = MODELS.options(kind).model_fields
+    if "parts" in known:
+        return [{"kind": kind, "parts": [{"kind": "vae"}, {"kind": "patches", "centroids": 20}]}]
+    nets = NETS.kinds() if "net" in known else []
+    return [{"kind": kind, "net": {"kind": net, **SMALL.get(net, {})}} for net in nets] or [{"kind": kind}]
 
 
 METHODS = [
     *(choice for kind in ENCODING for choice in with_every_net(kind)),
     {"kind": "vae", "conditional": True, "net": {"kind": "conv"}},
     {"kind": "autoencoder", "output": "linear", "latent_activation": "tanh"},
+    {"kind": "views", "reconstruction": 1.0},
 ]
 DENSE = [
     *({"activation": activation, "widths": [8]} for activation in ACTIVATIONS),
@@ -89,7 +97,11 @@ CONV = [
     *({"downsample": down, "latent": "map", "channels": [4]} for down in DOWN),
     {"residual_blocks": 1, "norm": "batch", "channels": [4]},
 ]
-NET_OPTIONS = {"dense": DENSE, "conv": CONV}
+RESNET = [
+    {"widths": [4], "head": 6, "blocks": 2, "latent": "map", "norm": "none"},
+    {"widths": [4, 6], "head": 6, "stem_stride": 1, "pooling": "none", "norm": "layer"},
+]
+NET_OPTIONS = {"dense": DENSE, "conv": CONV, "resnet": RESNET}
 CHOICES = METHODS + [
     {"kind": "autoencoder", "net": {"kind": net, **options}}
     for net, several in NET_OPTIONS.items()
@@ -99,7 +111,7 @@ CHOICES = METHODS + [
 
 def name(choice):
     parts = {**choice, **choice.get("net", {}), "method": choice["kind"]}
-    return " ".join(str(value) for key, value in parts.items() if key != "net")
+    return " ".join(str(value) for key, value in parts.items() if key not in ("net", "parts"))
 
 
 class ThereAndBack(nn.Module):
@@ -116,11 +128,13 @@ class ThereAndBack(nn.Module):
 
 def model_of(choice):
     torch.manual_seed(0)
-    model = ModelChoice(latent_size=5, **choice).build(TASK)
-    for part in model.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):  # as after a training, not as they start
-            nn.init.uniform_(part.running_mean, -0.2, 0.2)
-            nn.init.uniform_(part.running_var, 0.5, 2)
+    size = {} if "parts" in choice else {"latent_size": 5}
+    model = ModelChoice(**size, **choice).build(TASK)
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1  # what they have seen is what they learn, as after a training
+    if norms:
+        ThereAndBack(model)(torch.from_numpy(RAW))
     return model.eval()
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,14 +9,15 @@ from sklearn.datasets import make_blobs, make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import calibration, classification, few_labels, intervals, labelling
+from ae_pipelines.downstream import calibration, classification, few_labels, intervals, labelling, saved
 from ae_pipelines.downstream.classification import ClassifyOptions
+from ae_pipelines.downstream.classifiers import regularisation
 from ae_pipelines.downstream.classifiers.knn import NearestNeighbours
 from ae_pipelines.downstream.classifiers.label_spreading import LabelSpreading
+from ae_pipelines.downstream.classifiers.logistic_regression import Scale
 from ae_pipelines.downstream.classifiers.references import References
 from ae_pipelines.downstream.graph import affinity
 from ae_pipelines.latents.file import LatentsFile, LatentsInMemory
@@ -138,13 +141,37 @@ def test_too_few_labels_are_refused(labels, splits, message):
         judged(latents(labels, splits))
 
 
-def test_logistic_regression_is_scikit_learns_on_scaled_latents():
+@pytest.mark.parametrize("given", [2.0, None])
+def test_logistic_regression_is_scikit_learns_on_latents_that_share_one_scale(given):
     train = np.arange(2000) % 2 == 0
-    reference = make_pipeline(StandardScaler(), LogisticRegression()).fit(HARD[train], CLASSES[train])
-    classifier = classification.fit_classifier(hard(), ClassifyOptions(calibration="none"))
-    found = np.concatenate(list(classifier.probabilities(HARD.astype(np.float32))))
-    np.testing.assert_allclose(found, reference.predict_proba(HARD), atol=2e-3)
-    assert (found.argmax(axis=1) == reference.predict(HARD)).mean() > 0.998
+    points = HARD * [1, 2, 3, 1, 5, 1] + 7
+    classifier = classification.fit_classifier(
+        latents(CLASSES, np.array(["train", "test"] * 1000), points),
+        ClassifyOptions(calibration="none", regularisation=given),
+    )
+    scaled = (points - points[train].mean(axis=0)) / np.sqrt(points[train].var(axis=0).mean())
+    strength = given or regularisation.chosen(scaled[train].astype(np.float32), CLASSES[train], 1000, seed=0)
+    reference = LogisticRegression(C=strength).fit(scaled[train], CLASSES[train])
+    found = np.concatenate(list(classifier.probabilities(points.astype(np.float32))))
+    np.testing.assert_allclose(found, reference.predict_proba(scaled), atol=2e-3)
+    assert (found.argmax(axis=1) == reference.predict(scaled)).mean() > 0.998
+
+
+def test_all_latents_are_divided_by_one_number_so_that_pca_is_not_whitened():
+    scale = Scale.of_all(HARD * [1, 2, 3, 1, 5, 1])
+    of_each = scale.of(HARD * [1, 2, 3, 1, 5, 1]).std(axis=0)
+    assert scale.deviation.shape == (1,)
+    assert np.square(of_each).mean() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(of_each / of_each[0], (HARD * [1, 2, 3, 1, 5, 1]).std(axis=0) / HARD[:, 0].std(), 1e-4)
+    assert (Scale.of_all(np.ones((5, 3), np.float32)).of(np.ones((2, 3), np.float32)) == 0).all()
+
+
+def test_a_model_with_a_deviation_for_each_latent_as_earlier_versions_saved_it_opens_and_scales_as_before(tmp_path):
+    classifier = classification.fit_classifier(hard(), ClassifyOptions())
+    each = Scale(HARD.mean(axis=0).astype(np.float32), HARD.std(axis=0).astype(np.float32))
+    saved.write(tmp_path / "classifier.skops", replace(classifier, places=each))
+    found = saved.read(tmp_path / "classifier.skops").places.of(HARD.astype(np.float32))
+    np.testing.assert_allclose(found, StandardScaler().fit_transform(HARD), atol=1e-4)
 
 
 def test_nearest_neighbours_vote_as_scikit_learns_where_there_is_no_tie():

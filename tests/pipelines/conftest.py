@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,15 @@ SMALL = {"name": "dense", "training": {"epochs": 2, "threads": 1}}
 @pytest.fixture(scope="session", autouse=True)
 def quick_exports(operations_once: None) -> None:
     """Most of these runs export their models."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_controls() -> Iterator[None]:
+    """All but one of these runs compare controls by a few rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ae_pipelines.comparison.controls.ROWS", 120)
+        patch.setattr("ae_pipelines.comparison.untrained.CENTROIDS", 16)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -50,6 +50,8 @@ def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_run
         "pca/cluster.accuracy",
         "within/classify.accuracy_low",
         "embed/reconstruction_error",
+        "controls/raw_values_accuracy",
+        "pca/controls.accuracy",
         "ingest/accepted",
         "fit/loss",
     ):
@@ -108,7 +110,8 @@ WITHOUT_ENCODER = [recipe for recipe, kind in KINDS.items() if not hasattr(MODEL
 def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, monkeypatch, recipe):
     monkeypatch.setattr(photos, "STRIDE", photos.PATCH)  # 500 patches, none over another, in place of 7,400
     pipelines = ["ingest", "fit"] if recipe in WITHOUT_ENCODER else ["ingest", "fit", "embed"]
-    narrow = {"model": {"width": 8}} if "width" in MODELS.options(KINDS[recipe]).model_fields else {}
+    known = MODELS.options(KINDS[recipe]).model_fields
+    narrow = {"model": {name: size for name, size in {"width": 8, "centroids": 20}.items() if name in known}}
     data = run(*pipelines, recipe={"name": recipe, "training": {"epochs": 1, "threads": 1}} | narrow)
     assert TrainedModel.load(data / "06_models/autoencoder").contract.recipe == recipe
     (record,) = mlflow_runs()
@@ -148,13 +151,13 @@ def test_a_recipe_may_name_the_source_it_is_for_and_the_user_has_the_last_word(r
     assert Samples(data / "02_intermediate/samples").spec.shape == (1, 8, 8)
 
 
-def test_the_half_product_says_that_its_vectors_are_pooled_from_a_feature_map(run):
+def test_the_half_product_says_that_its_vectors_are_components_of_a_feature_map(run):
     model = {"net": {"kind": "conv", "channels": [4, 8], "latent": "map"}, "latent_size": 6}
     recipe = {"name": "conv_denoising", "model": model, "training": {"epochs": 1, "threads": 1}}
     data = run("ingest", "fit", "embed", recipe=recipe)
     found = read_latents(data / "07_model_output/latents.parquet")
-    assert found.size == 6
-    assert found.metadata["latent"] == "the mean over a latent feature map of 2 x 2"
+    assert found.size == 24, "6 x 2 x 2 values are fewer than 64"
+    assert found.metadata["latent"] == "24 principal components of a latent feature map of 6 x 2 x 2"
     encoder = TrainedModel.load(data / "06_models/encoder")
     values = Samples(data / "02_intermediate/samples").read()
     np.testing.assert_allclose(encoder.encode(values), found.vectors, atol=1e-5)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +50,20 @@ def test_the_first_sentence_has_the_bounds_and_what_to_compare_with(tmp_path):
     assert "for 90 % (60 to 98) of 10 labelled test samples" in said
     assert "always naming the commonest class: 50 %; the same classifier on PCA: 70 %" in said
     assert "only 10 samples" in said
+
+
+def test_latents_stand_beside_every_control_and_the_best_is_bold(tmp_path):
+    metrics = {
+        **{"train_rows": 30.0, "test_rows": 10.0, "accuracy": 0.9, "error_with_100_labels": 20.0},
+        **{"pca_accuracy": 0.7, "pca_error_with_100_labels": 25.0},
+        **{"patches_accuracy": 0.8, "patches_error_with_100_labels": 30.0},
+    }
+    controls = {"encoder": "e" * 64, "left_out": [f"raw values: {NASTY}"], "metrics": metrics}
+    html = classifier.section(classified(tmp_path, controls=controls)).html
+    assert "latents 90 % 80 % PCA 70 % 75 % patches 80 % 70 %" in " ".join(text_of(html).split())
+    assert [text_of(bold).strip() for bold in re.findall("<b>.*?</b>", html)] == ["75 %", "80 %"], "row by row"
+    assert f"Left out: raw values: {NASTY}." in text_of(html)
+    assert NASTY not in html
 
 
 def test_of_many_classes_the_commonest_mistakes_are_listed(tmp_path):

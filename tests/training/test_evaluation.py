@@ -5,6 +5,7 @@ from making import ArraySource, images
 from torch.nn import functional as F
 
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.training.collapse import effective_rank
 from ae_pipelines.training.evaluation import evaluate, judging, mean_terms
 from ae_pipelines.training.loaders import batches_of_test_split
 from ae_pipelines.training.loop import train
@@ -26,7 +27,14 @@ def test_test_terms_are_means_over_the_test_split(digits):
     trained, _ = train(digits, plain)
     values = digits.take(digits.positions("test"))
     expected = ((trained.reconstruct(values) - values / 255.0) ** 2).mean()
-    assert evaluate(trained, digits, plain) == {"test/autoencoder/reconstruction": pytest.approx(expected, rel=1e-5)}
+    found = evaluate(trained, digits, plain)
+    assert found.pop("test/autoencoder/reconstruction") == pytest.approx(expected, rel=1e-5)
+    vectors = trained.encode(values)
+    of_latents = {
+        "latent_effective_rank": effective_rank(torch.from_numpy(vectors)),
+        "latent_variance": vectors.var(0, ddof=1).mean(),
+    }
+    assert found == pytest.approx(of_latents, rel=1e-4)
 
 
 def test_how_far_a_corruption_is_undone_is_measured_on_the_corrupted_test_split(digits):

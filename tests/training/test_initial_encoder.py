@@ -66,6 +66,7 @@ def equal(first, second):
 
 
 PENALTIES = [{"kind": kind, "weight": 0.1} for kind in ("contractive", "sparse_l1")]
+VIEWS = {"kind": "views", "reconstruction": 1.0, "loss": {"kind": "byol", "predictor_width": 16}, "projector": [16, 8]}
 METHODS = {
     "autoencoder": AUTOENCODER,
     "autoencoder with dropout": AUTOENCODER | {"net": DENSE | {"dropout": 0.2}},
@@ -75,6 +76,7 @@ METHODS = {
     "stacked": {"kind": "stacked"},
     "stacked, conv": {"kind": "stacked", "net": CONV},
     "vae": {"kind": "vae"},
+    "views": VIEWS,
     "vae, conditional": {"kind": "vae", "conditional": True},
 }
 
@@ -117,6 +119,15 @@ def test_fine_tuning_starts_from_the_earlier_weights_and_moves_them(digits, fold
     monkeypatch.setattr(loop, "fit", lambda model, *_: started.append(model.state_dict()) or [])
     train(digits, made({"kind": "siamese"}, folder))
     assert all(equal(state(earlier, "encoder"), started[0]).values())
+
+
+def test_views_start_from_an_autoencoder_and_an_autoencoder_from_views(digits, folder, tmp_path):
+    views, _ = train(digits, made({"kind": "views", "projector": [8]}, folder, FROZEN))
+    views.part("encoder").save(tmp_path)
+    later, _ = train(digits, made(AUTOENCODER, tmp_path, FROZEN))
+    earlier = TrainedModel.load(folder / "06_models/encoder")
+    for trained in (views, later):
+        assert all(equal(state(earlier, "encoder"), state(trained, "encoder")).values())
 
 
 @pytest.mark.parametrize("place", ["", "06_models", "06_models/encoder", "06_models/autoencoder"])

@@ -85,6 +85,11 @@ def of(model, **loader):
         ),
         (IMAGES, of({"kind": "gan", "net": {"kind": "dense", "tied": True}}), "tied weights need"),
         (IMAGES, of({"kind": "vae", "net": {"kind": "conv", "latent": "map"}}), "vae needs latent vectors"),
+        (
+            IMAGES,
+            of({"kind": "views"}, corruptions=[{"kind": "crop", "size": 6, "whole": "kept"}]),
+            r"inputs of shape \(3, 6, 6\), and later of \(3, 8, 8\), but it takes one size only",
+        ),
     ],
 )
 def test_a_senseless_combination_is_refused_before_training(task, recipe, message):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from ae_pipelines.base.errors import TooFewLabels, first_of
 from ae_pipelines.base.registry import Choice, Registry
 from ae_pipelines.downstream import calibration, intervals
 from ae_pipelines.downstream.calibration import Calibration, CalibrationKind
-from ae_pipelines.downstream.classifiers import CLASSIFIERS, Fitted, Places, Prepared
+from ae_pipelines.downstream.classifiers import CLASSIFIERS, Fitted, Places, Prepared, tuned
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
@@ -49,6 +49,9 @@ class ClassifyOptions(Choice):
     """Number of rows in the list of those to label next."""
     neighbours: Annotated[int, Field(gt=0)] = 5
     """The k of the k-nearest-neighbour accuracy that is reported beside the classifier's."""
+    controls: bool = True
+    """Whether raw values, an untrained encoder and patches are judged beside the latents and PCA, which takes seconds,
+    or up to a minute for images."""
     seed: Annotated[int, Field(ge=0)] = 0
 
     @property
@@ -106,6 +109,10 @@ class Pool:
         """The classifier fitted on rows of the pool, given as positions in the latents."""
         return self.prepared.fit(np.searchsorted(self.rows, rows), classes)
 
+    def tuned(self, rows: np.ndarray, classes: np.ndarray) -> "Pool":
+        """The same with options chosen by these labels, which all fits then share, if its kind chooses any."""
+        return replace(self, prepared=tuned(self.prepared, np.searchsorted(self.rows, rows), classes))
+
 
 def pool(latents: Latents, options: ClassifyOptions, taught: np.ndarray, hidden: np.ndarray) -> Pool:
     """The `taught` rows, whose labels may be used (positions, at most `LEARNED_ROWS`), and, where there is room, others
@@ -134,7 +141,7 @@ def fit_classifier(latents: Latents, options: ClassifyOptions) -> Classifier:
     _refuse_disjoint(np.unique(latents.labels[training_rows(latents)]), np.unique(latents.labels[test_rows(latents)]))
     rows = at_most_learned(np.flatnonzero(training_rows(latents)), options)
     names, classes = numbered(latents.labels[rows])
-    ready = pool(latents, options, rows, hidden=np.zeros(len(latents), bool))
+    ready = pool(latents, options, rows, hidden=np.zeros(len(latents), bool)).tuned(rows, classes)
     found = _calibration(latents, options, ready, rows, classes)
     return Classifier(
         encoded_by=EncodedBy.of(latents),

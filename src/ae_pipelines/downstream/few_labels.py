@@ -46,7 +46,8 @@ def curve(
     balanced draws from the train split, and last for all labels.
 
     Judged on the labelled rows of the test split, or on those of `judged` (a bool per row), which are then not learned
-    from. Draw i has seed `options.seed` + i. Probabilities are not calibrated here. `TooFewLabels` if there
+    from. Draw i has seed `options.seed` + i. What a kind chooses by labels it chooses once
+    for each number of them, by those of the first draw. Probabilities are not calibrated here. `TooFewLabels` if there
     are no rows to learn from or to judge by.
     """
     judged = classification.test_rows(latents) if judged is None else judged & latents.labelled
@@ -61,10 +62,12 @@ def curve(
     ready = classification.pool(latents, options, rows, hidden=judged)
     places = ready.prepared.places.of(latents.vectors[judged])
     truth = np.searchsorted(names, latents.labels[judged])
-    return [
-        _point([_error(ready, rows[drawn], classes[drawn], places, truth) for drawn in sets], len(sets[0]), options)
-        for sets in _draws(classes, counts or options.few_labels, draws or options.draws, options.seed)
-    ]
+    points = []
+    for sets in _draws(classes, counts or options.few_labels, draws or options.draws, options.seed):
+        tuned = ready.tuned(rows[sets[0]], classes[sets[0]])
+        errors = [_error(tuned, rows[drawn], classes[drawn], places, truth) for drawn in sets]
+        points.append(_point(errors, len(sets[0]), options))
+    return points
 
 
 def errors(points: list[dict[str, Any]]) -> dict[str, float]:

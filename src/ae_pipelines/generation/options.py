@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.options import Options
 from ae_pipelines.comparison.contrast import ContrastOptions
-from ae_pipelines.models import MODELS
 from ae_pipelines.models.contract import Contract
 from ae_pipelines.models.corruptions import corrupted_spec
 from ae_pipelines.samples.store import Samples
@@ -158,4 +157,4 @@ class _Abilities:
     def of_recipe(cls, recipe: Recipe) -> "_Abilities":
         kind, options = recipe.model.kind, recipe.model.check()
         conditional = bool(options.get("conditional", False))
-        return cls(kind, int(options["latent_size"]), hasattr(MODELS.maker(kind), "encode"), conditional)
+        return cls(kind, int(options["latent_size"]), recipe.model.can("encode"), conditional)

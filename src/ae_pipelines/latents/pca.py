@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from itertools import chain
 from math import prod
 
 import numpy as np
@@ -75,7 +76,7 @@ def _fit(samples: Samples, components: int, learned_from: LearnedFrom, seed: int
         rows = np.random.default_rng(seed).choice(rows, most, replace=False)
     components = min(components, features, len(rows))
     if small:
-        return _by_covariance(_inputs_at(samples, rows), features, components)
+        return by_covariance(_inputs_at(samples, rows), components)
     from sklearn.decomposition import PCA
 
     train = np.concatenate(list(_inputs_at(samples, rows)))
@@ -83,12 +84,17 @@ def _fit(samples: Samples, components: int, learned_from: LearnedFrom, seed: int
     return pca.mean_, pca.components_.T
 
 
-def _by_covariance(blocks: Iterator[np.ndarray], features: int, components: int) -> tuple[np.ndarray, np.ndarray]:
+def by_covariance(blocks: Iterator[np.ndarray], components: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (features,) and the directions of largest variance (features, components) of float32 blocks (rows,
+    features); all directions, if features are fewer. A direction's largest entry is positive."""
     from scipy.linalg import eigh
 
+    first = next(blocks)
+    features = first.shape[1]
+    components = min(components, features)
     count, total, products = 0, np.zeros(features), np.zeros((features, features))
     offset = np.zeros(features, np.float32)  # a mean far above the deviation would cost the products digits
-    for x in blocks:
+    for x in chain([first], blocks):
         offset = x.mean(axis=0) if not count and len(x) else offset
         x = x - offset
         count += len(x)

@@ -1,8 +1,8 @@
 """Methods: how an encoder and a decoder learn. The training loop knows only their phases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ae_pipelines.base.registry import Choice, Registry
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ae_pipelines.models.batch import Batch
+
+Ability = Literal["encode", "decode", "restore"]
 
 MODELS = Registry("model", __name__)
 """Each maker takes a `Task` and returns a `Method` (`models/method.py`)."""
@@ -19,6 +21,17 @@ class ModelChoice(Choice):
     """A method by kind."""
 
     registry = MODELS
+
+    def can(self, ability: Ability) -> bool:
+        """Whether a method with these options can do it; imports torch."""
+        option = self.option_for(ability)
+        maker = self.registry.maker(self.kind)
+        return hasattr(maker, ability) if option is None else self.check()[option] is not None
+
+    def option_for(self, ability: Ability) -> str | None:
+        """The option without which the method cannot do it; None if it does not depend on options."""
+        needed: Mapping[Ability, str] = getattr(self.registry.maker(self.kind), "needs_option", {})
+        return needed.get(ability)
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,16 @@ from torch import Tensor, nn
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
-from ae_pipelines.models.batch import Batch
+from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.losses import LossChoice
+from ae_pipelines.models.map_vectors import MapVectors
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.nets import NetChoice
+from ae_pipelines.models.output import Output, OutputKind
 from ae_pipelines.models.penalties import Penalty, PenaltyChoice
 
 LatentActivation = Literal["none", "sigmoid", "tanh", "relu"]
-Output = Literal["sigmoid", "linear"]
 LATENT_ACTIVATIONS = {"none": nn.Identity, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 
 
@@ -37,23 +38,28 @@ class Autoencoder(Method):
         latent_activation: LatentActivation = "none",
         loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
         penalties: list[PenaltyChoice] = [],  # noqa: B006
-        output: Output = "sigmoid",
+        output: OutputKind = "sigmoid",
+        vector_size: Annotated[int, Field(gt=0)] = 64,
     ) -> None:
         """`output`: for images a sigmoid, or linear and clipped to [0, 1] in `decode`; samples that are not images
-        always have a linear output."""
+        always have a linear output. `vector_size`: principal components of a feature map that are its vector; under a
+        penalty with a layout, which places the mean over positions, its vector is that."""
         super().__init__()
         self.latent_size = latent_size
-        self.encoder, self.decoder = net.build().pair(task.input_shape, latent_size, task.samples.shape)
+        family = net.build()
+        self.encoder, self.decoder = family.pair(task.input_shape, latent_size, task.samples.shape)
         self.encoder[-1].append(LATENT_ACTIVATIONS[latent_activation]())
         self._loss = loss.build()
-        self._bounded = task.samples.bounded and output == "sigmoid"
-        self._cut = task.samples.bounded and output == "linear"
+        self._output = Output.of(task.samples, output)
         kinds = [choice.kind for choice in penalties]
         if len(set(kinds)) < len(kinds):
             raise InputError(f"model.penalties has one kind twice: {', '.join(kinds)}; give each once")
         self._penalties: dict[str, Penalty] = {choice.kind: choice.build() for choice in penalties}
         self.may_copy = not penalties and not any(isinstance(part, nn.Dropout) for part in self.modules())
         self.wants_layout = next((p.layout for p in self._penalties.values() if p.layout is not None), None)
+        self._encodes_targets = task.input_shape == task.samples.shape
+        if family.latent == "map" and self.wants_layout is None:
+            self.encoder[-1].append(MapVectors(vector_size))
         for kind, penalty in self._penalties.items():
             if penalty.needs_unit_latents and latent_activation != "sigmoid":
                 raise InputError(
@@ -74,12 +80,30 @@ class Autoencoder(Method):
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)
 
+    def vectors(self, z: Tensor) -> Tensor:
+        of_maps = self._map_vectors
+        return super().vectors(z) if of_maps is None else of_maps.vectors(z)
+
+    def complete(self, train: Loader) -> None:
+        """A feature map becomes a vector by its principal components over train samples, uncorrupted where they have
+        the shape that the encoder takes. Those of a frozen encoder stay."""
+        of_maps = self._map_vectors
+        if of_maps is not None and not (self._frozen and of_maps.fitted):
+            seen = (batch.target if self._encodes_targets else batch.input for batch in train.epoch(0))
+            of_maps.fit(self.encode(x) for x in seen)
+
+    @property
+    def completes(self) -> bool:
+        return self._map_vectors is not None
+
+    @property
+    def _map_vectors(self) -> MapVectors | None:
+        last = self.encoder[-1][-1]
+        return last if isinstance(last, MapVectors) else None
+
     def decode(self, z: Tensor) -> Tensor:
         """(batch, *shape), in [0, 1] for images."""
-        raw = self.decoder(z)
-        if self._cut:
-            return raw.clamp(0, 1)
-        return raw.sigmoid() if self._bounded else raw
+        return self._output(self.decoder(z))
 
     def phases(self) -> list[Phase]:
         return [Phase("fit", [Player("autoencoder", list(self.parameters()), self.terms)])]
@@ -90,7 +114,7 @@ class Autoencoder(Method):
         if self._penalties:
             batch = replace(batch, input=batch.input.detach().requires_grad_())
         z = self.encoder(batch.input)
-        terms = {"reconstruction": self._loss(self.decoder(z), batch.target, self._bounded)}
+        terms = {"reconstruction": self._loss(self.decoder(z), batch.target, self._output.bounded)}
         for kind, penalty in self._penalties.items():
             if penalty.layout is None or batch.layout is not None:
                 terms[kind] = penalty(self.encoder, batch, z)

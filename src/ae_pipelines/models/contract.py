@@ -58,6 +58,9 @@ class Contract(Options):
     """What was done to the samples before the encoder got them."""
     latent_shape: tuple[int, ...]
     """(d,), or (d, height, width) where the latent is a feature map; () for a method without latents."""
+    vector_size: int | None = None
+    """d of the vectors made of feature maps; None where latents are vectors, and in contracts from before this field,
+    where a map's vector is its mean over positions."""
     preprocessing_sha256: str
     samples_id: str
     """Id of the sample store that it was trained on."""
@@ -76,5 +79,5 @@ class Contract(Options):
 
     @property
     def latent_size(self) -> int:
-        """d: the size of a latent vector or, for a feature map, of its mean over positions."""
-        return self.latent_shape[0]
+        """d: the size of a latent vector, or of what a feature map becomes."""
+        return self.vector_size or self.latent_shape[0]

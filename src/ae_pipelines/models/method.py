@@ -1,14 +1,14 @@
 """What all methods have in common."""
 
-from collections.abc import Callable
-from typing import Literal, Self
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.layout import LayoutOptions
-from ae_pipelines.models import Phase
+from ae_pipelines.models import Ability, Phase
 from ae_pipelines.models.batch import Loader
 from ae_pipelines.models.nets import Net, NetChoice
 
@@ -34,6 +34,8 @@ class Method(nn.Module):
     decode: Callable[..., Tensor]
     restore: Callable[[Tensor], Tensor]
     """These are declared for the type checker only: a method lacks those that it cannot do."""
+    needs_option: ClassVar[Mapping[Ability, str]] = {}
+    """What it can do only if the option named is not None: its class lacks it, and the constructor adds it."""
     conditional = False
     """Whether `decode(z, label)` takes class numbers, (batch,) int64, -1 where unknown."""
     generates = False
@@ -42,6 +44,12 @@ class Method(nn.Module):
     """Whether there is nothing to learn unless inputs are corrupted."""
     may_copy = False
     """Whether it would only learn to copy an uncorrupted input if its latent were as large as that."""
+    needs_spread = False
+    """Whether latents that tell samples apart are all that it is for, so that a training that loses them has failed."""
+    least_spread = 1e-6
+    """Of what is `compared`, the variance ÷ the mean square below which samples are not told apart."""
+    if_collapsed = "Give a lower training.learning_rate, or another recipe"
+    """What to change where latents do not tell samples apart."""
     learns_in_bfloat16 = False
     """Whether, with convolutions, it was shown to learn as well in bfloat16 (`benchmarks/precision.py`). A subclass
     with other terms says False until that is shown for it, too."""
@@ -62,17 +70,31 @@ class Method(nn.Module):
         of the phase's steps that are done. This is where a teacher follows."""
 
     def complete(self, train: Loader) -> None:
-        """Called once, in evaluation mode and without gradients, when all phases are over and the best weights are back:
+        """Called once, in evaluation mode and without gradients, when phases are over and the best weights are back:
         here a method learns what has a closed form (directions, scales, centroids) from train batches, and keeps it in
         buffers. A method without parameters has no phases and learns everything here."""
+
+    def learned(self) -> list[dict[str, float]]:
+        """How well `complete` did, as a list of what its steps reached: losses ("<part>/<term>"), from buffers. They
+        are the history of a method without phases."""
+        return []
+
+    @property
+    def completes(self) -> bool:
+        """Whether `complete` has something to learn."""
+        return type(self).complete is not Method.complete
 
     def learns_from(self, labels: Tensor) -> Tensor:
         """Whether it learns from samples with these class numbers (n,), as bools; the loader leaves out the others."""
         return torch.ones_like(labels, dtype=torch.bool)
 
+    def compared(self, x: Tensor) -> Tensor:
+        """What its losses tell samples apart by, (batch, width), of inputs x: latents, unless it projects them."""
+        return self.encode(x)
+
     def vectors(self, z: Tensor) -> Tensor:
         """Latent vectors (batch, d), as files have them, of what `encode` gave: vectors as they are, a feature map
-        (batch, d, height, width) as its mean over positions."""
+        (batch, d, height, width) as its mean over positions unless the method knows better."""
         return z.flatten(2).mean(2) if z.ndim == 4 else z
 
     def measures(self, test: Loader) -> dict[str, float]:
@@ -112,8 +134,8 @@ def keep_half(method: Method, half: Half) -> Method:
     return method
 
 
-def restores(method: object) -> bool:
-    """Whether a method, or its class, can make clean samples of corrupted ones, if it is trained to."""
+def restores(method: Method) -> bool:
+    """Whether a method can make clean samples of corrupted ones, if it is trained to."""
     return hasattr(method, "restore") or (hasattr(method, "encode") and hasattr(method, "decode"))
 
 

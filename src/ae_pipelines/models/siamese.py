@@ -15,6 +15,7 @@ from ae_pipelines.models.conditions import refuse_without_labels
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.method import Method, of_vectors
 from ae_pipelines.models.nets import NetChoice
+from ae_pipelines.models.two_views import view_auroc
 
 PAIRS = 10_000
 """Pairs of each kind (alike, different) on which verification is measured."""
@@ -81,7 +82,7 @@ class Siamese(Method):
     def measures(self, test: Loader) -> dict[str, float]:
         """Verification (are two samples alike?) and one-shot classification of labelled samples, and whether two views
         of one sample are nearer than views of two. Samples are clean, unless corruptions change their shape."""
-        views = _view_auroc(self, test) if self.wants_second_view else {}
+        views = view_auroc(self, test) if self.wants_second_view else {}
         vectors, labels = _embedded(self, test)
         old = labels < self._seen if self._seen else np.full(len(labels), True)
         found = verification(vectors[old], labels[old])
@@ -141,20 +142,6 @@ def _embedded(model: Siamese, test: Loader) -> tuple[np.ndarray, np.ndarray]:
             vectors.append(model.encode(x[known]).cpu().numpy())
             labels.append(batch.label[known].cpu().numpy())  # type: ignore[index]
     return (np.concatenate(vectors), np.concatenate(labels)) if vectors else (np.empty((0, 1)), np.empty(0, np.int64))
-
-
-def _view_auroc(model: Siamese, test: Loader) -> dict[str, float]:
-    """How well distance tells two views of one sample from views of two samples."""
-    from sklearn.metrics import roc_auc_score
-
-    near, far = [], []
-    for batch in test.epoch(0):
-        first, second = model.encode(batch.input), model.encode(batch.second)  # type: ignore[arg-type]
-        near.append((first - second).norm(dim=1))
-        far.append((first - second.roll(1, 0)).norm(dim=1))
-    distances = torch.cat([*near, *far]).cpu().numpy()
-    alike = np.arange(len(distances)) < len(distances) // 2
-    return {"views_auroc": float(roc_auc_score(alike, -distances))}
 
 
 def verification(vectors: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, float]:

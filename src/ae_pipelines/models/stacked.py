@@ -66,7 +66,7 @@ class Stacked(Autoencoder):
         lower = self.encoder[:number].eval()
         with torch.no_grad():
             below = lower(x)
-        lower.train(self.training)
+        lower.train(self.training and not self._frozen)
         return below
 
     def _refuse_misfits(self, task: Task, corruptions: list[Corruption]) -> None:
@@ -83,7 +83,7 @@ class Stacked(Autoencoder):
     def _layer_terms(self, number: int, batch: Batch) -> dict[str, Tensor]:
         down, up = self._halves(number)
         if number == 0:
-            return {"reconstruction": self._loss(up(down(batch.input)), batch.target, self._bounded)}
+            return {"reconstruction": self._loss(up(down(batch.input)), batch.target, self._output.bounded)}
         below = self._below(number, batch.target)
         corrupted = below if self._corrupt is None else self._corrupt(below, global_generator(below.device))
         return {"reconstruction": F.mse_loss(up(down(corrupted)), below)}

@@ -1,10 +1,11 @@
 """The scoreboard as a picture."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.comparison.scoreboard.board import LESS_IS_BETTER, best_controls
 from ae_pipelines.plots import text
 from ae_pipelines.plots.figure import new_figure
 
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LESS_IS_BETTER = ("mse", "error", "seconds")
-"""Beginnings of the names of metrics of which lower values are better."""
 COLUMN, ROW = 1.25, 0.38
 """Inches of a column and of a row."""
 NAME_SIZE, HEAD_SIZE = 9, 8
@@ -23,8 +22,9 @@ DIGITS = {"error": 2, "seconds": 0}
 
 def scoreboard(table: pd.DataFrame) -> "Figure":
     """Encoders down, the first metric of each task across (all of `few_labels`-like tasks); mean ± standard deviation
-    over seeds. Darker is better; the best of a column is bold, controls are in italics below the recipes."""
-    cells = _headlines(table)
+    over seeds. Darker is better; the best of a column is bold, controls are in italics below the recipes, the best of
+    them framed: what a recipe has to beat."""
+    cells = _headlines(table.assign(best_control=best_controls(table)))
     encoders = list(dict.fromkeys(cells.sort_values("control", kind="stable")["encoder"]))
     columns = list(dict.fromkeys(zip(cells["task"], cells["metric"], cells["transductive"], strict=True)))
     names = text.beside(encoders, ROW, NAME_SIZE)
@@ -60,7 +60,14 @@ def _headlines(table: pd.DataFrame) -> pd.DataFrame:
     first = table.groupby("task", sort=False)["metric"].transform("first")
     shown = table[(table["metric"] == first) | table["metric"].str.startswith("error")]
     trained = table.dropna(subset="seconds").drop_duplicates("encoder")
-    seconds = trained.assign(task="training", metric="seconds", mean=trained["seconds"], sd=np.nan, transductive=False)
+    about: dict[str, Any] = {
+        "task": "training",
+        "metric": "seconds",
+        "sd": np.nan,
+        "transductive": False,
+        "best_control": False,
+    }
+    seconds = trained.assign(mean=trained["seconds"], **about)
     return pd.concat([shown, seconds], ignore_index=True)
 
 
@@ -72,11 +79,15 @@ def _column(axis: "Axes", place: int, here: pd.DataFrame, metric: str) -> None:
     ranks = here["mean"].rank(ascending=not less, pct=True)
     best = here["mean"].min() if less else here["mean"].max()
     digits = next((count for start, count in DIGITS.items() if metric.startswith(start)), 4)
-    for row, (mean, sd, rank) in enumerate(zip(here["mean"], here["sd"], ranks, strict=True)):
+    for row, (mean, sd, rank, framed) in enumerate(
+        zip(here["mean"], here["sd"], ranks, here["best_control"], strict=True)
+    ):
         if np.isnan(mean):
             continue
         colour = colormaps["Blues"](0.05 + 0.55 * rank)
         axis.add_patch(Rectangle((place - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white"))
         text = f"{mean:.{digits}f}" + ("" if np.isnan(sd) else f" ± {sd:.{digits}f}")
+        if framed:
+            axis.add_patch(Rectangle((place - 0.46, row - 0.42), 0.92, 0.84, fill=False, edgecolor="black"))
         weight = "bold" if mean == best else "normal"
         axis.text(place, row, text, ha="center", va="center", fontsize=8, weight=weight)

@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.comparison import controls
 from ae_pipelines.downstream import intervals
 from ae_pipelines.io.skippable import Skippable
 from ae_pipelines.tracking.store import store_uri
@@ -32,7 +33,7 @@ class Shown(Options):
 
     rows: dict[str, Row] | None = None
     """Some of its metrics, by name, each beside its control `pca_<name>`; None: all of them, without a control."""
-    table: Literal["ingested", "method", "restored", "generated", "scored"] | None = None
+    table: Literal["ingested", "method", "controls", "restored", "generated", "scored"] | None = None
     """The table that its metrics share with those of others that name it."""
     sentence: str | None = None
     """The field of a report that says in a sentence what was found."""
@@ -113,7 +114,7 @@ class Summary:
 
     def others(self) -> list[str]:
         """Lines of what is measured beside that, and is no table of every run."""
-        return [*self._plain(), *self._tables("restored", "generated", "scored")]
+        return [*self._plain(), *self._tables("controls", "restored", "generated", "scored")]
 
     def _plain(self) -> list[str]:
         """Metrics for which the catalog names neither rows nor a table."""
@@ -183,6 +184,20 @@ def _restored(metrics: dict[str, Any]) -> list[str]:
         f"{text:38}{'PSNR (dB)':>12}{'SSIM':>12}",
         *(f"{what:38}{psnr:12.2f}{ssim:12.3f}" for what, psnr, ssim in rows),
     ]
+
+
+def _controls(metrics: dict[str, Any]) -> list[str]:
+    """What is right on latents and on each control, the best control of each column marked."""
+    right = controls.by_name(metrics)
+    columns = [measure for measure in controls.MEASURES if measure in right[controls.OURS]]
+    heads = [f"{int(metrics['train_rows']):,} labels", f"{controls.LABELS} labels"]
+    text = f"right, of {int(metrics['test_rows']):,} test samples (%), from"
+    best = {measure: controls.best_of(right, measure) for measure in columns}
+    lines = ["", f"{text:46}" + "".join(f"{head:>14}" for head in heads[: len(columns)])]
+    for name, row in right.items():
+        cells = (f"{row[measure]:12.1f}" + (MARK if best[measure] == name else "  ") for measure in columns)
+        lines.append(f"{name:46}{''.join(cells)}".rstrip())
+    return [*lines, f"{MARK.strip()} the best control"]
 
 
 def _generated(metrics: dict[str, Any]) -> list[str]:
@@ -255,6 +270,7 @@ def _line(name: str, value: float) -> str:
 TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "ingested": _ingested,
     "method": _of_the_method,
+    "controls": _controls,
     "restored": _restored,
     "generated": _generated,
     "scored": _scored,

@@ -16,7 +16,7 @@ from ae_pipelines.samples.store import Samples
 
 STANDS_ON = {
     "cluster_model": ("clusters", "cluster_metrics", "cluster_sizes"),
-    "classifier": ("predictions", "classify_metrics", "per_class", "few_labels", "to_label"),
+    "classifier": ("predictions", "classify_metrics", "per_class", "few_labels", "to_label", "controls"),
     "anomaly_model": ("anomalies", "detect_metrics", "oddest_samples"),
 }
 """What counts only together with a model that was fitted on the latents at hand."""
@@ -55,6 +55,7 @@ class Results:
     per_class: pd.DataFrame | None = None
     few_labels: dict[str, Any] | None = None
     to_label: pd.DataFrame | None = None
+    controls: dict[str, Any] | None = None
     anomaly_model: Any = None
     anomalies: pd.DataFrame | None = None
     detect_metrics: dict[str, float] | None = None
@@ -117,7 +118,10 @@ class Results:
             setattr(self, part, None)
 
     def _leave_out_other_control(self) -> None:
-        """Drop the classifier on PCA latents where these are newer, as after a kill."""
+        """Drop the comparison with controls of other latents, and the classifier on PCA latents where these are newer,
+        as after a kill."""
+        if self.controls is not None and self.controls["encoder"] != self.latents.encoder:
+            self.controls = None
         if self.pca_classifier is None or self.pca_latents is None:
             return
         if self.pca_classifier.encoded_by.encoder != self.pca_latents.encoder:

@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
-from ae_pipelines.models import MODELS
 from ae_pipelines.models.contract import Task
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
@@ -63,11 +62,10 @@ class RestoreOptions(Options):
 
     def check_recipe(self, recipe: Recipe) -> None:
         """`InputError` if a model of this recipe cannot restore anything."""
-        maker = MODELS.maker(recipe.model.kind)
-        from ae_pipelines.models.method import restores
-
-        if not restores(maker) or not recipe.loader.corruptions:
-            why = "has no corruption to undo" if restores(maker) else f"is a {recipe.model.kind}, which gives no images"
+        model = recipe.model
+        able = model.can("restore") or (model.can("encode") and model.can("decode"))
+        if not able or not recipe.loader.corruptions:
+            why = "has no corruption to undo" if able else f"is a {model.kind}, which gives no images"
             raise InputError(
                 f"recipe {recipe.name} {why}, so restore cannot run: choose one such as denoise_photos, "
                 "enlarge_photos, colour_photos, unmark_photos, fill_photos"

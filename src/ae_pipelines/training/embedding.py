@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.stream import LatentBlock, LatentStream
+from ae_pipelines.models.contract import Contract
 from ae_pipelines.models.inputs import inputs
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.devices import in_parallel
@@ -23,8 +24,8 @@ ROWS_PER_PASS = 512
 def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = True) -> LatentStream:
     """Latents of all samples and, with `errors`, their reconstruction errors, if the model has a decoder.
 
-    A latent that is a feature map is written as its mean over the positions. Raises `InputError` if the samples
-    do not fit the autoencoder, or if it cannot encode.
+    A latent that is a feature map is written as the vector that the method makes of it. Raises `InputError` if the
+    samples do not fit the autoencoder, or if it cannot encode.
     """
     contract = autoencoder.contract
     if not hasattr(autoencoder.module, "encode"):
@@ -39,7 +40,7 @@ def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = Tr
         "preprocessing_sha256": contract.preprocessing_sha256,
         "samples_id": samples.id,
         "normal_labels": json.dumps(contract.learned_from.normal_labels),
-        "latent": _description(contract.latent_shape),
+        "latent": _description(contract),
     }
     return LatentStream(samples.identities(contract.learned_from), _blocks(autoencoder, samples, errors), metadata)
 
@@ -65,11 +66,15 @@ def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = T
     return LatentBlock(vectors, mean_square(residual).numpy(), blurred)
 
 
-def _description(latent_shape: tuple[int, ...]) -> str:
+def _description(contract: Contract) -> str:
     """What a vector in the file is, in words."""
-    if len(latent_shape) == 1:
+    channels, *size = contract.latent_shape
+    if not size:
         return "the latent"
-    return "the mean over a latent feature map of " + " x ".join(map(str, latent_shape[1:]))
+    positions = " x ".join(map(str, size))
+    if contract.model.get("vector_size") is None or contract.vector_size is None:
+        return f"the mean over a latent feature map of {positions}"
+    return f"{contract.vector_size} principal components of a latent feature map of {channels} x {positions}"
 
 
 def mean_square(values: Tensor) -> Tensor:

@@ -12,19 +12,22 @@ from ae_pipelines.models.batch import Loader
 from ae_pipelines.models.method import Method, restored, restores
 from ae_pipelines.models.nets.resampling import without_learning
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.collapse import LatentWatch
 from ae_pipelines.training.loaders import batches_of_test_split
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
 
 
 def evaluate(trained: TrainedModel, samples: Samples, recipe: Recipe) -> dict[str, float]:
-    """Metrics of the test split: loss terms ("test/<player>/<term>"), the method's own (such as "nll"), and how far
-    corruptions are undone."""
+    """Metrics of the test split: loss terms ("test/<player>/<term>"), the method's own (such as "nll"), rank and
+    variance of its latents (`collapse`), and how far corruptions are undone."""
     model = trained.module
     test = batches_of_test_split(samples, recipe, model, torch.device("cpu"))
+    last = model.phases()[-1:]
     with judging(model, recipe.training.seed):
-        terms = mean_terms(model.phases()[-1].players, test)
+        terms = mean_terms(last[0].players, test) if last else {}
         found = {f"test/{name}": value for name, value in terms.items()} | model.measures(test)
+        found |= {f"latent_{name}": value for name, value in LatentWatch(model, test).measured().items()}
         return found | (_restoration(model, test) if recipe.loader.corruptions else {})
 
 

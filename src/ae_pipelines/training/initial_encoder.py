@@ -10,6 +10,7 @@ from torch import Tensor
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice, weights
 from ae_pipelines.models.contract import Contract, Origin
+from ae_pipelines.models.map_vectors import unfitted
 from ae_pipelines.models.method import Method, of_half
 
 PLACES = ("", "autoencoder", "encoder", "06_models/autoencoder", "06_models/encoder")
@@ -53,8 +54,13 @@ class InitialEncoder:
     def give_to(self, model: Method) -> None:
         """Make these the weights of `model`'s encoder, and freeze them if `frozen`; `InputError` unless it has the
         same layers, and something else that can be trained."""
+        if not model.phases():
+            raise InputError(
+                "training.initial_encoder: this method learns its encoder without gradients, so it does not start from "
+                f"the one in {self.folder}: leave it out, or choose another method, such as autoencoder"
+            )
         self._refuse_other_layers(of_half(model.state_dict(), "encoder"))
-        model.take_encoder(self.tensors)
+        model.take_encoder(self.tensors if self.frozen else unfitted(self.tensors))
         if not self.frozen:
             return
         self._refuse_other_latents(model)
@@ -77,7 +83,8 @@ class InitialEncoder:
             self.give_to(model)
 
     def _refuse_other_layers(self, own: dict[str, Tensor]) -> None:
-        if {name: t.shape for name, t in self.tensors.items()} != {name: t.shape for name, t in own.items()}:
+        given, wanted = ({name: t.shape for name, t in unfitted(tensors).items()} for tensors in (self.tensors, own))
+        if given != wanted:
             raise InputError(
                 f"training.initial_encoder: the encoder in {self.folder} (recipe {self.contract.recipe}, "
                 f"{_size(self.tensors)}) does not have the layers of this recipe's ({_size(own)}): give both the same "

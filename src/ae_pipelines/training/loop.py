@@ -22,6 +22,7 @@ from ae_pipelines.models.weights import tensors_sha256
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam
 from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.collapse import LatentWatch
 from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, pick_device
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
@@ -108,9 +109,12 @@ class _Training:
         self._at = Position(until_epoch=options.until_epoch)
         self._best: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
+        self._latents = LatentWatch(model, validation or batches)
         self._saved_at = self._logged_at = time.monotonic()
 
     def run(self) -> History:
+        if not self._phases:
+            self._refuse_epochs()
         earlier = of_same_recipe(self._file, self._fingerprint)
         found = to_take_up(earlier, self._options.until_epoch)
         self._precision = self._pick_precision(earlier)
@@ -119,6 +123,7 @@ class _Training:
         torch.manual_seed(self._options.seed)
         if not self._phases:
             self._complete()
+            self._tell_learned()
             return self._at.history
         self._at.leg_end = self._phase.epochs or self._epochs
         self._start_phase()
@@ -128,7 +133,9 @@ class _Training:
         while not self._at.finished:
             self._run_phase()
         self._take_best()
+        self._latents.judge(len(self._at.history) * len(self._batches))
         self._complete()
+        self._tell_learned()
         return self._at.history
 
     @property
@@ -220,6 +227,7 @@ class _Training:
         tensors = self._model.state_dict().items()
         weights = {name: float(tensor.abs().sum()) for name, tensor in tensors if tensor.is_floating_point()}
         self._refuse_non_finite({"loss": row["loss"], **weights})
+        row |= {f"latents/{name}": value for name, value in self._latents.measured().items()}
         row["gradient_norm"] = at.gradient_norm
         row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]
         at.history.append(row)
@@ -280,7 +288,7 @@ class _Training:
 
     def _complete(self) -> None:
         """What the method learns without gradients, kept beside the checkpoint."""
-        if type(self._model).complete is Method.complete:
+        if not self._model.completes:
             return
         model, file = self._model, self._file
 
@@ -295,6 +303,23 @@ class _Training:
             return
         key = canonical_sha256([self._fingerprint, tensors_sha256(model.state_dict())])
         model.load_state_dict(file.beside("complete").made_once(key, learned), strict=False)
+
+    def _tell_learned(self) -> None:
+        """What the method says about that, as the last rows of the history."""
+        rows, at = self._model.learned(), self._at
+        for number, losses in enumerate(rows, start=1):
+            row: dict[str, Any] = {"phase": "complete", "epoch": number}
+            row |= {f"train/{name}": value for name, value in losses.items()}
+            row |= {"loss": sum(losses.values()), "gradient_norm": 0.0, "learning_rate": 0.0}
+            at.history.append(row | {"best_so_far": number == len(rows)})
+            self._report(row, len(at.history))
+
+    def _refuse_epochs(self) -> None:
+        if (until := self._options.until_epoch) is not None:
+            raise InputError(
+                f"training.until_epoch is {until}, but this method has no epochs, since it learns without gradients: "
+                "leave it out"
+            )
 
     # -- precision, threads -------------------------------------------------------------------
 
@@ -314,8 +339,10 @@ class _Training:
         return torch.autocast(self._device.type, torch.bfloat16)
 
     def _pick_threads(self, earlier: Found | None) -> int:
-        if self._device.type != "cpu" or not self._phases:
+        if self._device.type != "cpu":
             return torch.get_num_threads()
+        if not self._phases:
+            return self._options.threads or torch.get_num_threads()
         # Another number of threads rounds differently: a recipe trained again keeps the number it had.
         known = int(earlier[1]["threads"]) if earlier is not None else self._options.threads
         return known or fastest_threads(self._model, next(self._batches.epoch(0)), self._computing)

@@ -53,12 +53,14 @@ class Recipe(Options):
 
     def check_ability(self, ability: Literal["encode", "decode"], stage: str) -> None:
         """`InputError` if the method cannot do what a stage needs."""
-        if not hasattr(MODELS.maker(self.model.kind), ability):
+        if not self.model.can(ability):
             half = {"encode": "encoder", "decode": "decoder"}[ability]
+            option = self.model.option_for(ability)
             able = ", ".join(kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), ability))
+            give = "" if option is None else f"give recipe.model.{option}, or "
             raise InputError(
-                f"{self.model.kind} has no {half}, so {stage} cannot run: choose a method with one ({able}), or run "
-                "without it, such as ingest and fit alone",
+                f"{self.model.kind} has no {half}, so {stage} cannot run: {give}choose a method with one ({able}), or "
+                "run without it, such as ingest and fit alone",
                 stages=("ingest", "fit"),
             )
 
@@ -69,7 +71,7 @@ class Recipe(Options):
             return None
         from ae_pipelines.training.initial_encoder import InitialEncoder
 
-        if not hasattr(MODELS.maker(self.model.kind), "encode"):
+        if not self.model.can("encode"):
             raise InputError(
                 f"training.initial_encoder: {self.model.kind} has no encoder that could start from {address}: leave it "
                 "out, or choose a method with one, such as autoencoder"

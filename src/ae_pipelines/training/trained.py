@@ -49,12 +49,14 @@ class TrainedModel:
     ) -> Self:
         """`module` as trained by `recipe` for `task` on `samples` in `run`."""
         module.eval()
+        latent_shape, vector_size = _latent_shape(module, task)
         contract = Contract(
             part="autoencoder",
             model=recipe.model.described(),
             task=task if module.wants_labels else task.model_copy(update={"classes": ()}),
             corruptions=[choice.described() for choice in recipe.loader.corruptions],
-            latent_shape=_latent_shape(module, task),
+            latent_shape=latent_shape,
+            vector_size=vector_size if len(latent_shape) > 1 else None,
             preprocessing_sha256=samples.spec.preprocessing_sha256,
             samples_id=samples.id,
             learned_from=recipe.learned_from(samples),
@@ -84,7 +86,7 @@ class TrainedModel:
         return TrainedModel(module.eval(), weights.sealed(contract, module.state_dict()))
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
-        """Latents (batch, latent_size), float32, of samples (batch, *shape) as they are stored.
+        """Latents (batch, contract.latent_size), float32, of samples (batch, *shape) as they are stored.
 
         Raises `InputError` for samples that break the contract, saying what differs.
         """
@@ -150,10 +152,10 @@ class TrainedModel:
             return restored(self.module, x).numpy()
 
     def encoder_input(self, x: Tensor) -> Tensor:
-        """Inputs of the encoder for clean samples x (batch, *shape): only corruptions that change the shape, such as
-        downscale, are applied."""
+        """Inputs of the encoder for clean samples x (batch, *shape): only the change of shape by corruptions such as
+        downscale is applied."""
         for corruption in self.reshaping:
-            x = corruption(x, torch.Generator())
+            x = corruption.reshaped(x, torch.Generator())
         return x
 
     def corrupted(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -227,8 +229,10 @@ def _build(contract: Contract) -> Method:
         return ModelChoice(**contract.model).build(contract.task)
 
 
-def _latent_shape(module: Method, task: Task) -> tuple[int, ...]:
+def _latent_shape(module: Method, task: Task) -> tuple[tuple[int, ...], int]:
+    """The shape of what `encode` gives, and the size of its vectors."""
     if not hasattr(module, "encode"):
-        return (module.latent_size,) if hasattr(module, "decode") else ()
+        return ((module.latent_size,), module.latent_size) if hasattr(module, "decode") else ((), 0)
     with torch.inference_mode():
-        return tuple(module.encode(torch.zeros(1, *task.input_shape)).shape[1:])
+        z = module.encode(torch.zeros(1, *task.input_shape))
+        return tuple(z.shape[1:]), module.vectors(z).shape[1]

@@ -1,5 +1,7 @@
 """Tries a model on one small batch of zeros, so that what does not go together is found before training."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from math import prod
 
@@ -11,6 +13,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice, Player
 from ae_pipelines.models.batch import Batch
 from ae_pipelines.models.contract import Task
+from ae_pipelines.models.corruptions import training_shape
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.samples.spec import SampleSpec
@@ -26,11 +29,14 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
         model: Method = choice.build(task)
     if initial is not None:
         initial.give_to(model)
-    batch = _zeros(model, task, min(2, loader.batch_size))
+    shape = training_shape([one.build() for one in loader.corruptions], task.samples)
+    batch = _zeros(model, task, shape, min(2, loader.batch_size))
     with torch.no_grad(), torch.random.fork_rng():
         for player in (player for phase in model.phases() for player in phase.players):
-            _try(player, batch, loader.batch_size)
-        latent = model.eval().encode(batch.input)[0].numel() if hasattr(model, "encode") else 0
+            with _of_another_size(shape, task) if shape != task.input_shape else nullcontext():
+                _try(player, batch, loader.batch_size)
+        later = torch.zeros(1, *task.input_shape)
+        latent = model.eval().encode(later)[0].numel() if hasattr(model, "encode") else 0
     _refuse_other_corruptions(model, choice.kind, loader)
     if model.may_copy and not loader.corruptions and latent >= prod(task.input_shape):
         raise InputError(
@@ -74,14 +80,26 @@ def refuse_too_few_labels(model: Method, kind: str, numbers: np.ndarray, loader:
         )
 
 
-def _zeros(model: Method, task: Task, count: int) -> Batch:
-    """A batch of zeros with everything that any method wants."""
-    x, target = torch.zeros(count, *task.input_shape), torch.zeros(count, *task.samples.shape)
+def _zeros(model: Method, task: Task, shape: tuple[int, ...], count: int) -> Batch:
+    """A batch of zeros with everything that any method wants; inputs are of this shape."""
+    x, target = torch.zeros(count, *shape), torch.zeros(count, *task.samples.shape)
     batch = Batch(x, target, torch.arange(count), torch.zeros(count, dtype=torch.int64), x, 0)
     if model.wants_layout is None:
         return batch
     layout: Tensor = torch.zeros(count, model.wants_layout.components)
     return replace(batch, layout=layout)
+
+
+@contextmanager
+def _of_another_size(shape: tuple[int, ...], task: Task) -> Iterator[None]:
+    """`InputError` if a model that is made for what it gets later does not take inputs of this shape in training."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise InputError(
+            f"in training the model gets inputs of shape {shape}, and later of {task.input_shape}, but it takes one "
+            "size only: leave out crop's size, give whole=resized, or take a net for images of any size, such as resnet"
+        ) from error
 
 
 def _try(player: Player, batch: Batch, batch_size: int) -> None:

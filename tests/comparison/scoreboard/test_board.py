@@ -23,6 +23,14 @@ TASKS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_dictionaries():
+    """Patches stand beside each recipe, here quickly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ae_pipelines.comparison.untrained.CENTROIDS", 16)
+        yield
+
+
 @pytest.fixture
 def options(recipe):
     def options(**given):
@@ -47,15 +55,23 @@ def value(table, encoder, task):
 
 def test_controls_stand_beside_a_recipe_at_every_task(whole):
     table, _, _ = whole
-    assert list(dict.fromkeys(table["encoder"])) == ["small", "raw values", "PCA, d = 8", "small, untrained"]
+    assert list(dict.fromkeys(table["encoder"])) == [
+        "small",
+        "raw values",
+        "PCA, d = 8",
+        "patches, d = 8",
+        "small, untrained",
+    ]
     assert table.groupby("encoder")["control"].first().to_dict() == {
         "small": False,
         "raw values": True,
         "PCA, d = 8": True,
+        "patches, d = 8": True,
         "small, untrained": True,
     }
     for name in TASKS.keys() - {"reconstruction"}:
         assert set(table[table["task"] == name]["encoder"]) == set(table["encoder"])
+    assert "patches, d = 8" not in set(table[table["task"] == "reconstruction"]["encoder"]), "it has no decoder"
     assert value(table, "small", "reconstruction")["mean"] < value(table, "small, untrained", "reconstruction")["mean"]
     assert value(table, "small", "classifier")["mean"] > 0.85
 
@@ -69,7 +85,21 @@ def test_each_number_says_by_how_many_samples_it_was_judged(whole, digits):
     assert value(table, "small", "unseen")["rows"] == test
 
 
-def test_scores_are_means_over_seeds_and_only_recipes_take_time(whole):
+def test_the_best_control_of_each_task_is_marked(whole):
+    table, _, _ = whole
+    best = table[table["best_control"]]
+    assert best["control"].all()
+    assert sorted(zip(best["task"], best["metric"], strict=True)) == sorted(
+        set(zip(table["task"], table["metric"], strict=True))
+    )
+    controls = table[table["control"]].groupby(["task", "metric"])["mean"]
+    of_each = best.set_index(["task", "metric"])["mean"]
+    assert of_each["classifier", "accuracy"] == controls.max()["classifier", "accuracy"]
+    assert of_each["reconstruction", "mse"] == controls.min()["reconstruction", "mse"]
+    assert of_each["few_labels", "error_with_50_labels"] == controls.min()["few_labels", "error_with_50_labels"]
+
+
+def test_scores_are_means_over_seeds_and_only_what_is_trained_takes_time(whole):
     table, folder, _ = whole
     kept = [json.loads((folder / f"seed-{seed}/small/kmeans.json").read_text()) for seed in (0, 1)]
     accuracies = [one["metrics"]["accuracy"] for one in kept]
@@ -84,13 +114,13 @@ def test_scores_are_means_over_seeds_and_only_recipes_take_time(whole):
 def test_controls_may_have_fewer_seeds(digits, options, tmp_path):
     only = options(tasks={"neighbours": TASKS["neighbours"]}, seeds=[0, 1], control_seeds=[1])
     table = board.scores(digits, only, tmp_path).set_index("encoder")["seeds"]
-    assert table.to_dict() == {"small": 2, "raw values": 1, "PCA, d = 8": 1, "small, untrained": 1}
+    assert table.to_dict() == {"small": 2, "raw values": 1, "PCA, d = 8": 1, "patches, d = 8": 1, "small, untrained": 1}
 
 
 def test_a_umap_is_compared_with_one_of_fifty_components_too(options, tmp_path, digits):
     tasks = {"groups": {"kind": "cluster", "by": {"kind": "umap_gaussian_mixture"}}}
     encoders = {cell.encoder.name for cell in board._cells(digits, options(tasks=tasks), tmp_path)}
-    assert encoders == {"small", "raw values", "PCA, d = 8", "PCA, d = 50", "small, untrained"}
+    assert encoders == {"small", "raw values", "PCA, d = 8", "PCA, d = 50", "patches, d = 8", "small, untrained"}
 
 
 def test_what_looks_at_test_samples_is_marked_and_the_rest_is_of_unseen_ones(whole):
@@ -156,7 +186,9 @@ def test_one_class_trains_once_for_each_class_on_that_class_alone(digits, recipe
     each = table[(table["encoder"] == "small") & table["metric"].str.startswith("auroc_of_")]
     assert len(each) == 10
     assert value(table, "small", "odd")["mean"] == pytest.approx(each["mean"].mean())
-    assert set(table["encoder"]) == {"small", "PCA, d = 8", "small, untrained"}, "raw values cannot learn"
+    assert set(table["encoder"]) == {"small", "PCA, d = 8", "patches, d = 8", "small, untrained"}, (
+        "raw values cannot learn"
+    )
 
 
 def test_one_recipe_may_stand_on_what_another_made_and_follows_it(digits, recipe, options, tmp_path):
@@ -225,6 +257,9 @@ def test_the_picture_shows_every_encoder_and_task_and_marks_the_best(whole):
     assert any("transductive" in text for text in texts)
     best = table[table["metric"] == "mse"].sort_values("mean").iloc[0]
     assert texts[f"{best['mean']:.4f} ± {best['sd']:.4f}"].get_fontweight() == "bold"
+    frames = [patch for patch in figure.axes[0].patches if not patch.get_fill()]
+    shown = {(task, rows["metric"].iloc[0]) for task, rows in table.groupby("task")}
+    assert len(frames) == len(shown), "one best control a column"
 
 
 def test_unknown_tasks_and_methods_without_encoder_are_refused(options, recipe):

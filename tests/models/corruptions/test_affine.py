@@ -44,6 +44,16 @@ def test_a_shift_beyond_the_image_leaves_zeros_or_its_border():
     assert_near(by(right=14.0, outside="border"), IMAGES[..., :1].expand_as(IMAGES))
 
 
+def test_a_shift_may_be_a_share_of_the_image():
+    """Images of equal rows show the shift along their width, those of equal columns that along their height."""
+    for images, length in ((IMAGES[:, :, :1], 14), (IMAGES[..., :1], 9)):
+        still = images.expand_as(IMAGES)
+        pixels = drawn(still, shift=0.25 * length, outside="border")
+        assert_near(drawn(still, shift=0.25, shift_unit="share", outside="border"), pixels)
+    with pytest.raises(InputError, match="affine takes a share of the image as shift, given 2.0: give at most 1"):
+        Affine(shift_unit="share")
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_quarter_turns_are_those_of_rot90(turns):
     square = IMAGES[..., :9]

@@ -20,6 +20,7 @@ from ae_pipelines.base.options import Options
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.comparison.scoreboard.encoders import (
     LATENTS,
+    Patches,
     PrincipalComponents,
     RawValues,
     ScoreboardEncoder,
@@ -37,7 +38,9 @@ from ae_pipelines.training.recipe import Recipe
 log = logging.getLogger(__name__)
 
 MEASURED_BY = ("encoder", "control", "latent_size", "task", "metric", "transductive")
-"""Columns of the table beside `mean`, `sd`, `seeds` and `seconds`."""
+"""Columns of the table beside `mean`, `sd`, `seeds`, `seconds`, `rows` and `best_control`."""
+LESS_IS_BETTER = ("mse", "error", "seconds")
+"""Beginnings of the names of metrics of which lower values are better."""
 
 
 DEFAULT_TASKS = {
@@ -66,7 +69,8 @@ class ScoreboardOptions(Options):
     tasks: dict[str, TaskChoice] = DEFAULT_TASKS
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     controls: bool = True
-    """Whether raw values, PCA with as many components and the untrained encoder stand beside each recipe."""
+    """Whether raw values, PCA and, for images, patches with as many latents, and the untrained encoder stand beside
+    each recipe."""
     control_seeds: list[Annotated[int, Field(ge=0)]] | None = None
     """Seeds of the controls, which vary less; None: the same."""
 
@@ -132,8 +136,8 @@ class Cell:
 
 def scores(samples: Samples, options: ScoreboardOptions, folder: Path, run: Run = NO_RUN) -> pd.DataFrame:
     """A row for each encoder, task and metric, with `mean` and standard deviation `sd` over seeds (none for one), the
-    number of `seeds`, mean `seconds` of training (for recipes), and the number of `rows` that the task judges by, which
-    bounds how certain a number is whatever the seeds say.
+    number of `seeds`, mean `seconds` of training (for what is trained), the number of `rows` that the task judges by,
+    which bounds how certain a number is whatever the seeds say, and whether it is the `best_control` at this.
 
     What is finished in `folder` is not done again, and a killed training is taken up. Each encoder and seed is a part
     of `run`.
@@ -150,7 +154,14 @@ def scores(samples: Samples, options: ScoreboardOptions, folder: Path, run: Run 
             steps.advance(1)
     judged = {name: task.judged_rows(samples) for name, task in tasks(options.tasks).items()}
     table = _summary(pd.DataFrame(rows))
-    return table.assign(rows=table["task"].map(judged))
+    return table.assign(rows=table["task"].map(judged), best_control=best_controls(table))
+
+
+def best_controls(table: pd.DataFrame) -> pd.Series:
+    """Of each row whether it is the control with the best mean of this task and metric: what a recipe has to beat."""
+    less = table["metric"].str.startswith(LESS_IS_BETTER)
+    values = table["mean"].where(~less, -table["mean"]).where(table["control"])
+    return (values == values.groupby([table["task"], table["metric"]]).transform("max")) & table["control"]
 
 
 def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterator[Cell]:
@@ -160,22 +171,33 @@ def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterat
         wanted: dict[str, tuple[ScoreboardEncoder, dict[str, ScoreboardTask]]] = {}
         for name, entry in options.recipes.items():
             own = {task: built[task] for task in entry.tasks or built}
-            for encoder in [Trained(name, entry.recipe), *_controls(name, entry, own, options, seed)]:
+            for encoder in [Trained(name, entry.recipe), *_controls(samples, name, entry, own, options, seed)]:
                 wanted.setdefault(encoder.name, (encoder, {}))[1].update(_suitable(encoder, own))
         for encoder, its_tasks in wanted.values():
             yield Cell(encoder, seed, its_tasks, folder / f"seed-{seed}" / _file_name(encoder.name))
 
 
 def _controls(
-    name: str, entry: Entry, own: dict[str, ScoreboardTask], options: ScoreboardOptions, seed: int
+    samples: Samples, name: str, entry: Entry, own: dict[str, ScoreboardTask], options: ScoreboardOptions, seed: int
 ) -> list[ScoreboardEncoder]:
     seeds = options.seeds if options.control_seeds is None else options.control_seeds
     if not options.controls or seed not in seeds:
         return []
-    size = int(entry.recipe.model.check()["latent_size"])
+    size = _vector_size(entry.recipe.model.check())
     components = {size, *(task.components for task in own.values() if task.components)}
     more: list[ScoreboardEncoder] = [PrincipalComponents(count) for count in sorted(components)]
+    patches = Patches.suiting(samples, size, one_class=any(task.teaches for task in own.values()))
+    more += [] if patches is None else [patches]
     return [RawValues(), *more, Untrained(f"{name}, untrained", entry.recipe)]
+
+
+def _vector_size(options: dict[str, Any]) -> int:
+    """How many numbers the vectors have, of a method's options; fewer where maps have not as many."""
+    if parts := options.get("parts"):
+        return sum(_vector_size(part.check()) for part in parts)
+    net = options.get("net")
+    of_maps = "vector_size" in options and net is not None and net.build().latent == "map"
+    return int(options["vector_size" if of_maps else "latent_size"])
 
 
 def _suitable(encoder: ScoreboardEncoder, own: dict[str, ScoreboardTask]) -> dict[str, ScoreboardTask]:

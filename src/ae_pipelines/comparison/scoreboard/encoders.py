@@ -1,15 +1,17 @@
 """What turns samples into latents on the scoreboard: trained recipes, and the controls beside them."""
 
 import json
+import logging
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import Run
 from ae_pipelines.latents.file import LatentsFile
 from ae_pipelines.latents.pca import pca_stream
@@ -17,6 +19,8 @@ from ae_pipelines.latents.stream import LatentBlock, LatentStream
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 ROWS_PER_PASS = 4096
 LATENTS = "latents.parquet"
@@ -78,12 +82,13 @@ class Trained:
 
         recipe = of_labels(self._of(seed, folder), normal_labels)
         recipe.check_samples(samples)
-        started = time.monotonic()
+        started, cpu = time.monotonic(), time.process_time()
         trained, _ = loop.train(samples, recipe, CheckpointFile(folder / "training.checkpoint"), run)
-        seconds = time.monotonic() - started
+        spent = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
         trained.save(folder / "autoencoder")
         stream = latent_stream(trained, samples)
-        return LatentStream(stream.ids, stream.blocks, stream.metadata | {"training_seconds": str(seconds)})
+        about = {f"training_{name}": str(value) for name, value in spent.items()}
+        return LatentStream(stream.ids, stream.blocks, stream.metadata | about)
 
     def _of(self, seed: int, folder: Path) -> Recipe:
         """The recipe with this seed; `{beside}` in its texts becomes the folder of what other recipes of the board
@@ -94,8 +99,32 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Patches(Trained):
+    """Patches of images, which learn without gradients, with as many latents as a recipe."""
+
+    control = True
+
+    @classmethod
+    def suiting(cls, samples: Samples, latent_size: int, one_class: bool) -> Self | None:
+        """None if the samples are no images of which it can make so many latents; `one_class`: it may be taught by the
+        samples of a single class."""
+        from ae_pipelines.comparison.untrained import patches_recipe
+
+        train = least = len(samples.positions("train"))
+        if one_class:
+            labels = samples.label_counts()
+            least = int(labels[labels.index.get_level_values("split") == "train"].min())
+        try:
+            recipe = patches_recipe(samples.spec, latent_size, train, least)
+        except InputError as error:
+            log.info("without the control patches: %s", error)
+            return None
+        return cls(f"patches, d = {latent_size}", recipe)
+
+
+@dataclass(frozen=True)
 class Untrained:
-    """A recipe's model with random weights."""
+    """A recipe's model with random weights; what has a closed form it has learned."""
 
     name: str
     recipe: Recipe
@@ -112,13 +141,18 @@ class Untrained:
         import torch
 
         from ae_pipelines.training.embedding import latent_stream
+        from ae_pipelines.training.loaders import loaders
         from ae_pipelines.training.trained import TrainedModel
 
         recipe = of_labels(self.recipe, normal_labels)
         task = recipe.task(samples)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            model = recipe.model.build(task)
+            model = recipe.model.build(task).eval()
+            if model.completes:
+                train, _ = loaders(samples, recipe, model, torch.device("cpu"))
+                with torch.no_grad():
+                    model.complete(train)
         return latent_stream(TrainedModel.of(model, recipe, task, samples, run=run), samples)
 
 

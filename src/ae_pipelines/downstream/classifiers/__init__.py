@@ -26,7 +26,11 @@ class Kind(Protocol):
 
 
 class Prepared(Protocol):
-    """Vectors, prepared to be fitted with labels."""
+    """Vectors, prepared to be fitted with labels.
+
+    A kind that chooses options by the labels has `tuned(rows, classes)`, too: the same with these chosen, so that many
+    fits can share a choice.
+    """
 
     places: "Places"
 
@@ -34,6 +38,12 @@ class Prepared(Protocol):
         """The fitted classifier: `rows` (m,) are positions among the vectors, `classes` (m,) numbers from 0, each of
         which occurs."""
         ...
+
+
+def tuned(prepared: Prepared, rows: np.ndarray, classes: np.ndarray) -> Prepared:
+    """The same with options chosen by these labels, if its kind chooses any."""
+    result: Prepared = prepared.tuned(rows, classes) if hasattr(prepared, "tuned") else prepared
+    return result
 
 
 class Places(Protocol):

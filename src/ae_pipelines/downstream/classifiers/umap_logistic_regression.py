@@ -1,6 +1,6 @@
 """A linear classifier on a layout of the latents in which groups are separated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -27,7 +27,7 @@ class UmapLogisticRegression:
     """Neighbours in UMAP's graph."""
     k: Annotated[int, Field(gt=0)] = 10
     """Rows that were not laid out get the mean over this many nearest ones that were."""
-    regularisation: Regularisation = 1.0
+    regularisation: Regularisation = None
     maximum_iterations: Iterations = 1000
     transductive = True
 
@@ -43,6 +43,10 @@ class Layout:
 
     places: References
     layout: ScaledVectors
+
+    def tuned(self, rows: np.ndarray, classes: np.ndarray) -> "Layout":
+        """The same, with the regularisation chosen by these labels, unless it was given."""
+        return replace(self, layout=self.layout.tuned(rows, classes))
 
     def fit(self, rows: np.ndarray, classes: np.ndarray) -> Distributions:
         linear = self.layout.fit(rows, classes)

@@ -33,9 +33,19 @@ class Corruption:
         """Spec of what it makes of samples like these, by default the same; `InputError` if it cannot take them."""
         return clean
 
+    def training_spec(self, clean: SampleSpec) -> SampleSpec:
+        """Spec of what an encoder gets in training; another than that of `corrupted_spec`, which it gets later, where
+        clean samples keep a size that corrupted ones lose."""
+        return self.corrupted_spec(clean)
+
     def __call__(self, target: "Tensor", generator: "torch.Generator") -> "Tensor":
         """The corrupted batch; `target` (batch, *shape) stays as it is."""
         raise NotImplementedError
+
+    def reshaped(self, clean: "Tensor", generator: "torch.Generator") -> "Tensor":
+        """Clean samples (batch, *shape) in the shape of corrupted ones, for an encoder that was trained on these; never
+        random. By default the corruption itself, which a random one that changes the shape must not leave at that."""
+        return self(clean, generator)
 
 
 class CorruptionChoice(Choice):
@@ -62,6 +72,13 @@ def corrupted_spec(corruptions: Iterable[Corruption], clean: SampleSpec) -> Samp
     for corruption in corruptions:
         clean = corruption.corrupted_spec(clean)
     return clean
+
+
+def training_shape(corruptions: Iterable[Corruption], clean: SampleSpec) -> tuple[int, ...]:
+    """Shape of what all of them, in order, make in training of samples like these."""
+    for corruption in corruptions:
+        clean = corruption.training_spec(clean)
+    return clean.shape
 
 
 def images_only(clean: SampleSpec, kind: str) -> SampleSpec:

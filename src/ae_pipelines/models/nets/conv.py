@@ -7,11 +7,20 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
-from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.nets import NETS, Latent
 from ae_pipelines.models.nets.activations import ACTIVATIONS, Activation
 from ae_pipelines.models.nets.norms import OF_IMAGES, Norm
-from ae_pipelines.models.nets.resampling import DOWN, UP, Downsample, Size, Upsample, convolution
+from ae_pipelines.models.nets.resampling import (
+    DOWN,
+    UP,
+    Downsample,
+    Size,
+    Upsample,
+    convolution,
+    from_map,
+    from_vector,
+    halved,
+)
 
 Channels = Annotated[int, Field(gt=0)]
 
@@ -86,12 +95,10 @@ class Conv:
 
     def _from_latent(self, inputs: int, given: Size, size: Size) -> nn.Sequential:
         width = self._channels[-1]
-        layers: list[nn.Module] = []
         if self.latent == "map":
-            layers += [nn.Upsample(size, mode="nearest")] if given != size else []
-            layers += [convolution(inputs, width, bias=self._norm != "batch")]
+            layers = from_map(inputs, width, given, size, self._norm != "batch")
         else:
-            layers += [nn.Linear(inputs, width * prod(size)), nn.Unflatten(1, (width, *size))]
+            layers = from_vector(inputs, width, size)
         return nn.Sequential(*layers, *OF_IMAGES[self._norm](width), self._activation())
 
     def _blocks(self, width: int, norm: Norm) -> list[nn.Module]:
@@ -99,16 +106,7 @@ class Conv:
 
     def _sizes(self, shape: tuple[int, ...]) -> list[Size]:
         """(height, width) before the first stage and after each."""
-        if len(shape) != 3:
-            raise InputError(
-                f"conv nets take images (channels, height, width), given samples of shape {shape}; "
-                "choose a net for any shape, such as dense"
-            )
-        sizes = [(shape[1], shape[2])]
-        for _ in self._channels:
-            height, width = sizes[-1]
-            sizes.append((-(-height // 2), -(-width // 2)))
-        return sizes
+        return halved(shape, len(self._channels), net="conv")
 
 
 class Residual(nn.Module):

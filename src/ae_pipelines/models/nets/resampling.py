@@ -4,10 +4,13 @@ Halving rounds up, and doubling is given the size to reach, so that any size, ev
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ae_pipelines.base.errors import InputError
 
 Size = tuple[int, int]
 """(height, width)"""
@@ -19,6 +22,31 @@ Upsample = Literal["transposed", "nearest", "bilinear", "pixel_shuffle", "max_un
 def convolution(inputs: int, outputs: int, *, bias: bool = True, stride: int = 1) -> nn.Conv2d:
     """A 3 × 3 convolution that keeps height and width unless `stride` is 2."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=bias)
+
+
+def halved(shape: tuple[int, ...], times: int, net: str) -> list[Size]:
+    """(height, width) of samples of this shape, and after each halving; `InputError` if they are no images."""
+    if len(shape) != 3:
+        raise InputError(
+            f"{net} nets take images (channels, height, width), given samples of shape {shape}; "
+            "choose a net for any shape, such as dense"
+        )
+    sizes = [(shape[1], shape[2])]
+    for _ in range(times):
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
+    return sizes
+
+
+def from_vector(inputs: int, width: int, size: Size) -> list[nn.Module]:
+    """(batch, inputs) → (batch, width, *size), by a linear layer"""
+    return [nn.Linear(inputs, width * prod(size)), nn.Unflatten(1, (width, *size))]
+
+
+def from_map(inputs: int, width: int, given: Size, size: Size, bias: bool) -> list[nn.Module]:
+    """(batch, inputs, *given) → (batch, width, *size), by a convolution; another size is reached first (nearest)"""
+    resize = [nn.Upsample(size, mode="nearest")] if given != size else []
+    return [*resize, convolution(inputs, width, bias=bias)]
 
 
 def without_learning(x: Tensor, shape: tuple[int, ...], mode: str = "bicubic") -> Tensor:

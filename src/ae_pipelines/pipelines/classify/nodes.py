@@ -7,9 +7,11 @@ import pandas as pd
 
 from ae_pipelines.base.errors import TooFewLabels
 from ae_pipelines.base.skipped import Skipped, unless_skipped
+from ae_pipelines.comparison import controls
 from ae_pipelines.downstream import classification, few_labels, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,31 @@ def measure(
     for found, points in ((metrics, few_labels_curves["latents"]), (control, few_labels_curves["pca"])):
         found |= few_labels.errors(points) | few_labels.bounds(points, int(metrics["test_rows"]))
     return metrics | {f"pca_{name}": control[name] for name in control if name not in classification.ABOUT}
+
+
+def compare(
+    latents: Latents,
+    classifier: Any,
+    pca_latents: Latents,
+    options: ClassifyOptions,
+    samples: Samples | None = None,
+    autoencoder: Any = None,
+) -> Any:
+    """Latents beside all controls, from the same rows by the same classifier; nothing where that is not wanted."""
+    if isinstance(classifier, Skipped):
+        return classifier
+    if not options.controls:
+        return controls.NOTHING
+    try:
+        return controls.compared(samples, latents, pca_latents, autoencoder, options)
+    except TooFewLabels as error:
+        return Skipped(str(error), latents.encoder)
+
+
+@unless_skipped
+def measure_controls(compared: dict[str, Any]) -> dict[str, float]:
+    """The numbers of this comparison."""
+    return dict(compared["metrics"])
 
 
 @unless_skipped

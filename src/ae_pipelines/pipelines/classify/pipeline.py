@@ -30,6 +30,13 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="measure_classifier",
             ),
             Node(
+                nodes.compare,
+                ["latents", "classifier", "pca_latents", "params:classify", "samples", "autoencoder"],
+                "controls",
+                name="compare_with_controls",
+            ),
+            Node(nodes.measure_controls, "controls", "controls_metrics", name="measure_controls"),
+            Node(
                 nodes.tabulate,
                 ["latents", "predictions", "classifier", "classify_metrics"],
                 "per_class",
@@ -48,10 +55,10 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(nodes.draw_few_labels, "few_labels", "few_labels_curve", name="draw_few_labels_curve"),
         ],
         namespace="classify",
-        inputs={"latents", "pca_latents"},
+        inputs={"samples", "autoencoder", "latents", "pca_latents"},
         outputs={
             *("classifier", "predictions", "classify_metrics", "per_class", "confusion_matrix"),
-            *("few_labels", "few_labels_curve", "reliability", "to_label"),
+            *("few_labels", "few_labels_curve", "reliability", "to_label", "controls", "controls_metrics"),
         },
         parameters={"classify"},
         prefix_datasets_with_namespace=False,

@@ -1,12 +1,14 @@
 """Which classes are told apart, from how many labels, how sure that is, and what to label next."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ae_pipelines.comparison import controls
 from ae_pipelines.downstream import calibration, classification, intervals
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
@@ -32,6 +34,7 @@ def section(results: Results) -> Section | None:
         "classifier",
         sentences=list(_sentences(results)),
         confusion=None if predictions is None else confusion.confusion(results.latents, predictions),
+        controls=_controls(results),
         few_labels=_few_labels(results),
         reliability=_reliability(results),
         classes=_classes(results),
@@ -65,6 +68,34 @@ def _sentences(results: Results) -> Iterator[str]:
         yield f"To compare with: {'; '.join(beside)}."
     if rows < intervals.FEW:
         yield f"These are only {rows} samples: look at the bounds, not at the number."
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Latents beside the controls: the heads of two columns, and a row for each with its name and what is right."""
+
+    heads: list[str]
+    rows: list[tuple[str, list[str]]]
+    best: list[str]
+    """The best control of each column."""
+    test_rows: str
+    left_out: list[str]
+
+
+def _controls(results: Results) -> Compared | None:
+    """None where they were not measured."""
+    if results.controls is None or not (metrics := results.controls["metrics"]):
+        return None
+    right = controls.by_name(metrics)
+    columns = [measure for measure in controls.MEASURES if measure in right[controls.OURS]]
+    heads = [f"from {int(metrics['train_rows']):,} labels", f"from {controls.LABELS} labels"]
+    return Compared(
+        heads=heads[: len(columns)],
+        rows=[(name, [percent(row[measure] / 100) for measure in columns]) for name, row in right.items()],
+        best=[controls.best_of(right, measure) or "" for measure in columns],
+        test_rows=f"{int(metrics['test_rows']):,}",
+        left_out=results.controls["left_out"],
+    )
 
 
 def _few_labels(results: Results) -> Markup | None:

@@ -1,6 +1,7 @@
 """What the decoder makes of latents, from the best to the worst, and how the training went."""
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -71,10 +72,11 @@ def _sentences(results: Results, has_samples: bool) -> Iterator[str]:
     metrics = results.embed_metrics or {}
     if ERROR in metrics:
         control = metrics.get(f"pca_{ERROR}")
-        beside = "" if control is None else f"; PCA with as many numbers has {shown(control)}"
+        numbers = f"{contract.latent_size} numbers" if len(contract.latent_shape) > 1 else "as many numbers"
+        beside = "" if control is None else f"; PCA with {numbers} has {shown(control)}"
         yield f"Over the test split the error is {shown(metrics[ERROR])} on average (mean squared){beside}."
     yield (
-        f"Each sample is squeezed into {contract.latent_size} numbers and rebuilt from them. "
+        f"Each sample is squeezed into {prod(contract.latent_shape)} numbers and rebuilt from them. "
         "These are samples of the test split, which the model has not learned from."
     )
     if contract.corruptions:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+from ae_pipelines.comparison import controls
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
@@ -37,7 +38,7 @@ def title(results: Results) -> str:
 
 
 def sentence(results: Results) -> str:
-    """The most important results; each beside PCA's."""
+    """The most important results, beside those of the best control."""
     found = "; ".join([*_groups(results), *_classifier(results), *_reconstruction(results)])
     if not found:
         return f"{len(results.latents):,} samples became latents."
@@ -66,13 +67,28 @@ def _classifier(results: Results) -> Iterator[str]:
         return
     low, high = metrics.get("accuracy_low"), metrics.get("accuracy_high")
     sure = "" if low is None or high is None else f" ({100 * low:.0f} to {100 * high:.0f})"
-    control = "" if "pca_accuracy" not in metrics else f", on PCA for {100 * metrics['pca_accuracy']:.0f} %"
+    compared = _controls(results)
+    control = "" if compared or "pca_accuracy" not in metrics else f", on PCA for {100 * metrics['pca_accuracy']:.0f} %"
     yield (
         f"a classifier from {int(metrics['train_rows']):,} labels is right for {100 * metrics['accuracy']:.0f} %{sure} "
         f"of {int(metrics['test_rows']):,} held-out samples{control}"
     )
+    yield from compared
     if "majority" in metrics:
         yield f"always the commonest class: {100 * metrics['majority']:.0f} %"
+
+
+def _controls(results: Results) -> list[str]:
+    """The latents beside the best control from many labels and from few; none if they were not compared."""
+    if results.controls is None or not (metrics := results.controls["metrics"]):
+        return []
+    right, said = controls.by_name(metrics), []
+    labels = (int(metrics["train_rows"]), controls.LABELS)
+    for measure, count in zip(controls.MEASURES, labels, strict=True):
+        if (best := controls.best_of(right, measure)) is not None:
+            ours, theirs = right[controls.OURS][measure], right[best][measure]
+            said.append(f"{ours:.0f} % from {count:,} labels (the best control, {best}: {theirs:.0f} %)")
+    return [f"by a linear classifier latents are right for {' and '.join(said)}"] if said else []
 
 
 def _reconstruction(results: Results) -> Iterator[str]:

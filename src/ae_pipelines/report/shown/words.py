@@ -38,6 +38,8 @@ class Metric:
 
 METRICS: dict[str, dict[str, Metric]] = {
     "fit": {
+        "latent_effective_rank": Metric("directions that latents use (effective rank)", "number", ""),
+        "latent_variance": Metric("mean variance of a latent", "number", ""),
         "corrupted_error": Metric("difference of corrupted samples from clean ones (mean squared)", "number", ""),
         "restored_error": Metric("difference of restored samples from clean ones (mean squared)", "number", "lower"),
         "times_lower": Metric("how many times less is wrong after restoring", "number", "higher"),

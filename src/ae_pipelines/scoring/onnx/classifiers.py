@@ -15,7 +15,7 @@ from ae_pipelines.scoring.onnx.parts import Table, module_of, tensor
 
 
 class Scale(nn.Module):
-    """Latents scaled to mean 0 and standard deviation 1."""
+    """Latents moved to mean 0 and divided by their common standard deviation."""
 
     def __init__(self, fitted: logistic_regression.Scale) -> None:
         super().__init__()

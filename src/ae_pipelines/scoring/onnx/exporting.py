@@ -155,7 +155,7 @@ def _contract(
 
 
 def encoder(trial: Trial) -> Made:
-    """Raw samples → `latent` and, where it is the mean of a feature map, `latent_map`."""
+    """Raw samples → `latent` and, where it is made of a feature map, `latent_map`."""
     module = EncoderModule(trial.trained)
     expected = {"latent": trial.trained.module.vectors(trial.z).numpy(), "latent_map": trial.z.numpy()}
     return _made("encoder", module, {"raw": trial.raw}, {name: expected[name] for name in module.gives}, trial)

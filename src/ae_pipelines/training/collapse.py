@@ -1,0 +1,94 @@
+"""Do latents still tell samples apart? Watched in every training of a method whose latents are vectors."""
+
+import logging
+import math
+
+import torch
+from torch import Tensor
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.method import Method
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 512
+"""Samples that are looked at: the first of one batch."""
+FEWEST_ROWS = 16
+"""With fewer nothing is said of collapse: n samples differ in n - 1 directions at most."""
+FEWEST_STEPS = 100
+"""After fewer nothing is said of collapse: batch norm has yet to learn the statistics that it takes in evaluation."""
+LEAST_RANK = 1.5
+"""Of six latents or more (of two 1.1): of digits 5 to 13 of 16, and 1.97 of 2, after trainings that went well."""
+
+
+class CollapsedError(InputError):
+    """All samples have nearly the same latent, or differ in one direction only."""
+
+
+class LatentWatch:
+    """Rank and variance of the latents of a few samples, while a model learns."""
+
+    def __init__(self, model: Method, loader: Loader) -> None:
+        self._model = model
+        self._x = _some_inputs(loader) if hasattr(model, "encode") else None
+
+    def measured(self) -> dict[str, float]:
+        """`effective_rank` and `variance` (the mean over latents of their variance), now; empty where latents are maps
+        or there are none."""
+        z, _ = self._looked_at()
+        return {} if z is None else {"effective_rank": effective_rank(z), "variance": float(z.var(0).mean())}
+
+    def judge(self, steps: int) -> None:
+        """`CollapsedError` if the latents have collapsed after `steps` of training and are all that the method is for;
+        a warning for others."""
+        z, compared = self._looked_at()
+        if z is None or compared is None or len(z) < FEWEST_ROWS or steps < FEWEST_STEPS:
+            return
+        if not self._collapsed(z, compared):
+            return
+        said = (
+            f"latents have collapsed: those of {len(z)} samples have an effective rank of {effective_rank(z):.2f} (of "
+            f"{z.shape[1]} at most), and the variance of what the loss compares is {spread(compared):.1g} of its mean "
+            f"square, so they hardly tell samples apart. {self._model.if_collapsed}"
+        )
+        if self._model.needs_spread:
+            raise CollapsedError(said)
+        log.warning(said)
+
+    @torch.no_grad()
+    def _looked_at(self) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Latents (n, latent_size) and what losses compare (n, width), of the model in evaluation mode."""
+        if self._x is None:
+            return None, None
+        was_training = self._model.training
+        self._model.eval()
+        z, compared = self._model.encode(self._x), self._model.compared(self._x)
+        self._model.train(was_training)
+        if z.ndim != 2 or len(z) < 2 or not (z.isfinite().all() and compared.isfinite().all()):
+            return None, None
+        return z.float(), compared.float()
+
+    def _collapsed(self, z: Tensor, compared: Tensor) -> bool:
+        least = min(LEAST_RANK, 1 + 0.1 * (z.shape[1] - 1))
+        return spread(compared) < self._model.least_spread or effective_rank(z) < least
+
+
+def effective_rank(z: Tensor) -> float:
+    """exp of the entropy of the singular values of z (n, d) less its mean, made to add up to 1: between 1, also where
+    all are equal, and d (RankMe, Garrido et al. 2023, whose latents keep their mean)."""
+    values = torch.linalg.svdvals(z - z.mean(0))
+    shares = values / values.sum().clamp_min(torch.finfo(z.dtype).tiny)
+    return math.exp(float(torch.special.entr(shares).sum()))
+
+
+def spread(vectors: Tensor) -> float:
+    """Of vectors (n, width) the mean variance ÷ the mean square: 0 where all are equal, 1 where their mean is zero."""
+    return float(vectors.var(0).mean() / vectors.square().mean().clamp_min(torch.finfo(vectors.dtype).tiny))
+
+
+def _some_inputs(loader: Loader) -> Tensor:
+    """Clean samples, unless a corruption changes their shape."""
+    batch = next(loader.epoch(0))
+    clean = batch.target.shape == batch.input.shape
+    return (batch.target if clean else batch.input)[:MOST_ROWS]
