@@ -50,6 +50,9 @@ class Method(nn.Module):
     """Of what is `compared`, the variance ÷ the mean square below which samples are not told apart."""
     if_collapsed = "Give a lower training.learning_rate, or another recipe"
     """What to change where latents do not tell samples apart."""
+    learns_in_bfloat16 = False
+    """Whether, with convolutions, it was shown to learn as well in bfloat16 (`benchmarks/precision.py`). A subclass
+    with other terms says False until that is shown for it, too."""
     takes_corruptions = True
     """Whether it looks at inputs; if only at targets, corruptions would change nothing."""
     wants_labels = False
