@@ -65,6 +65,11 @@ class Method(nn.Module):
         here a method learns what has a closed form (directions, scales, centroids) from train batches, and keeps it in
         buffers. A method without parameters has no phases and learns everything here."""
 
+    def learned(self) -> list[dict[str, float]]:
+        """How well `complete` did, as a list of what its steps reached: losses ("<part>/<term>"), from buffers. They
+        are the history of a method without phases."""
+        return []
+
     def learns_from(self, labels: Tensor) -> Tensor:
         """Whether it learns from samples with these class numbers (n,), as bools; the loader leaves out the others."""
         return torch.ones_like(labels, dtype=torch.bool)

@@ -22,8 +22,9 @@ def evaluate(trained: TrainedModel, samples: Samples, recipe: Recipe) -> dict[st
     corruptions are undone."""
     model = trained.module
     test = batches_of_test_split(samples, recipe, model, torch.device("cpu"))
+    last = model.phases()[-1:]
     with judging(model, recipe.training.seed):
-        terms = mean_terms(model.phases()[-1].players, test)
+        terms = mean_terms(last[0].players, test) if last else {}
         found = {f"test/{name}": value for name, value in terms.items()} | model.measures(test)
         return found | (_restoration(model, test) if recipe.loader.corruptions else {})
 

@@ -53,6 +53,11 @@ class InitialEncoder:
     def give_to(self, model: Method) -> None:
         """Make these the weights of `model`'s encoder, and freeze them if `frozen`; `InputError` unless it has the
         same layers, and something else that can be trained."""
+        if not model.phases():
+            raise InputError(
+                "training.initial_encoder: this method learns its encoder without gradients, so it does not start from "
+                f"the one in {self.folder}: leave it out, or choose another method, such as autoencoder"
+            )
         self._refuse_other_layers(of_half(model.state_dict(), "encoder"))
         model.take_encoder(self.tensors)
         if not self.frozen:

@@ -108,6 +108,8 @@ class _Training:
         self._saved_at = self._logged_at = time.monotonic()
 
     def run(self) -> History:
+        if not self._phases:
+            self._refuse_epochs()
         earlier = of_same_recipe(self._file, self._fingerprint)
         found = to_take_up(earlier, self._options.until_epoch)
         self._threads = self._pick_threads(earlier)
@@ -115,6 +117,7 @@ class _Training:
         torch.manual_seed(self._options.seed)
         if not self._phases:
             self._complete()
+            self._tell_learned()
             return self._at.history
         self._at.leg_end = self._phase.epochs or self._epochs
         self._start_phase()
@@ -125,6 +128,7 @@ class _Training:
             self._run_phase()
         self._take_best()
         self._complete()
+        self._tell_learned()
         return self._at.history
 
     @property
@@ -292,6 +296,23 @@ class _Training:
         key = canonical_sha256([self._fingerprint, tensors_sha256(model.state_dict())])
         model.load_state_dict(file.beside("complete").made_once(key, learned), strict=False)
 
+    def _tell_learned(self) -> None:
+        """What the method says about that, as the last rows of the history."""
+        rows, at = self._model.learned(), self._at
+        for number, losses in enumerate(rows, start=1):
+            row: dict[str, Any] = {"phase": "complete", "epoch": number}
+            row |= {f"train/{name}": value for name, value in losses.items()}
+            row |= {"loss": sum(losses.values()), "gradient_norm": 0.0, "learning_rate": 0.0}
+            at.history.append(row | {"best_so_far": number == len(rows)})
+            self._report(row, len(at.history))
+
+    def _refuse_epochs(self) -> None:
+        if (until := self._options.until_epoch) is not None:
+            raise InputError(
+                f"training.until_epoch is {until}, but this method has no epochs, since it learns without gradients: "
+                "leave it out"
+            )
+
     # -- precision, threads -------------------------------------------------------------------
 
     def _precision(self) -> Any:
@@ -300,8 +321,10 @@ class _Training:
         return torch.autocast(self._device.type, torch.bfloat16)
 
     def _pick_threads(self, earlier: Found | None) -> int:
-        if self._device.type != "cpu" or not self._phases:
+        if self._device.type != "cpu":
             return torch.get_num_threads()
+        if not self._phases:
+            return self._options.threads or torch.get_num_threads()
         # Another number of threads rounds differently: a recipe trained again keeps the number it had.
         known = int(earlier[1]["threads"]) if earlier is not None else self._options.threads
         return known or fastest_threads(self._model, next(self._batches.epoch(0)), self._precision)

@@ -1,0 +1,239 @@
+"""An encoder that is learned without gradients, from patches of images."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.progress import Steps
+from ae_pipelines.models import MODELS, Phase
+from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.method import Method
+from ae_pipelines.models.moments import Moments
+from ae_pipelines.models.patch_features import PatchFeatures
+
+PATCH_SIZE = 6
+"""Pixels of a side, if the image has twice as many."""
+LEAST_SIDE = 4
+"""Images are at least so high and wide: patches smaller than 2 × 2 have no shape."""
+PATCHES = 100_000
+"""Patches from which the dictionary is learned, at most."""
+SAMPLES = 20_000
+"""Samples from which it and the directions are learned, at most."""
+PAIRS = 5_000
+"""Samples of which two views are compared, at most."""
+ITERATIONS = 10
+WITHIN_FLOOR = 1e-2
+"""Added to the variances between views, as a share of their mean, before anything is divided by them."""
+
+Projection = Literal["pca", "invariant"]
+
+
+@MODELS.register("patches")
+class Patches(Method):
+    """Whitened patches, a dictionary by k-means, and linear directions of what is found where (Coates, Lee & Ng 2011).
+
+    No gradients and no decoder: all of it is learned in one go, in closed form but for k-means, from train samples.
+    Latents are divided by one number, so that their variance is 1 on average.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        latent_size: Annotated[int, Field(gt=0)] = 32,
+        centroids: Annotated[int, Field(gt=1)] = 400,
+        patch_size: Annotated[int, Field(ge=2)] | None = None,
+        stride: Annotated[int, Field(gt=0)] = 2,
+        grid: Annotated[int, Field(gt=0)] = 2,
+        projection: Projection = "pca",
+    ) -> None:
+        """`centroids`: patches in the dictionary. `patch_size`: pixels of a side; None: 6, or half the image's shorter
+        side if that is less. `stride`: pixels from one patch to the next. `grid`: rows and columns of parts over which
+        an image is summed up. `projection`: latents are the principal components of that, or (`invariant`) directions
+        that vary most between samples as against two views of one, which corruptions in the loader make."""
+        super().__init__()
+        shape = _image_shape(task)
+        side = _patch_size(shape, patch_size, stride, grid)
+        self.latent_size, self.wants_second_view = latent_size, projection == "invariant"
+        features = PatchFeatures(
+            shape, patch_size=side, stride=stride, centroids=centroids, grid=grid, iterations=ITERATIONS
+        )
+        if latent_size > features.size:
+            raise InputError(
+                f"patches with {centroids} centroids in {grid} x {grid} parts has {features.size} features, fewer than "
+                f"model.latent_size, {latent_size}: give fewer latents, or more centroids"
+            )
+        self._patch_size = side
+        self._projection = projection
+        self.encoder = Encoder(features, latent_size)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(x)
+
+    def phases(self) -> list[Phase]:
+        return []
+
+    def learned(self) -> list[dict[str, float]]:
+        """The mean squared distance of a whitened patch to its nearest centroid, before each iteration of k-means."""
+        return [{"patches/inertia": value} for value in self.encoder.features.inertia.tolist()]
+
+    def complete(self, train: Loader) -> None:
+        features = self.encoder.features
+        features.learn(self._some_patches(train))
+        total, between_views = self._moments(train)
+        scaled = pca(total, self.latent_size)
+        if self.wants_second_view:
+            scaled = invariant(total, between_views, self.latent_size)
+        self.encoder.learn(total, scaled)
+
+    def _some_patches(self, train: Loader) -> Tensor:
+        """Patches (n, channels, patch_size, patch_size) at random places, as many of each sample."""
+        side = self._patch_size
+        samples = min(SAMPLES, len(train) * train.batch_size)
+        patches: Tensor | None = None
+        found = 0
+        for batch in _first(train, samples):
+            x = _clean(batch)
+            rows, columns = (length - side + 1 for length in x.shape[2:])
+            each = min(-(-PATCHES // samples), rows * columns)
+            if patches is None:
+                patches = x.new_empty(samples * each, x.shape[1], side, side)
+            some = _cut(x, torch.randint(rows, (len(x), each)), torch.randint(columns, (len(x), each)), side)
+            some = some[: len(patches) - found]
+            patches[found : found + len(some)] = some
+            found += len(some)
+        count = len(self.encoder.features.centroids)
+        if patches is None or found < count:
+            raise InputError(
+                f"{found} patches of {samples} train samples cannot make a dictionary of {count}: give more samples, "
+                "or fewer model.centroids"
+            )
+        return patches[:found]
+
+    def _moments(self, train: Loader) -> tuple[Moments, Moments]:
+        """Of the features of samples, and of differences between two views of a sample."""
+        size, most = self.encoder.features.size, min(SAMPLES, len(train) * train.batch_size)
+        total, between = Moments(size), Moments(size)
+        with Steps(most, "features of patches", "sample") as steps:
+            for batch in _first(train, most):
+                total.add(self.encoder.in_slices(_clean(batch)))
+                if self.wants_second_view and between.count < PAIRS and batch.second is not None:
+                    views = self.encoder.in_slices(torch.cat([batch.input, batch.second]))
+                    between.add(views[: len(batch.rows)] - views[len(batch.rows) :])
+                steps.advance(len(batch.rows))
+        return total, between
+
+
+class Encoder(nn.Module):
+    """Features, less their mean, along directions."""
+
+    mean: Tensor
+    directions: Tensor
+
+    def __init__(self, features: PatchFeatures, latent_size: int) -> None:
+        super().__init__()
+        self.features = features
+        self.register_buffer("mean", torch.zeros(features.size))
+        self.register_buffer("directions", torch.randn(features.size, latent_size) / features.size**0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.in_slices(x) - self.mean) @ self.directions
+
+    def in_slices(self, x: Tensor) -> Tensor:
+        """Features of a batch, a few samples at a time; an exported program gets all at once."""
+        if torch.compiler.is_compiling():
+            features: Tensor = self.features(x)
+            return features
+        return torch.cat([self.features(part) for part in x.split(self.features.samples_at_once)])
+
+    def learn(self, total: Moments, directions: Tensor) -> None:
+        """Keep these directions (features, latents), so scaled that latents of variance 1 on average come out."""
+        variance = torch.einsum("fd,fg,gd->d", directions, total.covariance, directions).mean()
+        self.mean.copy_(total.mean)
+        self.directions.copy_(directions / variance.clamp_min(1e-30).sqrt())
+
+
+def pca(total: Moments, count: int) -> Tensor:
+    """The principal axes (features, count), the largest variance first."""
+    return _largest(total.covariance, None, count)
+
+
+def invariant(total: Moments, between_views: Moments, count: int) -> Tensor:
+    """Directions (features, count) along which samples vary most as against the views of one sample, of variance 1
+    within views: generalised eigenvectors of both covariances, the largest ratio first."""
+    within = between_views.mean_products / 2
+    ridge = WITHIN_FLOOR * within.diagonal().mean().clamp_min(1e-12)
+    return _largest(total.covariance, within + ridge * torch.eye(len(within), dtype=within.dtype), count)
+
+
+def _largest(matrix: Tensor, against: Tensor | None, count: int) -> Tensor:
+    from scipy.linalg import eigh
+
+    size = len(matrix)
+    given = None if against is None else against.numpy()
+    _, vectors = eigh(matrix.numpy(), given, subset_by_index=(size - count, size - 1))
+    vectors = vectors[:, ::-1]
+    signs = np.where(vectors[np.abs(vectors).argmax(axis=0), range(count)] < 0, -1, 1)
+    return torch.from_numpy(vectors * signs)
+
+
+def _first(train: Loader, most: int) -> Iterator[Batch]:
+    """The batches of the first epoch until there are `most` samples."""
+    seen = 0
+    for batch in train.epoch(0):
+        yield batch
+        seen += len(batch.rows)
+        if seen >= most:
+            return
+
+
+def _clean(batch: Batch) -> Tensor:
+    """The samples as they are, if the encoder takes them; else as corruptions make them."""
+    return batch.target if batch.target.shape == batch.input.shape else batch.input
+
+
+def _cut(x: Tensor, rows: Tensor, columns: Tensor, side: int) -> Tensor:
+    """Squares (batch · each, channels, side, side) of images, with their first rows and columns (batch, each)."""
+    along = torch.arange(side)
+    row = (rows.flatten()[:, None, None] + along[:, None]).to(x.device)  # (batch · each, side, 1)
+    column = (columns.flatten()[:, None, None] + along).to(x.device)  # (batch · each, 1, side)
+    image = torch.arange(len(x), device=x.device).repeat_interleave(rows.shape[1])[:, None, None]
+    return x.movedim(1, -1)[image, row, column].movedim(-1, 1)
+
+
+def _image_shape(task: Task) -> tuple[int, int, int]:
+    if len(task.input_shape) != 3:
+        raise InputError(
+            f"patches takes images (channels, height, width), given samples of shape {task.input_shape}: choose "
+            "another method, such as autoencoder"
+        )
+    channels, height, width = task.input_shape
+    if min(height, width) < LEAST_SIDE:
+        raise InputError(
+            f"patches takes images of at least {LEAST_SIDE} x {LEAST_SIDE} pixels, given {height} x {width}: choose "
+            "another method, such as autoencoder"
+        )
+    return channels, height, width
+
+
+def _patch_size(shape: tuple[int, int, int], wanted: int | None, stride: int, grid: int) -> int:
+    """`InputError` if the patches of an image do not fill the grid."""
+    shorter = min(shape[1:])
+    side = wanted or min(PATCH_SIZE, shorter // 2)
+    if side > shorter // 2:
+        raise InputError(
+            f"model.patch_size is {side}, but images are {shape[1]} x {shape[2]}: give at most half the shorter side, "
+            f"{shorter // 2}"
+        )
+    if (there := (shorter - side) // stride + 1) < grid:
+        raise InputError(
+            f"images of {shape[1]} x {shape[2]} have only {there} patches of {side} x {side} in a row or column, fewer "
+            f"than model.grid, {grid}: give a smaller model.stride, model.patch_size or model.grid"
+        )
+    return side
