@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from self_distillation import SelfDistillation
+from small_architecture import SMALL
 from torch.nn.utils import parameters_to_vector
 
 from ae_pipelines.base.errors import InputError
@@ -40,6 +41,7 @@ VARIANTS: dict[str, list[dict]] = {
     ],
     "gan": [{"conditional": True}],
     "patches": [{"projection": "invariant"}],
+    "pretrained": [{"fine_tune": {"kind": "simclr"}}],
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
     "siamese": [{"loss": "triplet"}, {"pairs": "views"}],
     "stacked": [{"layer_corruptions": [{"kind": "masking"}]}],
@@ -86,7 +88,7 @@ def name(case) -> str:
 
 def choice(case) -> ModelChoice:
     kind, net, options = case
-    common = {"net": {"kind": net}, "latent_size": 5, "centroids": 20}
+    common = {"net": {"kind": net}, "latent_size": 5, "centroids": 20, **SMALL}
     known = MODELS.options(kind).model_fields
     return ModelChoice(kind=kind, **{key: value for key, value in common.items() if key in known}, **options)
 

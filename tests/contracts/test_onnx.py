@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import make_blobs
+from small_architecture import SMALL
 from torch import nn
 
 from ae_pipelines.downstream import classification, clustering, detection
@@ -66,13 +67,14 @@ def exported(parts, given):
 SPEC = SampleSpec(shape=(1, 9, 7), dtype="uint8")
 TASK = Task.plain(SPEC, classes=("a", "b", "c"))
 RAW = np.random.default_rng(0).integers(0, 256, (20, *SPEC.shape), dtype=np.uint8)
+OF_TESTS = {"pretrained": SMALL}
 ENCODING = [kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), "encode")]
 
 
 def with_every_net(kind):
     """The method with each net; as it is, if it has one of its own."""
     nets = NETS.kinds() if "net" in MODELS.options(kind).model_fields else []
-    return [{"kind": kind, "net": {"kind": net}} for net in nets] or [{"kind": kind}]
+    return [{"kind": kind, "net": {"kind": net}} for net in nets] or [{"kind": kind, **OF_TESTS.get(kind, {})}]
 
 
 METHODS = [

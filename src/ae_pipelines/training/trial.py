@@ -28,6 +28,7 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
     the initial encoder."""
     with torch.random.fork_rng():
         model: Method = choice.build(task)
+    model.start()
     if initial is not None:
         initial.give_to(model)
     batch = _zeros(model, task, min(2, loader.batch_size))
