@@ -44,6 +44,21 @@ class Loader(Protocol):
         ...
 
 
+def clean(batch: Batch) -> Tensor:
+    """The samples as they are, if the encoder takes them; else as corruptions make them."""
+    return batch.target if batch.target.shape == batch.input.shape else batch.input
+
+
+def first_batches(train: Loader, most: int) -> Iterator[Batch]:
+    """The batches of the first epoch until there are `most` samples, or a few more."""
+    seen = 0
+    for batch in train.epoch(0):
+        yield batch
+        seen += len(batch.rows)
+        if seen >= most:
+            return
+
+
 def global_generator(device: torch.device) -> torch.Generator:
     """torch's global generator of a device, which the training loop seeds and keeps in checkpoints."""
     return torch.cuda.default_generators[device.index or 0] if device.type == "cuda" else torch.default_generator

@@ -1,7 +1,7 @@
 """An encoder that is learned without gradients, from patches of images."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -98,8 +98,8 @@ class Patches(Method):
         samples = min(SAMPLES, len(train) * train.batch_size)
         patches: Tensor | None = None
         found = 0
-        for batch in first(train, samples):
-            x = clean(batch)
+        for batch in _first(train, samples):
+            x = _clean(batch)
             rows, columns = (length - side + 1 for length in x.shape[2:])
             each = min(-(-PATCHES // samples), rows * columns)
             if patches is None:
@@ -121,8 +121,8 @@ class Patches(Method):
         size, most = self.encoder.features.size, min(SAMPLES, len(train) * train.batch_size)
         total, between = Moments(size), Moments(size)
         with Steps(most, "features of patches", "sample") as steps:
-            for batch in first(train, most):
-                total.add(self.encoder.in_slices(clean(batch)))
+            for batch in _first(train, most):
+                total.add(self.encoder.in_slices(_clean(batch)))
                 if self.wants_second_view and between.count < PAIRS and batch.second is not None:
                     views = self.encoder.in_slices(torch.cat([batch.input, batch.second]))
                     between.add(views[: len(batch.rows)] - views[len(batch.rows) :])
@@ -136,8 +136,7 @@ class Encoder(nn.Module):
     mean: Tensor
     directions: Tensor
 
-    def __init__(self, features: Any, latent_size: int) -> None:
-        """`features`: a module that gives (batch, size), with its `size`, and `samples_at_once` to bound the memory."""
+    def __init__(self, features: PatchFeatures, latent_size: int) -> None:
         super().__init__()
         self.features = features
         self.register_buffer("mean", torch.zeros(features.size))
@@ -162,7 +161,7 @@ class Encoder(nn.Module):
 
 def pca(total: Moments, count: int) -> Tensor:
     """The principal axes (features, count), the largest variance first."""
-    return largest(total.covariance, None, count)
+    return _largest(total.covariance, None, count)
 
 
 def invariant(total: Moments, between_views: Moments, count: int) -> Tensor:
@@ -170,10 +169,10 @@ def invariant(total: Moments, between_views: Moments, count: int) -> Tensor:
     within views: generalised eigenvectors of both covariances, the largest ratio first."""
     within = between_views.mean_products / 2
     ridge = WITHIN_FLOOR * within.diagonal().mean().clamp_min(1e-12)
-    return largest(total.covariance, within + ridge * torch.eye(len(within), dtype=within.dtype), count)
+    return _largest(total.covariance, within + ridge * torch.eye(len(within), dtype=within.dtype), count)
 
 
-def largest(matrix: Tensor, against: Tensor | None, count: int) -> Tensor:
+def _largest(matrix: Tensor, against: Tensor | None, count: int) -> Tensor:
     from scipy.linalg import eigh
 
     size = len(matrix)
@@ -184,7 +183,7 @@ def largest(matrix: Tensor, against: Tensor | None, count: int) -> Tensor:
     return torch.from_numpy(vectors * signs)
 
 
-def first(train: Loader, most: int) -> Iterator[Batch]:
+def _first(train: Loader, most: int) -> Iterator[Batch]:
     """The batches of the first epoch until there are `most` samples."""
     seen = 0
     for batch in train.epoch(0):
@@ -194,7 +193,7 @@ def first(train: Loader, most: int) -> Iterator[Batch]:
             return
 
 
-def clean(batch: Batch) -> Tensor:
+def _clean(batch: Batch) -> Tensor:
     """The samples as they are, if the encoder takes them; else as corruptions make them."""
     return batch.target if batch.target.shape == batch.input.shape else batch.input
 

@@ -13,11 +13,11 @@ from ae_pipelines.base.progress import Steps
 from ae_pipelines.models import MODELS, Phase, Player, elsewhere
 from ae_pipelines.models.agreements import AgreementChoice
 from ae_pipelines.models.architectures import Architecture, ArchitectureChoice, Colour, Packaged
-from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.batch import Batch, Loader, clean, first_batches
 from ae_pipelines.models.contract import Elsewhere, Task
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.moments import Moments
-from ae_pipelines.models.patches import Encoder, clean, first, largest
+from ae_pipelines.models.patches import Encoder
 from ae_pipelines.models.views import perceptron
 
 SAMPLES = 10_000
@@ -64,8 +64,8 @@ class Pretrained(Method):
                 "fewer latents"
             )
         self.latent_size = latent_size
-        self.encoder = Encoder(features, latent_size)
-        self.unexplained = nn.Buffer(torch.ones(()))
+        self.encoder = Encoder(features, latent_size)  # type: ignore[arg-type]
+        self.deviation, self.unexplained = nn.Buffer(torch.ones(features.size)), nn.Buffer(torch.ones(()))
         self.wants_second_view = self.takes_corruptions = fine_tune is not None
         if fine_tune is None:
             self.freeze_encoder()
@@ -100,10 +100,10 @@ class Pretrained(Method):
             return {self._loss: self._agreement(one.float(), other.float())}
 
     def complete(self, train: Loader) -> None:
-        features, most = self.encoder.features, min(SAMPLES, len(train) * train.batch_size)
-        total = Moments(features.size)
+        most = min(SAMPLES, len(train) * train.batch_size)
+        total = Moments(self.encoder.features.size)
         with Steps(most, "features", "sample") as steps:
-            for batch in first(train, most):
+            for batch in first_batches(train, most):
                 total.add(self.encoder.in_slices(clean(batch)))
                 steps.advance(len(batch.rows))
         self._reduce(total)
@@ -111,15 +111,21 @@ class Pretrained(Method):
     def _reduce(self, total: Moments) -> None:
         """Keep the principal components of features of which each is divided by its deviation."""
         deviation = total.covariance.diagonal().clamp_min(1e-12).sqrt()
-        correlation = total.covariance / torch.outer(deviation, deviation)
-        directions = largest(correlation, None, self.latent_size)
-        kept = torch.einsum("fd,fg,gd->", directions, correlation, directions) / correlation.trace()
-        self.unexplained.fill_(1 - float(kept))
-        self.encoder.learn(total, directions / deviation[:, None])
+        variances, directions = torch.linalg.eigh(total.covariance / torch.outer(deviation, deviation))
+        self.deviation.copy_(deviation)
+        self.unexplained.fill_(1 - float(variances[-self.latent_size :].sum() / variances.sum()))
+        self.encoder.learn(total, directions[:, -self.latent_size :].flip(1) / deviation[:, None])
 
     def learned(self) -> list[dict[str, float]]:
         """The share of the features' variance that the latents do not keep."""
         return [{"pretrained/unexplained": float(self.unexplained)}]
+
+    def measures(self, test: Loader) -> dict[str, float]:
+        """The same of some test samples."""
+        moved = self.encoder.in_slices(clean(next(iter(test.epoch(0))))) - self.encoder.mean
+        scale = (self.encoder.directions[:, 0] * self.deviation).norm()  # of latents, which directions are stretched by
+        kept = (moved @ self.encoder.directions / scale).square().sum() / (moved / self.deviation).square().sum()
+        return {"test/pretrained/unexplained": 1 - float(kept)}
 
 
 class Features(nn.Module):
