@@ -80,8 +80,8 @@ def test_a_corruption_changes_the_input_and_leaves_the_target_alone(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind, maker in MAKERS.items() if maker.random])
 def test_samples_of_a_batch_are_corrupted_each_in_its_own_way(kind):
-    one = samples_for(build(kind), count=1)
-    first, second = build(kind)(torch.cat([one, one]), seeded(0))
+    others = samples_for(build(kind))
+    first, second, *_ = build(kind)(torch.cat([others[:1], others]), seeded(0))
     assert not torch.equal(first, second), "draw for each sample of a batch, or set random = False"
 
 
@@ -113,14 +113,28 @@ def test_an_amount_of_nothing_gives_exactly_the_target(kind):
         assert torch.equal(corrupt(target, seeded(0)), target), "set nothing to options with which it does nothing"
 
 
-@pytest.mark.parametrize("kind", ["affine", "patches", "downscale", "watermark", "greyscale"])
+@pytest.mark.parametrize("options", [*({"kind": kind} for kind in MAKERS), {"kind": "crop", "size": 5}], ids=str)
+def test_clean_samples_get_the_shape_of_corrupted_ones_in_one_way(options):
+    corrupt = build(**options)
+    clean = samples_for(corrupt)
+    corrupted = corrupt.corrupted_spec(spec(tuple(clean.shape[1:])))
+    if corrupted.shape != tuple(clean.shape[1:]):
+        first, again = corrupt.reshaped(clean, seeded(0)), corrupt.reshaped(clean, seeded(1))
+        assert first.shape[1:] == corrupted.shape
+        assert torch.equal(first, again), "write reshaped: what is embedded must not be random"
+
+
+OF_PLACES = ["affine", "crop", "colours", "blur", "patches", "downscale", "watermark", "greyscale"]
+
+
+@pytest.mark.parametrize("kind", OF_PLACES)
 def test_what_works_on_places_takes_images_alone(kind):
     assert takes(build(kind), (3, 9, 7))
     with pytest.raises(InputError, match=rf"{kind} takes images .*given .*\(13,\): "):
         build(kind).corrupted_spec(spec((13,)))
 
 
-@pytest.mark.parametrize("kind", ["gaussian_noise", "masking"])
+@pytest.mark.parametrize("kind", ["gaussian_noise", "masking", "scaling", "cut_mix"])
 def test_tables_without_bounds_can_be_corrupted(kind):
     clean = spec((13,), "float32")
     assert build(kind).corrupted_spec(clean) == clean

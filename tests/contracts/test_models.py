@@ -30,9 +30,14 @@ SPEC = SampleSpec(shape=(1, 9, 7), dtype="uint8")
 TASK = Task.plain(SPEC, classes=("a", "b", "c"))
 FROM_TESTS = {"self_distillation": SelfDistillation}
 """Methods that show what the package's own do not: here, one with a teacher."""
+FEW = {"centroids": 20}
 NEAR = {"kind": "neighbourhood", "weight": 0.01, "components": 3, "neighbours": 5}
 PENALTY = {kind: PenaltyChoice(kind=kind, weight=0.01).build() for kind in PENALTIES.kinds()}
 PRICED = [{"kind": kind, "weight": 0.01} for kind, penalty in PENALTY.items() if penalty.layout is None]
+AT_LEAST: dict[str, dict] = {
+    # options without a default
+    "joined": {"parts": [{"kind": "autoencoder", "latent_size": 3}, {"kind": "patches", "latent_size": 2, **FEW}]},
+}
 VARIANTS: dict[str, list[dict]] = {
     # besides the defaults
     "autoencoder": [
@@ -40,6 +45,9 @@ VARIANTS: dict[str, list[dict]] = {
         {"output": "linear", "penalties": [NEAR]},
     ],
     "gan": [{"conditional": True}],
+    "joined": [
+        {"parts": [{"kind": "stacked", "latent_size": 2}, {"kind": "siamese", "pairs": "views", "latent_size": 3}]},
+    ],
     "patches": [{"projection": "invariant"}],
     "pretrained": [{"fine_tune": {"kind": "simclr"}}],
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
@@ -77,18 +85,21 @@ def registered():
 with methods_of_tests():
     MAKERS = {kind: MODELS.maker(kind) for kind in MODELS.kinds()}
     ALL = [
-        (kind, net, options) for kind in MAKERS for net in nets_of(kind) for options in ({}, *VARIANTS.get(kind, []))
+        (kind, net, options)
+        for kind in MAKERS
+        for net in nets_of(kind)
+        for options in (AT_LEAST.get(kind, {}), *VARIANTS.get(kind, []))
     ]
 
 
 def name(case) -> str:
     kind, net, options = case
-    return "-".join([kind, net, *(f"{key}" for key in options)])
+    return "-".join([kind, net, *(f"{key}" for key in options if options is not AT_LEAST.get(kind))])
 
 
 def choice(case) -> ModelChoice:
     kind, net, options = case
-    common = {"net": {"kind": net}, "latent_size": 5, "centroids": 20, **SMALL}
+    common = {"net": {"kind": net}, "latent_size": 5, **FEW, **SMALL}
     known = MODELS.options(kind).model_fields
     return ModelChoice(kind=kind, **{key: value for key, value in common.items() if key in known}, **options)
 

@@ -73,7 +73,10 @@ ENCODING = [kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), "enco
 
 def with_every_net(kind):
     """The method with each net; as it is, if it has one of its own."""
-    nets = NETS.kinds() if "net" in MODELS.options(kind).model_fields else []
+    known = MODELS.options(kind).model_fields
+    if "parts" in known:
+        return [{"kind": kind, "parts": [{"kind": "vae"}, {"kind": "patches", "centroids": 20}]}]
+    nets = NETS.kinds() if "net" in known else []
     return [{"kind": kind, "net": {"kind": net}} for net in nets] or [{"kind": kind, **OF_TESTS.get(kind, {})}]
 
 
@@ -101,7 +104,7 @@ CHOICES = METHODS + [
 
 def name(choice):
     parts = {**choice, **choice.get("net", {}), "method": choice["kind"]}
-    return " ".join(str(value) for key, value in parts.items() if key != "net")
+    return " ".join(str(value) for key, value in parts.items() if key not in ("net", "parts"))
 
 
 class ThereAndBack(nn.Module):
@@ -118,7 +121,8 @@ class ThereAndBack(nn.Module):
 
 def model_of(choice):
     torch.manual_seed(0)
-    model = ModelChoice(latent_size=5, **choice).build(TASK)
+    size = {} if "parts" in choice else {"latent_size": 5}
+    model = ModelChoice(**size, **choice).build(TASK)
     for part in model.modules():
         if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):  # as after a training, not as they start
             nn.init.uniform_(part.running_mean, -0.2, 0.2)

@@ -24,7 +24,8 @@ class PatchFeatures(nn.Module):
     Every `stride` pixels a patch is taken, its brightness and contrast are normalised, it is whitened and compared with
     the centroids: its value for one is by how much it is nearer than to the mean of all, or zero ("triangle"; Coates,
     Lee & Ng 2011, eq. 4). The values are averaged over `grid` × `grid` parts of the image, which share a row or a
-    column of patches where these do not divide.
+    column of patches where these do not divide. Their square root is taken, so that what is common in an image does not
+    drown what is rare (Perronnin et al. 2010), which the paper on patches does not do.
 
     Whitening is by principal axes, where the paper takes ZCA: this is a rotation of that, so distances are the same.
     One convolution then gives the axes and, since they are orthonormal, the contrast. Before it has learned anything
@@ -66,7 +67,7 @@ class PatchFeatures(nn.Module):
         return max(1, SLICE_VALUES // (rows * columns * len(self.centroids)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pooled(self.triangle(self.whitened(x)))
+        return self.pooled(self.triangle(self.whitened(x))).sqrt()
 
     def whitened(self, x: Tensor) -> Tensor:
         """Patches (batch, values, rows, columns) with normalised contrast, and whitened."""
@@ -76,11 +77,15 @@ class PatchFeatures(nn.Module):
 
     def triangle(self, patches: Tensor) -> Tensor:
         """(batch, centroids, rows, columns) of whitened patches (batch, values, rows, columns)."""
+        distance = self.squared_distances(patches).sqrt()
+        return (distance.mean(1, keepdim=True) - distance).clamp_min(0)
+
+    def squared_distances(self, patches: Tensor) -> Tensor:
+        """(batch, centroids, rows, columns) of whitened patches (batch, values, rows, columns), in one convolution."""
         lengths = patches.square().sum(1, keepdim=True)
         weights = torch.cat([-2 * self.centroids, torch.ones_like(self.centroids[:, :1])], 1)[:, :, None, None]
         squared = F.conv2d(torch.cat([patches, lengths], 1), weights, self.centroids.square().sum(1))
-        distance = squared.clamp_min(0).sqrt()
-        return (distance.mean(1, keepdim=True) - distance).clamp_min(0)
+        return squared.clamp_min(0)
 
     def pooled(self, maps: Tensor) -> Tensor:
         """Means over the parts of the image, (batch, centroids · grid²)."""

@@ -1,6 +1,5 @@
 """An encoder that is learned without gradients, from patches of images."""
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.progress import Steps
 from ae_pipelines.models import MODELS, Phase
-from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.batch import Loader, clean, first_batches
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.moments import Moments
@@ -28,8 +27,9 @@ SAMPLES = 20_000
 PAIRS = 5_000
 """Samples of which two views are compared, at most."""
 ITERATIONS = 10
-WITHIN_FLOOR = 1e-2
-"""Added to the variances between views, as a share of their mean, before anything is divided by them."""
+WITHIN_FLOOR = 0.1
+"""Added to the variances between views, as a share of their mean, before anything is divided by them: directions in
+which next to nothing varies say nothing."""
 
 Projection = Literal["pca", "invariant"]
 
@@ -83,6 +83,13 @@ class Patches(Method):
         """The mean squared distance of a whitened patch to its nearest centroid, before each iteration of k-means."""
         return [{"patches/inertia": value} for value in self.encoder.features.inertia.tolist()]
 
+    def measures(self, test: Loader) -> dict[str, float]:
+        """The same of all patches of some test samples."""
+        features = self.encoder.features
+        x = clean(next(iter(test.epoch(0)))).split(features.samples_at_once)
+        nearest = [features.squared_distances(features.whitened(part)).amin(1) for part in x]
+        return {"test/patches/inertia": float(torch.cat(nearest).mean())}
+
     def complete(self, train: Loader) -> None:
         features = self.encoder.features
         features.learn(self._some_patches(train))
@@ -98,8 +105,8 @@ class Patches(Method):
         samples = min(SAMPLES, len(train) * train.batch_size)
         patches: Tensor | None = None
         found = 0
-        for batch in _first(train, samples):
-            x = _clean(batch)
+        for batch in first_batches(train, samples):
+            x = clean(batch)
             rows, columns = (length - side + 1 for length in x.shape[2:])
             each = min(-(-PATCHES // samples), rows * columns)
             if patches is None:
@@ -121,8 +128,8 @@ class Patches(Method):
         size, most = self.encoder.features.size, min(SAMPLES, len(train) * train.batch_size)
         total, between = Moments(size), Moments(size)
         with Steps(most, "features of patches", "sample") as steps:
-            for batch in _first(train, most):
-                total.add(self.encoder.in_slices(_clean(batch)))
+            for batch in first_batches(train, most):
+                total.add(self.encoder.in_slices(clean(batch)))
                 if self.wants_second_view and between.count < PAIRS and batch.second is not None:
                     views = self.encoder.in_slices(torch.cat([batch.input, batch.second]))
                     between.add(views[: len(batch.rows)] - views[len(batch.rows) :])
@@ -161,41 +168,29 @@ class Encoder(nn.Module):
 
 def pca(total: Moments, count: int) -> Tensor:
     """The principal axes (features, count), the largest variance first."""
-    return _largest(total.covariance, None, count)
+    return _largest(total.covariance, None, count)[1]
 
 
 def invariant(total: Moments, between_views: Moments, count: int) -> Tensor:
-    """Directions (features, count) along which samples vary most as against the views of one sample, of variance 1
-    within views: generalised eigenvectors of both covariances, the largest ratio first."""
+    """Directions (features, count) along which samples vary most as against two views of a sample: generalised
+    eigenvectors of both covariances, the largest ratio first. Along each, views vary by that ratio, so that what they
+    agree in counts most."""
     within = between_views.mean_products / 2
     ridge = WITHIN_FLOOR * within.diagonal().mean().clamp_min(1e-12)
-    return _largest(total.covariance, within + ridge * torch.eye(len(within), dtype=within.dtype), count)
+    ratios, directions = _largest(total.covariance, within + ridge * torch.eye(len(within), dtype=within.dtype), count)
+    return directions * ratios.clamp_min(0).sqrt()
 
 
-def _largest(matrix: Tensor, against: Tensor | None, count: int) -> Tensor:
+def _largest(matrix: Tensor, against: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+    """The largest eigenvalues, falling, and their eigenvectors (size, count), whose largest value is positive."""
     from scipy.linalg import eigh
 
     size = len(matrix)
     given = None if against is None else against.numpy()
-    _, vectors = eigh(matrix.numpy(), given, subset_by_index=(size - count, size - 1))
+    values, vectors = eigh(matrix.numpy(), given, subset_by_index=(size - count, size - 1))
     vectors = vectors[:, ::-1]
     signs = np.where(vectors[np.abs(vectors).argmax(axis=0), range(count)] < 0, -1, 1)
-    return torch.from_numpy(vectors * signs)
-
-
-def _first(train: Loader, most: int) -> Iterator[Batch]:
-    """The batches of the first epoch until there are `most` samples."""
-    seen = 0
-    for batch in train.epoch(0):
-        yield batch
-        seen += len(batch.rows)
-        if seen >= most:
-            return
-
-
-def _clean(batch: Batch) -> Tensor:
-    """The samples as they are, if the encoder takes them; else as corruptions make them."""
-    return batch.target if batch.target.shape == batch.input.shape else batch.input
+    return torch.from_numpy(values[::-1].copy()), torch.from_numpy(vectors * signs)
 
 
 def _cut(x: Tensor, rows: Tensor, columns: Tensor, side: int) -> Tensor:

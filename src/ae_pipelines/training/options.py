@@ -1,6 +1,6 @@
 """How samples become batches, and how a model is trained. Cheap to import."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ByteSize, Field, model_validator
 
@@ -8,6 +8,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.words import expanded
 from ae_pipelines.models.corruptions import CorruptionChoice
+from ae_pipelines.models.corruptions.augmentations import augmentation
 from ae_pipelines.samples.labels import ClassName
 from ae_pipelines.samples.store import Samples
 
@@ -22,11 +23,22 @@ class LoaderOptions(Options):
     """Train only on samples with one of these labels, so that all others are anomalies to the model; none: on all."""
     corruptions: list[CorruptionChoice] = []
     """Done to the input in this order; the target stays clean."""
+    augment: str | None = Field(None, exclude=True)
+    """Corruptions by what samples show, done before those given: photos, objects, glyphs, series, table, none. Once
+    read, they are the first of `corruptions` and nothing is left here, so a recipe is the same however it was written.
+    """
     binarise: bool = False
     """Values in [0, 1] become 0 or 1, drawn with that probability anew in each epoch, before any corruption: the
     binary samples on which likelihoods are compared (Salakhutdinov & Murray 2008)."""
     memory_budget: Annotated[ByteSize, Field(gt=0)] = ByteSize(10**9)
     """Samples that take more are streamed from the store instead of held in memory: 1GB, 500MB, or bytes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(name := given.get("augment"), str):
+            return given
+        return given | {"augment": None, "corruptions": [*augmentation(name), *(given.get("corruptions") or [])]}
 
     def streams(self, samples: Samples) -> bool:
         """Whether these samples exceed the memory budget."""

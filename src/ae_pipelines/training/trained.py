@@ -150,10 +150,10 @@ class TrainedModel:
             return restored(self.module, x).numpy()
 
     def encoder_input(self, x: Tensor) -> Tensor:
-        """Inputs of the encoder for clean samples x (batch, *shape): only corruptions that change the shape, such as
-        downscale, are applied."""
+        """Inputs of the encoder for clean samples x (batch, *shape): only the change of shape by corruptions such as
+        downscale is applied."""
         for corruption in self.reshaping:
-            x = corruption(x, torch.Generator())
+            x = corruption.reshaped(x, torch.Generator())
         return x
 
     def corrupted(self, samples: np.ndarray, seed: int = 0) -> np.ndarray:

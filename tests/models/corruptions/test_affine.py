@@ -44,6 +44,13 @@ def test_a_shift_beyond_the_image_leaves_zeros_or_its_border():
     assert_near(by(right=14.0, outside="border"), IMAGES[..., :1].expand_as(IMAGES))
 
 
+def test_a_shift_may_be_a_share_of_the_image():
+    pixels = drawn(IMAGES[..., :9], shift=0.25 * 9)
+    assert_near(drawn(IMAGES[..., :9], shift=0.25, shift_unit="share"), pixels)
+    with pytest.raises(InputError, match="affine takes a share of the image as shift, given 2.0: give at most 1"):
+        Affine(shift_unit="share")
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_quarter_turns_are_those_of_rot90(turns):
     square = IMAGES[..., :9]

@@ -245,8 +245,12 @@ def test_a_table_goes_in_as_it_is_in_the_source_and_comes_out_in_its_units(tmp_p
 
 @pytest.mark.parametrize(
     ("corruption", "shape", "seen"),
-    [({"kind": "downscale", "factor": 2}, (1, 8, 8), (1, 4, 4)), ({"kind": "greyscale"}, (3, 9, 7), (1, 9, 7))],
-    ids=["super_resolution", "colourise"],
+    [
+        ({"kind": "downscale", "factor": 2}, (1, 8, 8), (1, 4, 4)),
+        ({"kind": "greyscale"}, (3, 9, 7), (1, 9, 7)),
+        ({"kind": "crop", "size": 4}, (1, 8, 8), (1, 4, 4)),
+    ],
+    ids=["super_resolution", "colourise", "small_views"],
 )
 def test_an_encoder_of_small_or_grey_images_takes_the_large_and_coloured_ones(corruption, shape, seen, tmp_path):
     values = np.random.default_rng(0).integers(0, 256, (40, *shape), dtype=np.uint8)

@@ -37,6 +37,11 @@ class Corruption:
         """The corrupted batch; `target` (batch, *shape) stays as it is."""
         raise NotImplementedError
 
+    def reshaped(self, clean: "Tensor", generator: "torch.Generator") -> "Tensor":
+        """Clean samples (batch, *shape) in the shape of corrupted ones, for an encoder that was trained on these; never
+        random. By default the corruption itself, which a random one that changes the shape must not leave at that."""
+        return self(clean, generator)
+
 
 class CorruptionChoice(Choice):
     """A corruption by kind."""

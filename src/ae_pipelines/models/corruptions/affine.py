@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, images_only
 from ae_pipelines.samples.spec import SampleSpec
 
@@ -19,9 +20,10 @@ PADDING: dict[Outside, str] = {"zero": "zeros", "border": "border"}
 class Affine(Corruption):
     """Shifts, turns, scales and shears each image about its centre, with bilinear interpolation.
 
-    Each amount is uniform in ± its range: `shift` in pixels, along both axes; `rotation` in degrees; `scaling` as a
-    share of the image's size; `shear` in pixels to the right for each pixel down. What comes in from `outside` is 0,
-    or repeats the image's border, for images whose background is not black. Since the target is not moved, an
+    Each amount is uniform in ± its range: `shift` along both axes, in pixels, or, by `shift_unit`, as a share of the
+    image's height and width; `rotation` in degrees; `scaling` as a share of the image's size; `shear` in pixels to the
+    right for each pixel down. What comes in from `outside` is 0, or repeats the image's border, for images whose
+    background is not black. Since the target is not moved, an
     autoencoder learns to undo all this, and its latents become independent of it.
     """
 
@@ -35,9 +37,15 @@ class Affine(Corruption):
         scaling: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         shear: Annotated[float, Field(ge=0)] = 0.1,
         outside: Outside = "zero",
+        shift_unit: Literal["pixels", "share"] = "pixels",
     ) -> None:
+        if shift_unit == "share" and shift > 1:
+            raise InputError(
+                f"affine takes a share of the image as shift, given {shift}: give at most 1, or shift_unit pixels"
+            )
         self._ranges = torch.tensor([shift, shift, radians(rotation), scaling, shear])[:, None]
         self._outside: Outside = outside
+        self._relative = shift_unit == "share"
 
     def corrupted_spec(self, clean: SampleSpec) -> SampleSpec:
         return images_only(clean, "affine")
@@ -47,6 +55,8 @@ class Affine(Corruption):
             return target
         draws = torch.rand(len(self._ranges), len(target), generator=generator, device=target.device)
         right, down, angle, scaling, shear = draws.mul_(2).sub_(1).mul_(self._ranges.to(target.device))
+        if self._relative:
+            right, down = right * target.shape[3], down * target.shape[2]
         return moved(target, right, down, angle, 1 + scaling, shear, self._outside)
 
 

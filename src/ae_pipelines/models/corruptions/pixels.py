@@ -25,7 +25,7 @@ class Masking(Corruption):
         self._share = share
 
     def __call__(self, target: Tensor, generator: torch.Generator) -> Tensor:
-        return target.masked_fill(_one_draw_per_pixel(target, generator) < self._share, 0)
+        return target.masked_fill(one_draw_per_pixel(target, generator) < self._share, 0)
 
 
 @CORRUPTIONS.register("salt_and_pepper")
@@ -41,11 +41,11 @@ class SaltAndPepper(Corruption):
         return bounded_only(clean, "salt_and_pepper")
 
     def __call__(self, target: Tensor, generator: torch.Generator) -> Tensor:
-        draw = _one_draw_per_pixel(target, generator)
+        draw = one_draw_per_pixel(target, generator)
         return torch.where(draw < self._share, (draw < self._share / 2).to(target.dtype), target)
 
 
-def _one_draw_per_pixel(target: Tensor, generator: torch.Generator) -> Tensor:
+def one_draw_per_pixel(target: Tensor, generator: torch.Generator) -> Tensor:
     """Uniform in [0, 1): (batch, 1, height, width) for images, (batch, features) for vectors."""
     shape = (len(target), 1, *target.shape[2:]) if target.ndim == 4 else target.shape
     return torch.rand(shape, generator=generator, device=target.device)

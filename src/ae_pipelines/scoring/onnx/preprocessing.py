@@ -45,7 +45,7 @@ class Restored(Standardised):
 
 
 class Seen(nn.Module):
-    """As `TrainedModel.encoder_input`: only corruptions that change the shape are applied."""
+    """As `TrainedModel.encoder_input`: only the change of shape by corruptions is applied."""
 
     def __init__(self, trained: TrainedModel) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Seen(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for corruption in self._corruptions:
-            x = corruption(x, self._generator)
+            x = corruption.reshaped(x, self._generator)
         return x
 
 

@@ -1,0 +1,173 @@
+"""Several encoders side by side."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models import MODELS, ModelChoice, Phase, Player
+from ae_pipelines.models.batch import Batch, Loader, clean, first_batches
+from ae_pipelines.models.contract import Task
+from ae_pipelines.models.method import Method
+
+SAMPLES = 5_000
+"""Samples from which it learns how far each part's latents spread, at most."""
+
+
+@MODELS.register("joined")
+class Joined(Method):
+    """Latents of several methods one after another, each part's divided by one number, so that no part outweighs the
+    others: its variance is 1 on average over its latents.
+
+    The parts learn one after another, each as it would alone, from the same batches, which have what any of them wants.
+    There is no decoder. Parts that see different things, such as a net with gradients and a dictionary of patches, tell
+    more together than either alone.
+    """
+
+    def __init__(self, task: Task, *, parts: Annotated[list[ModelChoice], Field(min_length=2)]) -> None:
+        """`parts`: methods with their options."""
+        super().__init__()
+        for choice in parts:
+            if not hasattr(MODELS.maker(choice.kind), "encode"):
+                raise InputError(f"joined takes methods with an encoder, and {choice.kind} has none: leave it out")
+        # The parts are no children, or their encoders would be saved twice: children are what each keeps as its
+        # encoder, and all the rest.
+        self._parts: tuple[Method, ...] = tuple(choice.build(task) for choice in parts)
+        self._kinds = [choice.kind for choice in parts]
+        self.encoder = Encoders(_only(part, encoder=True) for part in self._parts)
+        self.rest = nn.ModuleList(_only(part, encoder=False) for part in self._parts)
+        self.latent_size = sum(part.latent_size for part in self._parts)
+        self.wants_labels, self.wants_second_view, self.undoes_corruptions, self.takes_corruptions = (
+            any(getattr(part, name) for part in self._parts)
+            for name in ("wants_labels", "wants_second_view", "undoes_corruptions", "takes_corruptions")
+        )
+        layouts = [part.wants_layout for part in self._parts if part.wants_layout is not None]
+        if len(layouts) > 1:
+            raise InputError("joined takes one part with the penalty neighbourhood, since batches have one layout")
+        self.wants_layout = layouts[0] if layouts else None
+        self._learning = 0
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(x)
+
+    def start(self) -> None:
+        for part in self._parts:
+            part.start()
+            self.elsewhere = self.elsewhere or part.elsewhere
+
+    def phases(self) -> list[Phase]:
+        return [
+            replace(phase, name=self._named(number, phase.name), players=[self._told(number, p) for p in phase.players])
+            for number, part in enumerate(self._parts)
+            for phase in part.phases()
+        ]
+
+    def _told(self, number: int, player: Player) -> Player:
+        """A player of part `number`, which alone is told after a step."""
+
+        def terms(batch: Batch) -> dict[str, Tensor]:
+            self._learning = number
+            return player.terms(batch)
+
+        return replace(player, name=self._named(number, player.name), terms=terms)
+
+    def _named(self, number: int, name: str) -> str:
+        """A name in part `number`, under the part's kind, which is numbered where there are several of it."""
+        kind, kinds = self._kinds[number], self._kinds
+        label = kind if kinds.count(kind) == 1 else f"{kind}_{kinds[: number + 1].count(kind)}"
+        return label if name in (kind, "fit") else f"{label}_{name}"
+
+    def after_step(self, done: float) -> None:
+        self._parts[self._learning].after_step(done)
+
+    def complete(self, train: Loader) -> None:
+        if self._frozen:
+            return
+        for part in self._parts:
+            part.complete(train)
+        self.encoder.learn_scales(clean(batch) for batch in first_batches(train, SAMPLES))
+
+    def learned(self) -> list[dict[str, float]]:
+        return [row for part in self._parts for row in part.learned()]
+
+    def learns_from(self, labels: Tensor) -> Tensor:
+        return torch.stack([part.learns_from(labels) for part in self._parts]).all(0)
+
+    def measures(self, test: Loader) -> dict[str, float]:
+        return {name: value for part in self._parts for name, value in part.measures(test).items()}
+
+    def take_encoder(self, tensors: dict[str, Tensor]) -> None:
+        super().take_encoder(tensors)
+        for number, part in enumerate(self._parts):
+            start = f"encoder.parts.{number}."
+            part.take_encoder({name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)})
+
+    def freeze_encoder(self) -> None:
+        for part in self._parts:
+            part.freeze_encoder()
+        super().freeze_encoder()
+
+    def train(self, mode: bool = True) -> "Joined":
+        super().train(mode)
+        for part in self._parts:
+            part.train(mode)
+        return self
+
+
+class Encoders(nn.Module):
+    """What each part needs to encode, and by how much its latents are divided."""
+
+    scales: Tensor
+
+    def __init__(self, parts: Iterator[Method]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.register_buffer("scales", torch.ones(len(self.parts)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([z / scale for z, scale in zip(self._each(x), self.scales.unbind(), strict=True)], 1)
+
+    def learn_scales(self, samples: Iterator[Tensor]) -> None:
+        """The root of the mean variance of each part's latents."""
+        spreads = [_Spread() for _ in self.parts]
+        for x in samples:
+            for spread, z in zip(spreads, self._each(x), strict=True):
+                spread.add(z)
+        self.scales.copy_(torch.stack([spread.scale for spread in spreads]))
+
+    def _each(self, x: Tensor) -> list[Tensor]:
+        return [part.vectors(part.encode(x)) for part in self.parts]  # type: ignore[operator]
+
+
+class _Spread:
+    """How far vectors spread, summed batch by batch."""
+
+    def __init__(self) -> None:
+        self._count, self._sum, self._squares = 0, torch.zeros(()), torch.zeros(())
+
+    def add(self, z: Tensor) -> None:
+        z = z.double().cpu()
+        self._count, self._sum, self._squares = (
+            self._count + len(z),
+            self._sum + z.sum(0),
+            self._squares + (z**2).sum(0),
+        )
+
+    @property
+    def scale(self) -> Tensor:
+        variance = self._squares / self._count - (self._sum / self._count) ** 2
+        return variance.mean().clamp_min(1e-12).sqrt()
+
+
+def _only(part: Method, encoder: bool) -> Method:
+    """`part` with nothing but its encoder, or with everything else: the same tensors in another shell."""
+    shell = copy.copy(part)
+    shell._modules = {name: child for name, child in part._modules.items() if (name == "encoder") == encoder}
+    if encoder:
+        shell._parameters, shell._buffers = {}, {}
+    return shell
