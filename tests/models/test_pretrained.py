@@ -13,6 +13,8 @@ from safetensors.torch import save_file
 from small_architecture import SMALL, Small
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.comparison.scoreboard.board import Cell
+from ae_pipelines.comparison.scoreboard.encoders import PrincipalComponents, Trained
 from ae_pipelines.models import ModelChoice
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.pretrained import Given
@@ -221,6 +223,25 @@ def test_an_architecture_of_timm_needs_timm_and_a_file(monkeypatch):
     monkeypatch.setattr(Small, "packaged", lambda self: None)
     with pytest.raises(InputError, match="nothing is downloaded here: give the path of a file"):
         recipe_of().check()
+
+
+def test_one_beside_others_is_given_its_weights_too_and_the_contract_says_so(digits, trained):
+    parts = [{"kind": "pretrained", "latent_size": 5, **SMALL}, {"kind": "patches", "latent_size": 3, "centroids": 20}]
+    recipe = Recipe.model_validate({"model": {"kind": "joined", "parts": parts}, "training": {"threads": 1}})
+    joined, _ = train(digits, recipe)
+    assert recipe.model.starts_elsewhere
+    assert joined.contract.elsewhere == trained[0].contract.elsewhere
+    mine, theirs = joined.encode(digits.read()[:50])[:, :5], trained[0].encode(digits.read()[:50])
+    assert np.corrcoef(mine[:, 0], theirs[:, 0])[0, 1] ** 2 > 0.95
+    parts[0]["weights"] = "none.pth"
+    with pytest.raises(InputError, match="there is no file none.pth"):
+        Recipe.model_validate({"model": {"kind": "joined", "parts": parts}}).check()
+
+
+def test_the_scoreboard_says_that_it_was_trained_elsewhere(tmp_path, recipe):
+    assert Cell(Trained("one", recipe_of()), 0, {}, tmp_path).title == "one (trained elsewhere)"
+    assert Cell(Trained("one", recipe), 0, {}, tmp_path).title == "one"
+    assert Cell(PrincipalComponents(3), 0, {}, tmp_path).title == "PCA, d = 3"
 
 
 @with_lite0

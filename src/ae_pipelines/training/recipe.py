@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
@@ -39,9 +39,7 @@ class Recipe(Options):
         """Check every chosen part against its maker (imports torch); `InputError` if one does not fit."""
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
-        method: Any = MODELS.maker(self.model.kind)
-        if getattr(method, "starts_elsewhere", False):
-            method.check_elsewhere(self.model.check())
+        self.model.check_elsewhere()
         if (initial := self.initial_encoder()) is not None:
             initial.check(self.model)
 

@@ -14,7 +14,6 @@ from ae_pipelines.base.run import Run
 from ae_pipelines.latents.file import LatentsFile
 from ae_pipelines.latents.pca import pca_stream
 from ae_pipelines.latents.stream import LatentBlock, LatentStream
-from ae_pipelines.models import MODELS
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
@@ -65,7 +64,7 @@ class Trained:
     @property
     def starts_elsewhere(self) -> bool:
         """Whether it was trained on other samples, before it is on these."""
-        return bool(getattr(MODELS.maker(self.recipe.model.kind), "starts_elsewhere", False))
+        return self.recipe.model.starts_elsewhere
 
     def description(self, beside: Path) -> Any:
         used = [LatentsFile(beside / name / LATENTS).encoder for name in self.stands_on()]
