@@ -41,6 +41,7 @@ class ByHand:
             run_id="run",
             recipe="by_hand",
             initial_encoder=None,
+            elsewhere=None,
         )
 
     def reconstruct(self, values: np.ndarray) -> np.ndarray:

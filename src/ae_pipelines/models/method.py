@@ -1,7 +1,7 @@
 """What all methods have in common."""
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.layout import LayoutOptions
 from ae_pipelines.models import Ability, Phase
 from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.contract import Elsewhere
 from ae_pipelines.models.nets import Net, NetChoice
 
 Half = Literal["encoder", "decoder"]
@@ -59,7 +60,20 @@ class Method(nn.Module):
     wants_second_view = False
     wants_layout: LayoutOptions | None = None
     """This and the two above: what batches must have."""
+    starts_elsewhere = False
+    """Whether its weights start as those of a net that was trained elsewhere, on other samples."""
+    elsewhere: Elsewhere | None = None
+    """Where these come from, known after `start`."""
     _frozen = False
+
+    @classmethod
+    def check_elsewhere(cls, options: dict[str, Any]) -> None:
+        """`InputError` if weights that were learned elsewhere are not there, or not what these options need; called
+        before anything runs, of methods with `starts_elsewhere`."""
+
+    def start(self) -> None:
+        """Called when a model is to be trained, and not when a trained one is loaded: here it reads weights that were
+        learned elsewhere."""
 
     def phases(self) -> list[Phase]:
         """The phases of its training, one after another, each until its epochs are over."""

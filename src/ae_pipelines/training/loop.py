@@ -58,6 +58,9 @@ def train(
         torch.manual_seed(options.seed)
         task, initial = recipe.task(samples), recipe.initial_encoder()
         model = recipe.model.build(task)
+        model.start()
+        if model.elsewhere is not None:
+            log.info("%s: the encoder was %s", recipe.name, model.elsewhere.words)
         if initial is not None:
             initial.give_to(model)
         model = model.to(device)

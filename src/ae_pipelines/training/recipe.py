@@ -48,6 +48,7 @@ class Recipe(Options):
             raise InputError("recipe=auto is for one training: name recipes here, such as recipe=probe")
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
+        self.model.check_elsewhere()
         if (initial := self.initial_encoder()) is not None:
             initial.check(self.model)
 

@@ -27,6 +27,7 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
     the initial encoder."""
     with torch.random.fork_rng():
         model: Method = choice.build(task)
+    model.start()
     if initial is not None:
         initial.give_to(model)
     shape = training_shape([one.build() for one in loader.corruptions], task.samples)
