@@ -2,7 +2,7 @@
 
 import importlib
 from types import ModuleType
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.registry import Choice, Registry
