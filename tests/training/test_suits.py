@@ -50,7 +50,7 @@ def test_the_line_tells_what_samples_are_and_what_suits_them(digits, tmp_path):
     assert str(suiting(digits)) == "glyphs, 1,797 of 8 x 8 in grey, 10 classes (all labelled): recipe=probe suits them"
     found = suiting(write_store(tmp_path / "photos", Photos()))
     assert found.kind == "photos"
-    assert " of 32 x 32 in colour, no labels" in found.seen
+    assert " of 32 x 32 in colour, 2 classes (all labelled)" in found.seen
 
 
 class Vectors:

@@ -37,6 +37,7 @@ class ConfigLoader(OmegaConfigLoader):
         self._overrides = dict(runtime_params or {})
         self.other_run: str | None = None
         """The folder of the run that this one is compared with, which catalog entries read; None: there is none."""
+        self._recipes: dict[str, Any] = {}
         super().__init__(conf_source, env, {}, **options)
         self._overrides |= {name: _text(name, self._overrides[name]) for name in TEXTS if name in self._overrides}
 
@@ -51,7 +52,7 @@ class ConfigLoader(OmegaConfigLoader):
             name, source = self._picked("source", sources)
             config["source"] = _of_kedro(sources[name]) | _with_path(source)
         if key == "parameters" and "recipes" in config:
-            recipes = config.pop("recipes")
+            self._recipes = recipes = config.pop("recipes")
             name, recipe = self._picked("recipe", {AUTO: UNDECIDED, **recipes})
             config["recipe"] = recipe | {"name": name}
             if "scoreboard" in config:
@@ -70,11 +71,10 @@ class ConfigLoader(OmegaConfigLoader):
 
     def recipe_called(self, name: str, changes: dict[str, Any]) -> dict[str, Any]:
         """A recipe by name with changes, over which the fields are laid that the user gives."""
-        recipes = super().__getitem__("parameters")["recipes"]
-        if name not in recipes:
-            raise InputError(f"no recipe called {name!r}; {suggestion(name, sorted(recipes))}")
+        if name not in self._recipes:
+            raise InputError(f"no recipe called {name!r}; {suggestion(name, sorted(self._recipes))}")
         given = {field: value for field, value in self._given("recipe").items() if field != "name"}
-        return _overridden(_overridden(recipes[name], changes), given) | {"name": name}
+        return _overridden(_overridden(self._recipes[name], changes), given) | {"name": name}
 
     def _of_parameters(self, config: dict[str, Any]) -> dict[str, Any]:
         """What is given, without the source and the recipe, which are picked. A mistyped parameter is refused: it would
