@@ -2,7 +2,7 @@
 
 `pip install pythae` first. pythae trains with its `BaseTrainer`, validation and checkpoints left out, on samples that
 it holds in memory; ours is `ae_pipelines.training.loop.fit`. The same net, batches and threads. The options of malloc
-(`training.devices`) hold for a process, so ours has them and pythae has not; `ours, malloc as it is` shows what they give.
+(`training.devices`) hold for a process, so ours has them and pythae has not; `ours, malloc as it is` shows their share.
 """
 
 import argparse

@@ -63,6 +63,7 @@ def _model(encoder: str, recipe: str, size: int) -> Any:
             task=SimpleNamespace(classes=()),
             learned_from=LearnedFrom(),
             initial_encoder=None,
+            elsewhere=None,
             versions={"torch": "1"},
         )
     )

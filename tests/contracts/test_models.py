@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from self_distillation import SelfDistillation
+from small_architecture import SMALL
 from torch.nn.utils import parameters_to_vector
 
 from ae_pipelines.base.errors import InputError
@@ -48,6 +49,7 @@ VARIANTS: dict[str, list[dict]] = {
         {"parts": [{"kind": "stacked", "latent_size": 2}, {"kind": "siamese", "pairs": "views", "latent_size": 3}]},
     ],
     "patches": [{"projection": "invariant"}],
+    "pretrained": [{"fine_tune": {"kind": "simclr"}}],
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
     "siamese": [{"loss": "triplet"}, {"pairs": "views"}],
     "stacked": [{"layer_corruptions": [{"kind": "masking"}]}],
@@ -67,7 +69,7 @@ WHATEVER_THE_NET = {"views"}
 """Methods whose variants are tried with one net only."""
 
 
-SMALL = {"resnet": {"widths": [4, 6], "head": 8}}
+SMALL_NETS = {"resnet": {"widths": [4], "head": 6}}
 """Options of nets that are slow by default; they meet every method as it is, and not its variants."""
 
 
@@ -96,7 +98,7 @@ with methods_of_tests():
         (kind, net, options)
         for kind in MAKERS
         for net in nets_of(kind)
-        for options in (AT_LEAST.get(kind, {}), *([] if net in SMALL else VARIANTS.get(kind, [])))
+        for options in (AT_LEAST.get(kind, {}), *([] if net in SMALL_NETS else VARIANTS.get(kind, [])))
         if options == AT_LEAST.get(kind, {}) or net == "dense" or kind not in WHATEVER_THE_NET
     ]
 
@@ -108,7 +110,7 @@ def name(case) -> str:
 
 def choice(case) -> ModelChoice:
     kind, net, options = case
-    common = {"net": {"kind": net, **SMALL.get(net, {})}, "latent_size": 5, **FEW}
+    common = {"net": {"kind": net, **SMALL_NETS.get(net, {})}, "latent_size": 5, **FEW, **SMALL}
     known = MODELS.options(kind).model_fields
     return ModelChoice(kind=kind, **{key: value for key, value in common.items() if key in known}, **options)
 

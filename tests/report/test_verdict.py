@@ -11,10 +11,11 @@ from small_results import NASTY, made, on_latents, text_of
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.models.contract import Elsewhere
 from ae_pipelines.report.options import ReportOptions
 from ae_pipelines.report.page import page
 from ae_pipelines.report.results import Results
-from ae_pipelines.report.sections import verdict
+from ae_pipelines.report.sections import numbers, verdict
 
 CLASSIFIED = {
     "accuracy": 0.84, "accuracy_low": 0.81, "accuracy_high": 0.87, "pca_accuracy": 0.71, "majority": 0.3,
@@ -92,6 +93,17 @@ def test_it_tells_from_what_when_by_which_run_and_what_was_warned_about_and_esca
     assert "1 warning cluster" in said
     assert NASTY not in section.html
     assert NASTY in said
+
+
+def test_it_says_where_an_encoder_was_trained_if_not_here(tmp_path):
+    results = made(tmp_path)
+    assert "trained elsewhere" not in text_of(verdict.section(results).html)
+    results.autoencoder.contract.elsewhere = Elsewhere(source=NASTY, sha256="a" * 64, taught_by="photos")
+    section = verdict.section(results)
+    assert f"The encoder was trained elsewhere with labels (photos): weights of {NASTY}." in text_of(section.html)
+    assert NASTY not in section.html
+    made_by = numbers._made_by(results)
+    assert made_by["weights that it started from (sha256)"] == "a" * 64
 
 
 def test_a_report_of_its_own_names_the_run_that_trained(tmp_path):

@@ -28,6 +28,21 @@ class ModelChoice(Choice):
         maker = self.registry.maker(self.kind)
         return hasattr(maker, ability) if option is None else self.check()[option] is not None
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Whether it, or a method that it is made of, starts as one that was trained elsewhere; imports torch."""
+        return bool(self._from_elsewhere())
+
+    def check_elsewhere(self) -> None:
+        """`InputError` if weights that were learned elsewhere are not there, or not what the options need."""
+        for choice in self._from_elsewhere():
+            choice.registry.maker(choice.kind).check_elsewhere(choice.check())  # type: ignore[attr-defined]
+
+    def _from_elsewhere(self) -> "list[ModelChoice]":
+        inside = [part for value in self.check().values() if isinstance(value, list) for part in value]
+        own = [self] if getattr(self.registry.maker(self.kind), "starts_elsewhere", False) else []
+        return own + [each for part in inside if isinstance(part, ModelChoice) for each in part._from_elsewhere()]
+
     def option_for(self, ability: Ability) -> str | None:
         """The option without which the method cannot do it; None if it does not depend on options."""
         needed: Mapping[Ability, str] = getattr(self.registry.maker(self.kind), "needs_option", {})

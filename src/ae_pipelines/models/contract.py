@@ -47,6 +47,23 @@ class Origin(Options):
     """Whether training left it as it was."""
 
 
+class Elsewhere(Options):
+    """Where weights come from that were learned on other samples."""
+
+    source: str
+    """The package and its version, or a file."""
+    sha256: str
+    """Of the file."""
+    taught_by: str | None = None
+    """What they were learned from; None: that is not known here."""
+
+    @property
+    def words(self) -> str:
+        """A sentence for people, without its end."""
+        how = "perhaps with labels" if self.taught_by is None else f"with labels ({self.taught_by})"
+        return f"trained elsewhere {how}: weights of {self.source}"
+
+
 class Contract(Options):
     """The text beside the weights (`contract.json`)."""
 
@@ -67,6 +84,8 @@ class Contract(Options):
     learned_from: LearnedFrom = LearnedFrom()
     initial_encoder: Origin | None = None
     """The encoder that it started from; None: random weights."""
+    elsewhere: Elsewhere | None = None
+    """Where the weights were learned that its own started as; None: they were learned from these samples alone."""
     recipe: str
     run_id: str | None = None
     versions: dict[str, str]

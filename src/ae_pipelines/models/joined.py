@@ -55,6 +55,11 @@ class Joined(Method):
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)
 
+    def start(self) -> None:
+        for part in self._parts:
+            part.start()
+            self.elsewhere = self.elsewhere or part.elsewhere
+
     def phases(self) -> list[Phase]:
         return [
             replace(phase, name=self._named(number, phase.name), players=[self._told(number, p) for p in phase.players])

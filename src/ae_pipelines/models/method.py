@@ -1,7 +1,7 @@
 """What all methods have in common."""
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.layout import LayoutOptions
 from ae_pipelines.models import Ability, Phase
 from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.contract import Elsewhere
 from ae_pipelines.models.nets import Net, NetChoice
 
 Half = Literal["encoder", "decoder"]
@@ -50,13 +51,29 @@ class Method(nn.Module):
     """Of what is `compared`, the variance ÷ the mean square below which samples are not told apart."""
     if_collapsed = "Give a lower training.learning_rate, or another recipe"
     """What to change where latents do not tell samples apart."""
+    learns_in_bfloat16 = False
+    """Whether, with convolutions, it was shown to learn as well in bfloat16 (`benchmarks/precision.py`). A subclass
+    with other terms says False until that is shown for it, too."""
     takes_corruptions = True
     """Whether it looks at inputs; if only at targets, corruptions would change nothing."""
     wants_labels = False
     wants_second_view = False
     wants_layout: LayoutOptions | None = None
     """This and the two above: what batches must have."""
+    starts_elsewhere = False
+    """Whether its weights start as those of a net that was trained elsewhere, on other samples."""
+    elsewhere: Elsewhere | None = None
+    """Where these come from, known after `start`."""
     _frozen = False
+
+    @classmethod
+    def check_elsewhere(cls, options: dict[str, Any]) -> None:
+        """`InputError` if weights that were learned elsewhere are not there, or not what these options need; called
+        before anything runs, of methods with `starts_elsewhere`."""
+
+    def start(self) -> None:
+        """Called when a model is to be trained, and not when a trained one is loaded: here it reads weights that were
+        learned elsewhere."""
 
     def phases(self) -> list[Phase]:
         """The phases of its training, one after another, each until its epochs are over."""
@@ -112,7 +129,7 @@ class Method(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """As in torch, but a frozen encoder stays in evaluation mode."""
         super().train(mode)
-        if self._frozen:
+        if self._frozen and hasattr(self, "encoder"):  # which is kept elsewhere where it is one of several
             self.get_submodule("encoder").eval()
         return self
 

@@ -53,7 +53,7 @@ def read(folder: Path) -> tuple[dict[str, Tensor], Contract]:
 def sealed(contract: Contract, tensors: dict[str, Tensor]) -> Contract:
     """`contract` with the sha256 of everything else in it and of the tensors."""
     # Left out where there is none, so that files from before these fields stay valid.
-    absent = {name for name in ("initial_encoder", "vector_size") if getattr(contract, name) is None}
+    absent = {name for name in ("initial_encoder", "vector_size", "elsewhere") if getattr(contract, name) is None}
     text = contract.model_dump_json(exclude={"sha256", *absent})
     return contract.model_copy(update={"sha256": tensors_sha256(tensors, text)})
 

@@ -1,7 +1,9 @@
 """What is refused: parts and options before the first node runs, samples as soon as they are there."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +17,7 @@ from ae_pipelines.base.errors import InputError, NothingThere, TooFewLabels
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.models.contract import Task
 from ae_pipelines.project.run_name import stage_of
+from ae_pipelines.project.suiting import RECIPE
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.encoders import folder_of
 from ae_pipelines.tracking.parameters import secrets_among
@@ -66,6 +69,8 @@ class CheckHook:
     What needs more labels than there are is refused where its stage was asked for by name; in a longer pipeline the
     stage is left out, which is said once.
 
+    With `recipe=auto` the recipe is checked when it is known (`suiting.py`), which is before training, too.
+
     A recipe that names an MLflow run to start from is checked, and given to nodes, with the folder in its place; in a
     run that trains nothing, what it would start from need no longer exist.
     """
@@ -79,6 +84,7 @@ class CheckHook:
         self._stages: list[NeedsRecipe] = []
         self._tasks: list[NeedsTask] = []
         self._recipe: Recipe | None = None
+        self._decided: Callable[[], Recipe] | None = None
         self._secrets: list[str] = []
         self._asked_for: set[str] = set()
         self._left_out: set[str] = set()
@@ -91,6 +97,10 @@ class CheckHook:
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         inputs = {name for name in pipeline.inputs() if name.startswith("params:")}
         given = {name.removeprefix("params:"): catalog.load(name) for name in sorted(inputs)}
+        self._decided = None
+        if (recipe := given.get("recipe")) is not None and recipe.undecided:
+            self._decided = partial(catalog.load, RECIPE)
+            del given["recipe"]
         values = list(given.values())
         self._unchecked = [value for value in values if isinstance(value, Checkable)]
         self._needs = {name: value for name, value in given.items() if isinstance(value, NeedsSamples)}
@@ -108,6 +118,7 @@ class CheckHook:
                 f"parameter {self._secrets[0]} looks like a secret, and parameters are recorded: "
                 "put it into conf/local/credentials.yml"
             )
+        self._take_up_recipe()
         while self._unchecked:
             options = self._local(self._unchecked.pop())
             options.check()
@@ -126,6 +137,12 @@ class CheckHook:
             while self._tasks and self._recipe:
                 self._tasks.pop().check_shapes(self._recipe.task(samples))
         return {name: self._local(value) for name, value in inputs.items() if isinstance(value, Recipe)}
+
+    def _take_up_recipe(self) -> None:
+        """What `recipe=auto` stands for is checked as if it had been named, as soon as it is known."""
+        if self._decided is not None and not (recipe := self._decided()).undecided:
+            self._decided, self._recipe, self._needs["recipe"] = None, recipe, recipe
+            self._unchecked.append(recipe)
 
     @hook_impl(tryfirst=True)
     def before_dataset_saved(self, data: Any, node: Node) -> None:

@@ -15,10 +15,13 @@ from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.words import expanded, guessed
 from ae_pipelines.project.other_run import folder_of_other
 from ae_pipelines.report.two_runs.options import WITH
+from ae_pipelines.training.suits import AUTO
 
 FOLDERS = ("data_dir", "raw_dir")
 TEXTS = (*FOLDERS, "model_name")
 """Those of `globals.yml` that are paths, and those that are text."""
+UNDECIDED = {"model": {"kind": "autoencoder"}}
+"""Stands for the recipe that suits the samples, until they are seen (`suiting.py`)."""
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -34,6 +37,7 @@ class ConfigLoader(OmegaConfigLoader):
         self._overrides = dict(runtime_params or {})
         self.other_run: str | None = None
         """The folder of the run that this one is compared with, which catalog entries read; None: there is none."""
+        self._recipes: dict[str, Any] = {}
         super().__init__(conf_source, env, {}, **options)
         self._overrides |= {name: _text(name, self._overrides[name]) for name in TEXTS if name in self._overrides}
 
@@ -48,8 +52,8 @@ class ConfigLoader(OmegaConfigLoader):
             name, source = self._picked("source", sources)
             config["source"] = _of_kedro(sources[name]) | _with_path(source)
         if key == "parameters" and "recipes" in config:
-            recipes = config.pop("recipes")
-            name, recipe = self._picked("recipe", recipes)
+            self._recipes = recipes = config.pop("recipes")
+            name, recipe = self._picked("recipe", {AUTO: UNDECIDED, **recipes})
             config["recipe"] = recipe | {"name": name}
             if "scoreboard" in config:
                 config["scoreboard"] = _with_recipes(config["scoreboard"], recipes, config["recipe"])
@@ -64,6 +68,13 @@ class ConfigLoader(OmegaConfigLoader):
         overrides = self._given(noun)
         overrides.pop("name", None)
         return name, _overridden(known[name], overrides)
+
+    def recipe_called(self, name: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """A recipe by name with changes, over which the fields are laid that the user gives."""
+        if name not in self._recipes:
+            raise InputError(f"no recipe called {name!r}; {suggestion(name, sorted(self._recipes))}")
+        given = {field: value for field, value in self._given("recipe").items() if field != "name"}
+        return _overridden(_overridden(self._recipes[name], changes), given) | {"name": name}
 
     def _of_parameters(self, config: dict[str, Any]) -> dict[str, Any]:
         """What is given, without the source and the recipe, which are picked. A mistyped parameter is refused: it would
@@ -95,7 +106,7 @@ class ConfigLoader(OmegaConfigLoader):
         given = self._given(noun).get("name")
         if given is None and noun == "source":
             recipes = recipes or super().__getitem__("parameters")["recipes"]
-            given = self._picked("recipe", recipes)[1].get("source")
+            given = self._picked("recipe", {AUTO: UNDECIDED, **recipes})[1].get("source")
         return str(given if given is not None else self._globals[noun])
 
     def _given(self, noun: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from kedro.pipeline.node import Node
 
 from ae_pipelines.pipeline_registry import SCORE, TRAIN
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.recipe import Recipe
 
 MODELS = ("autoencoder", "encoder", "decoder", "latents")
 """Entries that know by which recipe they were made."""
@@ -30,6 +31,8 @@ def worked_on(entry: str, data: Any) -> dict[str, str]:
         return {"source": data.name}
     if isinstance(data, Samples):
         return {"source": data.manifest.source}
+    if isinstance(data, Recipe):
+        return {} if data.undecided else {"recipe": data.name}
     if entry in MODELS and (recipe := _recipe_of(data)):
         return {"recipe": recipe}
     return {}

@@ -23,6 +23,7 @@ from ae_pipelines.project.note import Told, note
 from ae_pipelines.project.notes import file_of
 from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.sigterm import sigterm_as_exit
+from ae_pipelines.project.suiting import RECIPE
 from ae_pipelines.project.summary import Summary
 from ae_pipelines.project.warned import ENTRY as WARNINGS
 from ae_pipelines.project.warned import said_by
@@ -81,8 +82,8 @@ class TrackingHook:
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         self._catalog, self._run_params, self._pipeline, self._summary = catalog, run_params, pipeline, None
         self._about, self._samples = {}, {}
-        if "params:recipe" in pipeline.inputs():
-            self._about["recipe"] = catalog.load("params:recipe").name
+        if RECIPE in pipeline.inputs():
+            self._about |= worked_on(RECIPE, catalog.load(RECIPE))
         self._around.enter_context(sigterm_as_exit())
 
     @hook_impl

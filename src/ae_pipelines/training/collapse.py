@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -36,15 +37,16 @@ class LatentWatch:
     def measured(self) -> dict[str, float]:
         """`effective_rank` and `variance` (the mean over latents of their variance), now; empty where latents are maps
         or there are none."""
-        z, _ = self._looked_at()
+        z = self._latents()
         return {} if z is None else {"effective_rank": effective_rank(z), "variance": float(z.var(0).mean())}
 
     def judge(self, steps: int) -> None:
         """`CollapsedError` if the latents have collapsed after `steps` of training and are all that the method is for;
         a warning for others."""
-        z, compared = self._looked_at()
-        if z is None or compared is None or len(z) < FEWEST_ROWS or steps < FEWEST_STEPS:
+        z = self._latents()
+        if z is None or self._x is None or len(z) < FEWEST_ROWS or steps < FEWEST_STEPS:
             return
+        compared = self._evaluated(self._model.compared, self._x)
         if not self._collapsed(z, compared):
             return
         said = (
@@ -56,18 +58,21 @@ class LatentWatch:
             raise CollapsedError(said)
         log.warning(said)
 
-    @torch.no_grad()
-    def _looked_at(self) -> tuple[Tensor, Tensor] | tuple[None, None]:
-        """Latents (n, latent_size) and what losses compare (n, width), of the model in evaluation mode."""
+    def _latents(self) -> Tensor | None:
+        """(n, latent_size), float32."""
         if self._x is None:
-            return None, None
+            return None
+        z = self._evaluated(self._model.encode, self._x)
+        return z if z.ndim == 2 and len(z) > 1 and z.isfinite().all() else None
+
+    @torch.no_grad()
+    def _evaluated(self, function: Callable[[Tensor], Tensor], given: Tensor) -> Tensor:
+        """What the model's `function` gives in evaluation mode, float32."""
         was_training = self._model.training
         self._model.eval()
-        z, compared = self._model.encode(self._x), self._model.compared(self._x)
+        found = function(given)
         self._model.train(was_training)
-        if z.ndim != 2 or len(z) < 2 or not (z.isfinite().all() and compared.isfinite().all()):
-            return None, None
-        return z.float(), compared.float()
+        return found.float()
 
     def _collapsed(self, z: Tensor, compared: Tensor) -> bool:
         least = min(LEAST_RANK, 1 + 0.1 * (z.shape[1] - 1))

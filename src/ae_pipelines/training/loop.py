@@ -27,6 +27,7 @@ from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, pi
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
+from ae_pipelines.training.precision import Precision, picked
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up
 from ae_pipelines.training.schedules import learning_rate
@@ -57,6 +58,9 @@ def train(
         torch.manual_seed(options.seed)
         task, initial = recipe.task(samples), recipe.initial_encoder()
         model = recipe.model.build(task)
+        model.start()
+        if model.elsewhere is not None:
+            log.info("%s: the encoder was %s", recipe.name, model.elsewhere.words)
         if initial is not None:
             initial.give_to(model)
         model = model.to(device)
@@ -116,6 +120,7 @@ class _Training:
             self._refuse_epochs()
         earlier = of_same_recipe(self._file, self._fingerprint)
         found = to_take_up(earlier, self._options.until_epoch)
+        self._precision = self._pick_precision(earlier)
         self._threads = self._pick_threads(earlier)
         torch.set_num_threads(self._threads)
         torch.manual_seed(self._options.seed)
@@ -177,7 +182,7 @@ class _Training:
                 self._check(at.step < steps)
 
     def _move(self, player: Player, optimiser: torch.optim.Optimizer, batch: Batch, checking: bool) -> None:
-        with self._precision():
+        with self._computing():
             terms = player.terms(batch)
         loss = next(iter(terms.values())) if len(terms) == 1 else torch.stack(list(terms.values())).sum()
         optimiser.zero_grad(set_to_none=True)
@@ -252,7 +257,7 @@ class _Training:
             return {"loss": sum(float(total) for total in self._totals.values()) / len(self._batches)}
         players = [player for player, _ in self._moves]
         with judging(self._model, self._options.seed):
-            means = mean_terms(players, self._validation, self._precision)
+            means = mean_terms(players, self._validation, self._computing)
         return {**{f"validation/{name}": value for name, value in means.items()}, "loss": sum(means.values())}
 
     def _keep_best(self, row: dict[str, Any]) -> bool:
@@ -321,8 +326,18 @@ class _Training:
 
     # -- precision, threads -------------------------------------------------------------------
 
-    def _precision(self) -> Any:
-        if self._options.precision == "float32":
+    def _pick_precision(self, earlier: Found | None) -> Precision:
+        # As with threads: a recipe trained again, here or on another machine, keeps what it had.
+        if earlier is not None and "precision" in earlier[1]:
+            return earlier[1]["precision"]
+        if self._options.precision != "auto":
+            return self._options.precision
+        precision, why = picked(self._model, self._batches.batch_size, self._device)
+        log.info("training in %s: %s", precision, why)
+        return precision
+
+    def _computing(self) -> Any:
+        if self._precision == "float32":
             return nullcontext()
         return torch.autocast(self._device.type, torch.bfloat16)
 
@@ -333,7 +348,7 @@ class _Training:
             return self._options.threads or torch.get_num_threads()
         # Another number of threads rounds differently: a recipe trained again keeps the number it had.
         known = int(earlier[1]["threads"]) if earlier is not None else self._options.threads
-        return known or fastest_threads(self._model, next(self._batches.epoch(0)), self._precision)
+        return known or fastest_threads(self._model, next(self._batches.epoch(0)), self._computing)
 
     # -- checkpoints -------------------------------------------------------------------------------------
 
@@ -367,7 +382,8 @@ class _Training:
         tensors["random.cpu"] = torch.get_rng_state()
         if self._device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
-        state = {"fingerprint": self._fingerprint, "threads": self._threads, "position": asdict(self._at)}
+        computing = {"threads": self._threads, "precision": self._precision}
+        state = {"fingerprint": self._fingerprint, **computing, "position": asdict(self._at)}
         self._file.save(tensors, state)
         self._saved_at = time.monotonic()
 

@@ -71,8 +71,10 @@ class TrainOptions(Options):
     """Share of the train split, picked by content; zero trains on all of it and keeps the last weights."""
     patience: Annotated[int, Field(gt=0)] | None = 10
     """Stop after this many epochs without a lower validation loss."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: autocast in the loss terms; weights and optimiser stay float32."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """bfloat16: autocast in the loss terms; weights and optimiser stay float32. auto: bfloat16 where the CPU has it and
+    a convolutional method was shown to learn as well, else float32 (`training/precision.py`). A training that is taken
+    up, or done again, keeps what it had."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; None tries a few and takes the fastest."""

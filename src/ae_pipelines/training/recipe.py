@@ -14,6 +14,7 @@ from ae_pipelines.models.corruptions import corrupted_spec
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.options import LoaderOptions, TrainOptions
+from ae_pipelines.training.suits import AUTO
 
 if TYPE_CHECKING:
     from ae_pipelines.models.method import Method
@@ -35,10 +36,19 @@ class Recipe(Options):
     loader: LoaderOptions = LoaderOptions()
     training: TrainOptions = TrainOptions()
 
+    @property
+    def undecided(self) -> bool:
+        """Whether it stands for the one that suits the samples, which are yet to be seen."""
+        return self.name == AUTO
+
     def check(self) -> None:
-        """Check every chosen part against its maker (imports torch); `InputError` if one does not fit."""
+        """Check every chosen part against its maker (imports torch); `InputError` if one does not fit, or if the recipe
+        is undecided."""
+        if self.undecided:
+            raise InputError("recipe=auto is for one training: name recipes here, such as recipe=probe")
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
+        self.model.check_elsewhere()
         if (initial := self.initial_encoder()) is not None:
             initial.check(self.model)
 

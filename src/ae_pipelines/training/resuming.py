@@ -92,4 +92,6 @@ def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.d
     layout = model.wants_layout
     parts = [choice.described() for choice in (recipe.model, *recipe.loader.corruptions)]
     versions = [torch.__version__, ae_pipelines.__version__]
-    return canonical_sha256([samples.id, options, start, parts, layout and layout.key(), device.type, versions])
+    elsewhere = [] if model.elsewhere is None else [model.elsewhere.sha256]
+    key = layout and layout.key()
+    return canonical_sha256([samples.id, options, start, parts, key, device.type, versions, *elsewhere])

@@ -62,6 +62,7 @@ class TrainedModel:
             learned_from=recipe.learned_from(samples),
             recipe=recipe.name,
             initial_encoder=initial_encoder,
+            elsewhere=module.elsewhere,
             run_id=run.id,
             versions={
                 "ae_pipelines": ae_pipelines.__version__,

@@ -19,11 +19,7 @@ from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training.initial_encoder import InitialEncoder
 from ae_pipelines.training.options import LoaderOptions
-
-LARGEST_DRAWING = 28
-"""Height and width up to which grey images are taken for drawings, such as digits."""
-FOR_PIXELS, FOR_CONTENT = "recipe=conv", "recipe=probe"
-"""Recipes for photos, by what the latents are for."""
+from ae_pipelines.training.suits import FOR_CONTENT, FOR_PIXELS, LARGEST_DRAWING
 
 
 def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: InitialEncoder | None) -> Method:
@@ -31,6 +27,7 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
     the initial encoder."""
     with torch.random.fork_rng():
         model: Method = choice.build(task)
+    model.start()
     if initial is not None:
         initial.give_to(model)
     shape = training_shape([one.build() for one in loader.corruptions], task.samples)

@@ -7,11 +7,13 @@ import pytest
 from making import ArraySource, images
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.run import Run
+from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.comparison.scoreboard import board
 from ae_pipelines.comparison.scoreboard.board import ScoreboardOptions
+from ae_pipelines.comparison.scoreboard.encoders import Untrained
 from ae_pipelines.plots import scoreboard as plots
 from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.training.recipe import Recipe
 
 TASKS = {
     "reconstruction": {"kind": "reconstruction"},
@@ -115,6 +117,15 @@ def test_controls_may_have_fewer_seeds(digits, options, tmp_path):
     only = options(tasks={"neighbours": TASKS["neighbours"]}, seeds=[0, 1], control_seeds=[1])
     table = board.scores(digits, only, tmp_path).set_index("encoder")["seeds"]
     assert table.to_dict() == {"small": 2, "raw values": 1, "PCA, d = 8": 1, "patches, d = 8": 1, "small, untrained": 1}
+
+
+def test_vectors_of_maps_are_compared_with_as_many_components(recipe, options, tmp_path, digits):
+    net = {"kind": "conv", "channels": [4, 8], "latent": "map"}
+    model = {"kind": "autoencoder", "latent_size": 6, "vector_size": 9, "net": net}
+    of_maps = Recipe.model_validate(recipe.model_dump() | {"model": model})
+    assert board._vector_size(of_maps.model.check()) == 9
+    stream = Untrained("untrained", of_maps).stream(digits, 0, (), tmp_path, NO_RUN)
+    assert next(iter(stream.blocks)).vectors.shape[1] == 9
 
 
 def test_a_umap_is_compared_with_one_of_fifty_components_too(options, tmp_path, digits):

@@ -128,6 +128,12 @@ class Cell:
     tasks: dict[str, ScoreboardTask]
     folder: Path
 
+    @property
+    def title(self) -> str:
+        """Its encoder's name on the board, which says where it was trained, if not here."""
+        elsewhere = isinstance(self.encoder, Trained) and self.encoder.starts_elsewhere
+        return f"{self.encoder.name} (trained elsewhere)" if elsewhere else self.encoder.name
+
     def key(self, samples: Samples, normal_labels: tuple[str, ...] = ()) -> str:
         """Hash of everything that its latents depend on."""
         described = self.encoder.description(self.folder.parent)
@@ -211,7 +217,7 @@ def _rows(samples: Samples, cell: Cell, options: ScoreboardOptions, run: Run) ->
         key = canonical_sha256([cell.key(samples), options.tasks[name].described()])
         result = _made_once(cell.folder / f"{name}.json", key, partial(_result, task, encodings, cell.seed))
         about = {
-            "encoder": cell.encoder.name,
+            "encoder": cell.title,
             "control": cell.encoder.control,
             "latent_size": result["latent_size"],
             "task": name,

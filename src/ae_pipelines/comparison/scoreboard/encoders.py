@@ -65,6 +65,11 @@ class Trained:
     control = False
     learns = True
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Whether it was trained on other samples, before it is on these."""
+        return self.recipe.model.starts_elsewhere
+
     def description(self, beside: Path) -> Any:
         used = [LatentsFile(beside / name / LATENTS).encoder for name in self.stands_on()]
         return ["trained", self.recipe.model_dump(mode="json"), *used]

@@ -79,8 +79,9 @@ class ResNet:
         """`given`: the size of the maps it gets, where latents are maps."""
         full, *sizes = self._sizes(shape)
         widths, sizes = self._widths[::-1], sizes[::-1]
-        first = from_map(inputs, self._head, given, sizes[0], self._bias)
-        if self.latent == "vector":
+        if self.latent == "map":
+            first = from_map(inputs, self._head, given, sizes[0], self._bias)
+        else:
             first = from_vector(inputs, self._head, sizes[0])
         return nn.Sequential(
             nn.Sequential(*first, ChannelsLast(), *self._normed(self._head)),

@@ -141,6 +141,9 @@ def _made_by(results: Results) -> dict[str, str]:
     }
     if contract.initial_encoder is not None:
         found["encoder that it started from (sha256)"] = contract.initial_encoder.sha256
+    if contract.elsewhere is not None:
+        found["the encoder was"] = contract.elsewhere.words
+        found["weights that it started from (sha256)"] = contract.elsewhere.sha256
     if results.registration and "version" in results.registration:
         found["registered as"] = f"{results.registration.get('name')}, version {results.registration['version']}"
     return found

@@ -20,6 +20,7 @@ def section(results: Results) -> Section:
         samples=_samples(results),
         recipe=contract.recipe,
         latent_size=contract.latent_size,
+        elsewhere=None if contract.elsewhere is None else contract.elsewhere.words,
         epochs=len(results.training_history or ()),
         when=time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime()),
         took=_duration(time.time() - run.started) if trained_now and run.started else None,

@@ -147,7 +147,9 @@ def test_latents_have_mean_0_and_variance_1_on_average_and_pca_keeps_the_most():
     torch.testing.assert_close(z.mean(0), torch.zeros(4), atol=1e-3, rtol=0)
     assert z.var(0, correction=0).mean() == pytest.approx(1, abs=1e-3)
     expected = torch.linalg.svdvals(features - features.mean(0))[:4]
-    torch.testing.assert_close(torch.linalg.svdvals(z) / expected, torch.full((4,), (z.norm() / expected.norm()).item()))
+    torch.testing.assert_close(
+        torch.linalg.svdvals(z) / expected, torch.full((4,), (z.norm() / expected.norm()).item())
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,9 @@ def test_too_few_samples_for_the_dictionary_are_refused():
 
 def recipe(**training):
     model = {"kind": "patches", "latent_size": 5, "centroids": 20}
-    return Recipe.model_validate({"model": model, "loader": {"batch_size": 128}, "training": {"threads": 1, **training}})
+    return Recipe.model_validate(
+        {"model": model, "loader": {"batch_size": 128}, "training": {"threads": 1, **training}}
+    )
 
 
 def test_streamed_samples_give_latents_too(digits):

@@ -1,0 +1,47 @@
+"""In which precision a training computes, where the recipe leaves that open."""
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from ae_pipelines.models.method import Method
+
+Precision = Literal["float32", "bfloat16"]
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+FEWEST = 64
+"""Samples in a batch from which on bfloat16 pays: with fewer, casting costs more than it saves."""
+
+
+def picked(model: Method, batch_size: int, device: torch.device) -> tuple[Precision, str]:
+    """What `precision: auto` means for this training, and why."""
+    against = _against(model, batch_size, device)
+    if against is not None:
+        return "float32", against
+    return "bfloat16", f"this CPU multiplies in it, and a convolutional {_name(model)} was shown to learn as well"
+
+
+def has_bfloat16() -> bool:
+    """Whether the CPU multiplies in bfloat16, by AMX or AVX-512; others only imitate it."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+
+
+def _against(model: Method, batch_size: int, device: torch.device) -> str | None:
+    """Why not bfloat16; None if nothing speaks against it."""
+    if device.type != "cpu":
+        return "bfloat16 has been compared on CPUs only"
+    if not any(isinstance(part, CONVOLUTIONS) for part in model.modules()):
+        return "without convolutions bfloat16 is hardly faster"
+    if not model.learns_in_bfloat16:
+        return f"that {_name(model)} learns as well in bfloat16 has not been shown"
+    if batch_size < FEWEST:
+        return f"bfloat16 does not pay for batches of {batch_size}"
+    if not has_bfloat16():
+        return "this CPU does not multiply in bfloat16"
+    return None
+
+
+def _name(model: Method) -> str:
+    return type(model).__name__
