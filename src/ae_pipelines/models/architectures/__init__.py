@@ -2,7 +2,7 @@
 
 import importlib
 from types import ModuleType
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.registry import Choice, Registry
@@ -42,7 +42,7 @@ class Architecture:
     """Subtracted from colours in [0, 1]."""
     deviation: Colour
     """What the rest is divided by."""
-    without: ClassVar[tuple[str, ...]] = ()
+    without: tuple[str, ...] = ()
     """How names in a weights file begin that are of no use here: those of the classifier."""
 
     def layers(self, size: int) -> "nn.Module":
