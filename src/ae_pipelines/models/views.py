@@ -25,6 +25,9 @@ from ae_pipelines.models.two_views import view_auroc
 SAMPLES = 20_000
 """Samples from which principal components are found, at most."""
 
+FLOOR = 1e-6
+"""Smallest variance of a component that is divided by, as a share of the largest: below it there is only rounding."""
+
 Width = Annotated[int, Field(gt=0)]
 
 
@@ -59,11 +62,11 @@ class Views(Method):
         rebuilt_from: Literal["sample", "view"] = "sample",
         output: OutputKind = "sigmoid",
     ) -> None:
-        """`features`: how many numbers the encoder learns; latents are their principal components, found when training
-        is over. None: latents themselves are learned. `projector`: widths of the layers between these and the loss.
-        `reconstruction`: weight of the decoder's loss; None: no decoder. `rebuilt_from`: clean samples are rebuilt from
-        the latents of half of them (`sample`), or from those of first views, which suits a model that is to undo its
-        corruptions (`view`)."""
+        """`features`: how many numbers the encoder learns; latents are their principal components, more alike in
+        variance and of unit length, found when training is over. None: latents themselves are learned. `projector`:
+        widths of the layers between these and the loss. `reconstruction`: weight of the decoder's loss; None: no
+        decoder. `rebuilt_from`: clean samples are rebuilt from the latents of half of them (`sample`), or from those of
+        first views, which suits a model that is to undo its corruptions (`view`)."""
         super().__init__()
         self.latent_size = latent_size
         family = of_vectors(net, "views")
@@ -164,7 +167,12 @@ class Views(Method):
 
 
 class Reduced(nn.Module):
-    """The principal components of what a net gives (batch, features); before they are learned, its first features."""
+    """The principal components of what a net gives (batch, features), each divided by the root of its deviation, and
+    all of them then brought to unit length.
+
+    Views are compared by the angle between their projections, and the first components have most of the variance, but
+    not as much more to say. Before components are learned they are the first features.
+    """
 
     mean: Tensor
     directions: Tensor
@@ -176,15 +184,18 @@ class Reduced(nn.Module):
         self.register_buffer("directions", torch.eye(features, latent_size))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.net(x) - self.mean) @ self.directions
+        return F.normalize((self.net(x) - self.mean) @ self.directions, dim=1)
 
     def learn(self, samples: Iterator[Tensor]) -> None:
         """From batches of clean samples."""
         moments = Moments(len(self.mean))
         for x in samples:
             moments.add(self.net(x))
+        directions = pca(moments, self.directions.shape[1])
+        variances = torch.einsum("fd,fg,gd->d", directions, moments.covariance, directions)
+        floor = FLOOR * variances.max().clamp_min(torch.finfo(variances.dtype).tiny)
         self.mean.copy_(moments.mean)
-        self.directions.copy_(pca(moments, self.directions.shape[1]))
+        self.directions.copy_(directions * variances.clamp_min(floor) ** -0.25)
 
 
 def _refuse_features(features: int, latent_size: int, reconstruction: float | None) -> None:
