@@ -46,6 +46,7 @@ class Joined(Method):
             any(getattr(part, name) for part in self._parts)
             for name in ("wants_labels", "wants_second_view", "undoes_corruptions", "takes_corruptions")
         )
+        self.learns_in_bfloat16 = all(part.learns_in_bfloat16 for part in self._parts if [*part.parameters()])
         layouts = [part.wants_layout for part in self._parts if part.wants_layout is not None]
         if len(layouts) > 1:
             raise InputError("joined takes one part with the penalty neighbourhood, since batches have one layout")

@@ -84,7 +84,7 @@ class Pretrained(Method):
         _start(architecture.layers(options["size"]), options["architecture"], options["weights"])
 
     def start(self) -> None:
-        self.elsewhere = _start(self.get_submodule("encoder.features.layers"), self._choice, self._weights)
+        self.elsewhere = _start(self.encoder.get_submodule("features.layers"), self._choice, self._weights)
 
     def phases(self) -> list[Phase]:
         if not self.takes_corruptions:

@@ -41,6 +41,7 @@ class Views(Method):
 
     wants_second_view = True
     needs_spread = True
+    learns_in_bfloat16 = True
     least_spread = 1e-3  # digits: 0.1 to 0.6 after trainings that went well, 2e-7 to 2e-4 with nothing to keep it up
     if_collapsed = (
         "Give a lower training.learning_rate, a larger loader.batch_size, or a model.loss that keeps them apart, such "
