@@ -43,6 +43,7 @@ OPTIONS = {
         "head": [7],
         "decoder_blocks": [None, 1],
         "pooling": get_args(Pooling),
+        "last": ["linear"],  # none gives as many outputs as there are: tests/models/nets/test_resnet.py
         "upsample": ["pixel_shuffle", "transposed"],
         "activation": ["relu", "gelu"],
         "norm": get_args(Norm),

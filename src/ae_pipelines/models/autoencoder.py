@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, Phase, Player
-from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models.batch import Batch, Loader, clean
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.losses import LossChoice
 from ae_pipelines.models.map_vectors import MapVectors
@@ -57,7 +57,7 @@ class Autoencoder(Method):
         self._penalties: dict[str, Penalty] = {choice.kind: choice.build() for choice in penalties}
         self.may_copy = not penalties and not any(isinstance(part, nn.Dropout) for part in self.modules())
         self.wants_layout = next((p.layout for p in self._penalties.values() if p.layout is not None), None)
-        self._encodes_targets = task.input_shape == task.samples.shape
+        self._input_shape = task.input_shape
         if family.latent == "map" and self.wants_layout is None:
             self.encoder[-1].append(MapVectors(vector_size))
         for kind, penalty in self._penalties.items():
@@ -89,8 +89,7 @@ class Autoencoder(Method):
         the shape that the encoder takes. Those of a frozen encoder stay."""
         of_maps = self._map_vectors
         if of_maps is not None and not (self._frozen and of_maps.fitted):
-            seen = (batch.target if self._encodes_targets else batch.input for batch in train.epoch(0))
-            of_maps.fit(self.encode(x) for x in seen)
+            of_maps.fit(self.encode(clean(batch, self._input_shape)) for batch in train.epoch(0))
 
     @property
     def completes(self) -> bool:

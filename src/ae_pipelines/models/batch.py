@@ -29,6 +29,13 @@ class Batch:
     layout: Tensor | None = None
     """Where each sample lies among its neighbours, (batch, components); for methods that want it."""
 
+    @property
+    def views(self) -> Tensor:
+        """Both corruptions, one after the other, (2 · batch, *shape); `ValueError` if there is one only."""
+        if self.second is None:
+            raise ValueError("this batch has no second view: the method has to want one (wants_second_view)")
+        return torch.cat([self.input, self.second])
+
 
 class Loader(Protocol):
     """What the training loop takes batches from."""

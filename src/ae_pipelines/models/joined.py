@@ -35,12 +35,12 @@ class Joined(Method):
         for choice in parts:
             if not hasattr(MODELS.maker(choice.kind), "encode"):
                 raise InputError(f"joined takes methods with an encoder, and {choice.kind} has none: leave it out")
-        # The parts are no children, or their encoders would be saved twice: children are what each keeps as its
-        # encoder, and all the rest.
+        # What is saved as `encoder` must hold all encoders and nothing else, so a part cannot be a child as a whole:
+        # its two halves are, which share their tensors with it, and the part itself is used, not saved.
         self._parts: tuple[Method, ...] = tuple(choice.build(task) for choice in parts)
         self._kinds = [choice.kind for choice in parts]
-        self.encoder = Encoders(_only(part, encoder=True) for part in self._parts)
-        self.rest = nn.ModuleList(_only(part, encoder=False) for part in self._parts)
+        self.encoder = Encoders(map(_encoder_alone, self._parts))
+        self.rest = nn.ModuleList(map(_without_encoder, self._parts))
         self.latent_size = sum(part.latent_size for part in self._parts)
         self.wants_labels, self.wants_second_view, self.undoes_corruptions, self.takes_corruptions = (
             any(getattr(part, name) for part in self._parts)
@@ -115,7 +115,7 @@ class Joined(Method):
 
     def train(self, mode: bool = True) -> "Joined":
         super().train(mode)
-        for part in self._parts:
+        for part in self._parts:  # which are no children, and ask themselves whether they are in training
             part.train(mode)
         return self
 
@@ -165,10 +165,16 @@ class _Spread:
         return variance.mean().clamp_min(1e-12).sqrt()
 
 
-def _only(part: Method, encoder: bool) -> Method:
-    """`part` with nothing but its encoder, or with everything else: the same tensors in another shell."""
-    shell = copy.copy(part)
-    shell._modules = {name: child for name, child in part._modules.items() if (name == "encoder") == encoder}
-    if encoder:
-        shell._parameters, shell._buffers = {}, {}
-    return shell
+def _encoder_alone(part: Method) -> Method:
+    """A copy of `part` that can encode and nothing else; the encoder itself is not copied."""
+    half = copy.copy(part)
+    half._modules, half._parameters, half._buffers = {"encoder": part.get_submodule("encoder")}, {}, {}
+    return half
+
+
+def _without_encoder(part: Method) -> Method:
+    """A copy of `part` that has all but its encoder. Nothing in it is copied: parameters and buffers of its own lie in
+    the same dictionary as the part's, so that what moves them to a device moves both."""
+    half = copy.copy(part)
+    half._modules = {name: child for name, child in part._modules.items() if name != "encoder"}
+    return half

@@ -129,7 +129,7 @@ class Method(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """As in torch, but a frozen encoder stays in evaluation mode."""
         super().train(mode)
-        if self._frozen and hasattr(self, "encoder"):  # which is kept elsewhere where it is one of several
+        if self._frozen and hasattr(self, "encoder"):  # the rest of one of several has none (`models/joined.py`)
             self.get_submodule("encoder").eval()
         return self
 

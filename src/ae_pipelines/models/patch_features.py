@@ -1,9 +1,10 @@
 """Features of images that need no gradients: how near each small patch is to those of a dictionary."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from ae_pipelines.models.directions import Features
 from ae_pipelines.models.moments import Moments
 
 SLICE_VALUES = 2**20
@@ -18,7 +19,7 @@ WHITENING_FLOOR = 0.1
 most 1."""
 
 
-class PatchFeatures(nn.Module):
+class PatchFeatures(Features):
     """Images (batch, channels, height, width) → features (batch, grid² · centroids), not negative.
 
     Every `stride` pixels a patch is taken, its brightness and contrast are normalised, it is whitened and compared with
@@ -46,7 +47,8 @@ class PatchFeatures(nn.Module):
         channels, height, width = shape
         values = channels * patch_size**2
         self._stride, self._grid = stride, grid
-        self._positions = (height - patch_size) // stride + 1, (width - patch_size) // stride + 1
+        rows, columns = ((side - patch_size) // stride + 1 for side in (height, width))
+        self.size, self.samples_at_once = centroids * grid**2, max(1, SLICE_VALUES // (rows * columns * centroids))
         axes = torch.linalg.qr(torch.randn(values, values)).Q
         self.register_buffer("filters", _without_brightness(axes).view(values, channels, patch_size, patch_size))
         self.register_buffer("floor", torch.tensor(1e-3))
@@ -54,17 +56,6 @@ class PatchFeatures(nn.Module):
         self.register_buffer("offset", torch.zeros(values))
         self.register_buffer("centroids", torch.randn(centroids, values))
         self.register_buffer("inertia", torch.zeros(iterations))
-
-    @property
-    def size(self) -> int:
-        """Features of an image."""
-        return len(self.centroids) * self._grid**2
-
-    @property
-    def samples_at_once(self) -> int:
-        """How many images make `SLICE_VALUES` distances."""
-        rows, columns = self._positions
-        return max(1, SLICE_VALUES // (rows * columns * len(self.centroids)))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pooled(self.triangle(self.whitened(x))).sqrt()

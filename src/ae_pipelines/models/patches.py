@@ -2,16 +2,16 @@
 
 from typing import Annotated, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.progress import Steps
 from ae_pipelines.models import MODELS, Phase
 from ae_pipelines.models.batch import Loader, clean, first_batches
 from ae_pipelines.models.contract import Task
+from ae_pipelines.models.directions import AlongDirections, invariant, pca
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.moments import Moments
 from ae_pipelines.models.patch_features import PatchFeatures
@@ -27,9 +27,6 @@ SAMPLES = 20_000
 PAIRS = 5_000
 """Samples of which two views are compared, at most."""
 ITERATIONS = 10
-WITHIN_FLOOR = 0.1
-"""Added to the variances between views, as a share of their mean, before anything is divided by them: directions in
-which next to nothing varies say nothing."""
 
 Projection = Literal["pca", "invariant"]
 
@@ -71,7 +68,7 @@ class Patches(Method):
             )
         self._patch_size, self._shape = side, task.input_shape
         self._projection = projection
-        self.encoder = Encoder(features, latent_size)
+        self.encoder = AlongDirections(features, latent_size)
 
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)
@@ -130,67 +127,11 @@ class Patches(Method):
         with Steps(most, "features of patches", "sample") as steps:
             for batch in first_batches(train, most):
                 total.add(self.encoder.in_slices(clean(batch, self._shape)))
-                if self.wants_second_view and between.count < PAIRS and batch.second is not None:
-                    views = self.encoder.in_slices(torch.cat([batch.input, batch.second]))
+                if self.wants_second_view and between.count < PAIRS:
+                    views = self.encoder.in_slices(batch.views)
                     between.add(views[: len(batch.rows)] - views[len(batch.rows) :])
                 steps.advance(len(batch.rows))
         return total, between
-
-
-class Encoder(nn.Module):
-    """Features, less their mean, along directions."""
-
-    mean: Tensor
-    directions: Tensor
-
-    def __init__(self, features: PatchFeatures, latent_size: int) -> None:
-        super().__init__()
-        self.features = features
-        self.register_buffer("mean", torch.zeros(features.size))
-        self.register_buffer("directions", torch.randn(features.size, latent_size) / features.size**0.5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (self.in_slices(x) - self.mean) @ self.directions
-
-    def in_slices(self, x: Tensor) -> Tensor:
-        """Features of a batch, a few samples at a time; an exported program gets all at once."""
-        if torch.compiler.is_compiling():
-            features: Tensor = self.features(x)
-            return features
-        return torch.cat([self.features(part) for part in x.split(self.features.samples_at_once)])
-
-    def learn(self, total: Moments, directions: Tensor) -> None:
-        """Keep these directions (features, latents), so scaled that latents of variance 1 on average come out."""
-        variance = torch.einsum("fd,fg,gd->d", directions, total.covariance, directions).mean()
-        self.mean.copy_(total.mean)
-        self.directions.copy_(directions / variance.clamp_min(1e-30).sqrt())
-
-
-def pca(total: Moments, count: int) -> Tensor:
-    """The principal axes (features, count), the largest variance first."""
-    return _largest(total.covariance, None, count)[1]
-
-
-def invariant(total: Moments, between_views: Moments, count: int) -> Tensor:
-    """Directions (features, count) along which samples vary most as against two views of a sample: generalised
-    eigenvectors of both covariances, the largest ratio first. Along each, views vary by that ratio, so that what they
-    agree in counts most."""
-    within = between_views.mean_products / 2
-    ridge = WITHIN_FLOOR * within.diagonal().mean().clamp_min(1e-12)
-    ratios, directions = _largest(total.covariance, within + ridge * torch.eye(len(within), dtype=within.dtype), count)
-    return directions * ratios.clamp_min(0).sqrt()
-
-
-def _largest(matrix: Tensor, against: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
-    """The largest eigenvalues, falling, and their eigenvectors (size, count), whose largest value is positive."""
-    from scipy.linalg import eigh
-
-    size = len(matrix)
-    given = None if against is None else against.numpy()
-    values, vectors = eigh(matrix.numpy(), given, subset_by_index=(size - count, size - 1))
-    vectors = vectors[:, ::-1]
-    signs = np.where(vectors[np.abs(vectors).argmax(axis=0), range(count)] < 0, -1, 1)
-    return torch.from_numpy(values[::-1].copy()), torch.from_numpy(vectors * signs)
 
 
 def _cut(x: Tensor, rows: Tensor, columns: Tensor, side: int) -> Tensor:

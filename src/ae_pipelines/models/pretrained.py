@@ -15,17 +15,15 @@ from ae_pipelines.models.agreements import AgreementChoice
 from ae_pipelines.models.architectures import Architecture, ArchitectureChoice, Colour, Packaged
 from ae_pipelines.models.batch import Batch, Loader, clean, first_batches
 from ae_pipelines.models.contract import Elsewhere, Task
+from ae_pipelines.models.directions import AlongDirections, Features
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.moments import Moments
-from ae_pipelines.models.patches import Encoder
-from ae_pipelines.models.views import perceptron
+from ae_pipelines.models.projector import WIDTHS, perceptron
 
 SAMPLES = 10_000
 """Train samples from which the directions are learned, at most."""
 PIXELS_AT_ONCE = 64 * 112**2
 """Of a pass through the layers, which take some 300 bytes a pixel."""
-PROJECTOR = [512, 256]
-"""Widths of the layers between features and the loss of fine-tuning, as in `views`."""
 
 Size = Annotated[int, Field(ge=8, le=1024)]
 
@@ -57,21 +55,21 @@ class Pretrained(Method):
         super().__init__()
         self._choice, self._weights, self._shape = architecture, weights, task.input_shape
         built: Architecture = architecture.build()
-        features = Features(task.input_shape, built, size)
+        features = ArchitectureFeatures(task.input_shape, built, size)
         if latent_size > features.size:
             raise InputError(
                 f"{architecture.kind} has {features.size} features, fewer than model.latent_size, {latent_size}: give "
                 "fewer latents"
             )
         self.latent_size = latent_size
-        self.encoder = Encoder(features, latent_size)  # type: ignore[arg-type]
+        self.encoder = AlongDirections(features, latent_size)
         self.deviation, self.unexplained = nn.Buffer(torch.ones(features.size)), nn.Buffer(torch.ones(()))
         self.wants_second_view = self.takes_corruptions = fine_tune is not None
         if fine_tune is None:
             self.freeze_encoder()
             return
         self._loss, self._agreement = fine_tune.kind, fine_tune.build()
-        self.projector = perceptron(features.size, PROJECTOR)
+        self.projector = perceptron(features.size, WIDTHS)
         if self._agreement.predictor_width is not None:
             raise InputError(f"pretrained has no teacher, which {fine_tune.kind} needs: give fine_tune another loss")
 
@@ -93,7 +91,7 @@ class Pretrained(Method):
         return [Phase("fine_tune", [Player("views", moved, self._terms)], judged=self._agreement.judged)]
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
-        views = torch.cat([batch.input, batch.second])  # type: ignore[list-item]
+        views = batch.views
         features = self.encoder.features(views) if self.training else self.encoder.in_slices(views)
         one, other = self.projector(features).chunk(2)
         with torch.autocast(views.device.type, enabled=False):
@@ -128,8 +126,8 @@ class Pretrained(Method):
         return {"test/pretrained/unexplained": 1 - float(kept)}
 
 
-class Features(nn.Module):
-    """Images (batch, 1 or 3, height, width) in [0, 1] → features (batch, size)."""
+class ArchitectureFeatures(Features):
+    """Of images (batch, 1 or 3, height, width) in [0, 1], by the layers of an architecture."""
 
     def __init__(self, shape: tuple[int, ...], architecture: Architecture, size: int) -> None:
         super().__init__()

@@ -13,12 +13,13 @@ from ae_pipelines.models import MODELS, Phase, Player
 from ae_pipelines.models.agreements import Agreement, AgreementChoice
 from ae_pipelines.models.batch import Batch, Loader, clean, first_batches
 from ae_pipelines.models.contract import Task
+from ae_pipelines.models.directions import pca
 from ae_pipelines.models.losses import LossChoice
 from ae_pipelines.models.method import Method, of_vectors
 from ae_pipelines.models.moments import Moments
 from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.models.output import Output, OutputKind
-from ae_pipelines.models.patches import pca
+from ae_pipelines.models.projector import WIDTHS, Width, perceptron
 from ae_pipelines.models.teacher import follow, teacher_of
 from ae_pipelines.models.two_views import view_auroc
 
@@ -27,8 +28,6 @@ SAMPLES = 20_000
 
 FLOOR = 1e-6
 """Smallest variance of a component that is divided by, as a share of the largest: below it there is only rounding."""
-
-Width = Annotated[int, Field(gt=0)]
 
 
 @MODELS.register("views")
@@ -56,7 +55,7 @@ class Views(Method):
         net: NetChoice = NetChoice(kind="dense"),  # noqa: B008
         latent_size: Annotated[int, Field(gt=0)] = 64,
         features: Annotated[int, Field(gt=0)] | None = None,
-        projector: Annotated[list[Width], Field(min_length=1)] = [512, 256],  # noqa: B006
+        projector: Annotated[list[Width], Field(min_length=1)] = WIDTHS,
         loss: AgreementChoice = AgreementChoice(kind="simclr"),  # noqa: B008
         reconstruction: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None,
         reconstruction_loss: LossChoice = LossChoice(kind="mse"),  # noqa: B008
@@ -136,7 +135,7 @@ class Views(Method):
         count = len(batch.input)
         if self.training and count < 2:
             raise InputError("views tells samples of a batch apart: give a loader.batch_size of 2 or more")
-        views = torch.cat([batch.input, batch.second])  # type: ignore[list-item]
+        views = batch.views
         if self._reconstruction is None:
             return {self._name: self._agreed(views, self.projector(self._learning(views)))}
         samples = batch.target[: (count + 1) // 2] if self._from_samples else views[:0]
@@ -210,12 +209,3 @@ def _refuse_features(features: int, latent_size: int, reconstruction: float | No
             "a decoder learns from latents, but with model.features these are found when training is over: leave out "
             "model.features or model.reconstruction"
         )
-
-
-def perceptron(inputs: int, widths: list[int]) -> nn.Sequential:
-    """(batch, inputs) → (batch, widths[-1]); hidden layers have batch norm, the last is linear."""
-    layers: list[nn.Module] = []
-    for width in widths[:-1]:
-        layers += [nn.Linear(inputs, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
-        inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, widths[-1]))

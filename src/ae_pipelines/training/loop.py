@@ -4,30 +4,29 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ae_pipelines.base import progress
-from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.models import Phase, Player, moving
 from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.method import Method
-from ae_pipelines.models.weights import tensors_sha256
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.collapse import LatentWatch
+from ae_pipelines.training.completing import complete, refuse_epochs, rows
 from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, pick_device
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
-from ae_pipelines.training.precision import Precision, picked
+from ae_pipelines.training.precision import Precision, computing, picked
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up
 from ae_pipelines.training.schedules import learning_rate
@@ -117,17 +116,20 @@ class _Training:
 
     def run(self) -> History:
         if not self._phases:
-            self._refuse_epochs()
+            refuse_epochs(self._options)
         earlier = of_same_recipe(self._file, self._fingerprint)
         found = to_take_up(earlier, self._options.until_epoch)
         self._precision = self._pick_precision(earlier)
+        self._computing = partial(computing, self._precision, self._device)
         self._threads = self._pick_threads(earlier)
         torch.set_num_threads(self._threads)
         torch.manual_seed(self._options.seed)
-        if not self._phases:
-            self._complete()
-            self._tell_learned()
-            return self._at.history
+        if self._phases:
+            self._run_phases(found)
+        self._complete()
+        return self._at.history
+
+    def _run_phases(self, found: Found | None) -> None:
         self._at.leg_end = self._phase.epochs or self._epochs
         self._start_phase()
         if found is not None:
@@ -137,9 +139,6 @@ class _Training:
             self._run_phase()
         self._take_best()
         self._latents.judge(len(self._at.history) * len(self._batches))
-        self._complete()
-        self._tell_learned()
-        return self._at.history
 
     @property
     def _phase(self) -> Phase:
@@ -290,41 +289,12 @@ class _Training:
             self._model.load_state_dict(self._best)
 
     def _complete(self) -> None:
-        """What the method learns without gradients, kept beside the checkpoint."""
-        if not self._model.completes:
-            return
-        model, file = self._model, self._file
+        complete(self._model, self._batches, self._file, self._fingerprint)
+        for row in rows(self._model):
+            self._at.history.append(row)
+            self._report(row, len(self._at.history))
 
-        def learned() -> dict[str, Tensor]:
-            model.eval()
-            with torch.no_grad():
-                model.complete(self._batches)
-            return dict(model.named_buffers())
-
-        if file is None:
-            learned()
-            return
-        key = canonical_sha256([self._fingerprint, tensors_sha256(model.state_dict())])
-        model.load_state_dict(file.beside("complete").made_once(key, learned), strict=False)
-
-    def _tell_learned(self) -> None:
-        """What the method says about that, as the last rows of the history."""
-        rows, at = self._model.learned(), self._at
-        for number, losses in enumerate(rows, start=1):
-            row: dict[str, Any] = {"phase": "complete", "epoch": number}
-            row |= {f"train/{name}": value for name, value in losses.items()}
-            row |= {"loss": sum(losses.values()), "gradient_norm": 0.0, "learning_rate": 0.0}
-            at.history.append(row | {"best_so_far": number == len(rows)})
-            self._report(row, len(at.history))
-
-    def _refuse_epochs(self) -> None:
-        if (until := self._options.until_epoch) is not None:
-            raise InputError(
-                f"training.until_epoch is {until}, but this method has no epochs, since it learns without gradients: "
-                "leave it out"
-            )
-
-    # -- precision, threads -------------------------------------------------------------------
+    # -- precision, threads ------------------------------------------------------------------------------
 
     def _pick_precision(self, earlier: Found | None) -> Precision:
         # As with threads: a recipe trained again, here or on another machine, keeps what it had.
@@ -335,11 +305,6 @@ class _Training:
         precision, why = picked(self._model, self._batches.batch_size, self._device)
         log.info("training in %s: %s", precision, why)
         return precision
-
-    def _computing(self) -> Any:
-        if self._precision == "float32":
-            return nullcontext()
-        return torch.autocast(self._device.type, torch.bfloat16)
 
     def _pick_threads(self, earlier: Found | None) -> int:
         if self._device.type != "cpu":

@@ -1,5 +1,6 @@
-"""In which precision a training computes, where the recipe leaves that open."""
+"""In which precision a training computes, and how that is picked where the recipe leaves it open."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -20,6 +21,11 @@ def picked(model: Method, batch_size: int, device: torch.device) -> tuple[Precis
     if against is not None:
         return "float32", against
     return "bfloat16", f"this CPU multiplies in it, and a convolutional {_name(model)} was shown to learn as well"
+
+
+def computing(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """In this context loss terms are computed so; weights and optimiser stay float32."""
+    return nullcontext() if precision == "float32" else torch.autocast(device.type, torch.bfloat16)
 
 
 def has_bfloat16() -> bool:
