@@ -36,7 +36,12 @@ PENALTY = {kind: PenaltyChoice(kind=kind, weight=0.01).build() for kind in PENAL
 PRICED = [{"kind": kind, "weight": 0.01} for kind, penalty in PENALTY.items() if penalty.layout is None]
 AT_LEAST: dict[str, dict] = {
     # options without a default
-    "joined": {"parts": [{"kind": "autoencoder", "latent_size": 3}, {"kind": "patches", "latent_size": 2, **FEW}]},
+    "joined": {
+        "parts": [
+            {"kind": "autoencoder", "latent_size": 3, "net": {"kind": "dense", "widths": [16]}},
+            {"kind": "patches", "latent_size": 2, "projection": "invariant", **FEW},
+        ]
+    },
 }
 VARIANTS: dict[str, list[dict]] = {
     # besides the defaults
@@ -45,9 +50,6 @@ VARIANTS: dict[str, list[dict]] = {
         {"output": "linear", "penalties": [NEAR]},
     ],
     "gan": [{"conditional": True}],
-    "joined": [
-        {"parts": [{"kind": "stacked", "latent_size": 2}, {"kind": "siamese", "pairs": "views", "latent_size": 3}]},
-    ],
     "patches": [{"projection": "invariant"}],
     "pretrained": [{"fine_tune": {"kind": "simclr"}}],
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
