@@ -36,7 +36,12 @@ PENALTY = {kind: PenaltyChoice(kind=kind, weight=0.01).build() for kind in PENAL
 PRICED = [{"kind": kind, "weight": 0.01} for kind, penalty in PENALTY.items() if penalty.layout is None]
 AT_LEAST: dict[str, dict] = {
     # options without a default
-    "joined": {"parts": [{"kind": "autoencoder", "latent_size": 3}, {"kind": "patches", "latent_size": 2, **FEW}]},
+    "joined": {
+        "parts": [
+            {"kind": "autoencoder", "latent_size": 3, "net": {"kind": "dense", "widths": [16]}},
+            {"kind": "patches", "latent_size": 2, "projection": "invariant", **FEW},
+        ]
+    },
 }
 VARIANTS: dict[str, list[dict]] = {
     # besides the defaults
@@ -45,16 +50,12 @@ VARIANTS: dict[str, list[dict]] = {
         {"output": "linear", "penalties": [NEAR]},
     ],
     "gan": [{"conditional": True}],
-    "joined": [
-        {"parts": [{"kind": "stacked", "latent_size": 2}, {"kind": "siamese", "pairs": "views", "latent_size": 3}]},
-    ],
     "patches": [{"projection": "invariant"}],
     "pretrained": [{"fine_tune": {"kind": "simclr"}}],
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
     "siamese": [{"loss": "triplet"}, {"pairs": "views"}],
     "stacked": [{"layer_corruptions": [{"kind": "masking"}]}],
     "views": [
-        {"loss": {"kind": "barlow"}},
         {"loss": {"kind": "vicreg"}, "reconstruction": 10.0},
         {
             "loss": {"kind": "byol", "predictor_width": 64, "teacher_momentum": 0.9},
@@ -66,15 +67,22 @@ VARIANTS: dict[str, list[dict]] = {
 }
 
 WHATEVER_THE_NET = {"views"}
-"""Methods whose variants are tried with one net only."""
-
-
-SMALL_NETS = {"resnet": {"widths": [4], "head": 6}}
-"""Options of nets that are slow by default; they meet every method as it is, and not its variants."""
+"""Methods that are tried with one net only, since they do nothing with it but what others do, too."""
+DEEP = {"resnet": {"widths": [4], "head": 6}}
+"""Nets whose every step takes its time, with options that make them small; they meet one method, as it is. All else
+that is asked of them is asked in `test_nets.py`."""
 
 
 def nets_of(kind) -> list[str]:
-    return NETS.kinds() if "net" in MODELS.options(kind).model_fields else ["its own net"]
+    if "net" not in MODELS.options(kind).model_fields:
+        return ["its own net"]
+    if kind in WHATEVER_THE_NET:
+        return ["dense"]
+    return [net for net in NETS.kinds() if net not in DEEP or kind == "autoencoder"]
+
+
+def options_of(kind, net) -> list[dict]:
+    return [AT_LEAST.get(kind, {}), *([] if net in DEEP else VARIANTS.get(kind, []))]
 
 
 @contextmanager
@@ -94,13 +102,7 @@ def registered():
 
 with methods_of_tests():
     MAKERS = {kind: MODELS.maker(kind) for kind in MODELS.kinds()}
-    ALL = [
-        (kind, net, options)
-        for kind in MAKERS
-        for net in nets_of(kind)
-        for options in (AT_LEAST.get(kind, {}), *([] if net in SMALL_NETS else VARIANTS.get(kind, [])))
-        if options == AT_LEAST.get(kind, {}) or net == "dense" or kind not in WHATEVER_THE_NET
-    ]
+    ALL = [(kind, net, options) for kind in MAKERS for net in nets_of(kind) for options in options_of(kind, net)]
 
 
 def name(case) -> str:
@@ -110,7 +112,7 @@ def name(case) -> str:
 
 def choice(case) -> ModelChoice:
     kind, net, options = case
-    common = {"net": {"kind": net, **SMALL_NETS.get(net, {})}, "latent_size": 5, **FEW, **SMALL}
+    common = {"net": {"kind": net, **DEEP.get(net, {})}, "latent_size": 5, **FEW, **SMALL}
     known = MODELS.options(kind).model_fields
     return ModelChoice(kind=kind, **{key: value for key, value in common.items() if key in known}, **options)
 

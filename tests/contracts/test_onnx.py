@@ -73,10 +73,14 @@ ENCODING = [kind for kind in MODELS.kinds() if hasattr(MODELS.maker(kind), "enco
 
 DEEP = {"resnet"}
 """Each layer takes its time to export: these nets meet the autoencoder only, below."""
+BELOW = {"views"}
+"""Methods that are an autoencoder's halves but for their options, which are below."""
 
 
 def with_every_net(kind):
     """The method with each net; as it is, if it has one of its own."""
+    if kind in BELOW:
+        return []
     known = MODELS.options(kind).model_fields
     if "parts" in known:
         return [{"kind": kind, "parts": [{"kind": "vae"}, {"kind": "patches", "centroids": 20}]}]
@@ -88,6 +92,7 @@ METHODS = [
     *(choice for kind in ENCODING for choice in with_every_net(kind)),
     {"kind": "vae", "conditional": True, "net": {"kind": "conv"}},
     {"kind": "autoencoder", "output": "linear", "latent_activation": "tanh"},
+    {"kind": "views", "features": 7},
     {"kind": "views", "reconstruction": 1.0},
 ]
 DENSE = [

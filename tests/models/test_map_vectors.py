@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from ae_pipelines.models import ModelChoice, map_vectors, weights
-from ae_pipelines.models.map_vectors import MapVectors, unfitted
+from ae_pipelines.models.map_vectors import MapVectors, unlearned
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.embedding import latent_stream
 from ae_pipelines.training.loop import train
@@ -51,14 +51,14 @@ def by_svd(rows, size):
 
 def test_vectors_are_the_principal_components_that_numpy_finds(maps):
     pooled = MapVectors(6)
-    pooled.fit(maps.split(70))
+    pooled.learn(maps.split(70))
     np.testing.assert_allclose(pooled.vectors(maps), by_svd(maps.flatten(1).double().numpy(), 6), atol=2e-3)
 
 
 def test_the_next_map_of_too_many_values_is_averaged_first(maps, monkeypatch):
     monkeypatch.setattr(map_vectors, "MOST_FEATURES", 17)
     pooled = MapVectors(100)
-    pooled.fit(maps.split(300))
+    pooled.learn(maps.split(300))
     corners = [maps[:, :, :2, :2], maps[:, :, :2, 2:], maps[:, :, 2:, :2], maps[:, :, 2:, 2:]]
     means = torch.stack([corner.mean((2, 3)) for corner in corners], dim=2).flatten(1)
     np.testing.assert_allclose(pooled.vectors(maps), by_svd(means.double().numpy(), 8), atol=2e-3)
@@ -69,11 +69,11 @@ def test_the_next_map_of_too_many_values_is_averaged_first(maps, monkeypatch):
 def test_no_more_samples_are_looked_at_than_are_needed(maps, monkeypatch):
     monkeypatch.setattr(map_vectors, "MOST_SAMPLES", 100)
     some, first = MapVectors(4), MapVectors(9)
-    some.fit(maps.split(50))
-    first.fit([maps[:50], maps[50:100]])
+    some.learn(maps.split(50))
+    first.learn([maps[:50], maps[50:100]])
     torch.testing.assert_close(some.vectors(maps), first.vectors(maps)[:, :4], atol=1e-3, rtol=1e-4)
     few = MapVectors(9)
-    few.fit([maps[:3]])
+    few.learn([maps[:3]])
     assert few.vectors(maps).shape == (300, 3)
 
 
@@ -101,7 +101,7 @@ def test_they_are_learned_from_clean_train_samples_and_are_in_the_contract(train
 def test_a_model_from_before_gives_means_over_positions_as_it_did(trained, digits, tmp_path):
     model = {name: value for name, value in trained.contract.model.items() if name != "vector_size"}
     before = trained.contract.model_copy(update={"vector_size": None, "model": model})
-    tensors = unfitted(trained.module.state_dict())
+    tensors = unlearned(trained.module.state_dict())
     assert len(tensors) == len(trained.module.state_dict()) - 2
     text = json.loads(weights.sealed(before, tensors).model_dump_json())
     del text["vector_size"]

@@ -1,7 +1,16 @@
 """The recipe that suits the samples, chosen by a run."""
 
-import numpy as np
+from types import SimpleNamespace
 
+import numpy as np
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from making import PROJECT
+
+from ae_pipelines.project.configuration import ConfigLoader
+from ae_pipelines.project.suiting import SuitingHook
+from ae_pipelines.settings import CONFIG_LOADER_ARGS
+from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
 
 
@@ -20,5 +29,16 @@ def test_auto_trains_what_suits_the_samples_with_what_was_typed_for_it(run, mlfl
     assert record.data.params["recipe.name"] == "dense"
     assert record.data.params["recipe.training.steps"] == "4"
 
-    run("fit", source=source, recipe={"name": "auto", "model": {"latent_size": 2}, "training": training})
-    assert TrainedModel.load(data / "06_models/autoencoder").contract.latent_shape == (2,)
+
+def test_samples_that_are_there_already_decide_before_the_first_node(digits):
+    given = {"recipe": {"name": "auto", "model": {"latent_size": 2}}}
+    loader = ConfigLoader(str(PROJECT / "conf"), runtime_params=given, **CONFIG_LOADER_ARGS)
+    undecided = Recipe.model_validate(loader["parameters"]["recipe"])
+    entries = {"samples": digits, "params:recipe": undecided}
+    catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in entries.items()})
+    hook = SuitingHook()
+    hook.after_context_created(SimpleNamespace(config_loader=loader))
+    hook.before_pipeline_run(Pipeline([Node(max, [*entries], "model", name="fit")]), catalog)
+    chosen = catalog.load("params:recipe")
+    assert (chosen.name, chosen.model.model_extra["latent_size"]) == ("probe", 2)
+    assert chosen.model.kind == Recipe.model_validate(loader.recipe_called("probe", {})).model.kind

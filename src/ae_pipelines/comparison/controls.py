@@ -2,6 +2,7 @@
 classifier, so that the best of them has a name."""
 
 import logging
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -41,11 +42,10 @@ def compared(
     judge = _Judge(latents, rows, ClassifyOptions(few_labels=[LABELS], draws=options.draws, seed=options.seed))
     metrics = judge.counts() | judge(OURS, latents.vectors[rows]) | judge(PCA, pca_latents.vectors[rows])
     left_out = []
-    for control in (RAW, UNTRAINED, PATCHES):
-        if samples is None:
-            break
+    others = {} if samples is None else _others(samples, rows, autoencoder, latents.size, options.seed)
+    for control, vectors in others.items():
         try:
-            metrics |= judge(control, _vectors(control, samples, rows, autoencoder, latents.size, options.seed))
+            metrics |= judge(control, vectors())
         except InputError as error:
             left_out.append(f"{control}: {error}")
             log.info("without the control %s: %s", control, error)
@@ -60,6 +60,12 @@ def by_name(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
         if known:
             found[name] = {key: 100 * one if key == "accuracy" else 100 - one for key, one in known.items()}
     return found
+
+
+def labels_of(metrics: dict[str, float]) -> dict[str, int]:
+    """The measures that were taken, each with the number of labels that were learned from."""
+    counts = (int(metrics["train_rows"]), LABELS)
+    return {measure: count for measure, count in zip(MEASURES, counts, strict=True) if _key(OURS, measure) in metrics}
 
 
 def best_of(right: dict[str, dict[str, float]], measure: str) -> str | None:
@@ -112,18 +118,24 @@ def _large(samples: Samples) -> bool:
     return prod(samples.spec.shape) > LARGE
 
 
-def _vectors(
-    control: str, samples: Samples, rows: np.ndarray, autoencoder: Any, latent_size: int, seed: int
-) -> np.ndarray:
-    """A control's vectors (len(rows), d) of the samples at `rows`; `InputError` says why there are none."""
-    if control == RAW:
+def _others(
+    samples: Samples, rows: np.ndarray, autoencoder: Any, latent_size: int, seed: int
+) -> dict[str, Callable[[], np.ndarray]]:
+    """By the name of a control what makes its vectors (len(rows), d) of the samples at `rows`, or raises `InputError`
+    that says why there are none."""
+    from ae_pipelines.comparison import untrained  # which imports torch
+
+    def raw() -> np.ndarray:
         values = prod(samples.spec.shape)
         if _large(samples):
             raise InputError(f"{values:,} values a sample are more than {LARGE:,}")
         return samples.spec.as_input(samples.take(rows).reshape(len(rows), values))
-    from ae_pipelines.comparison import untrained
 
-    if control == UNTRAINED:
+    def with_random_weights() -> np.ndarray:
         return untrained.vectors(untrained.with_random_weights(autoencoder, seed), samples, rows)
-    learned = _some(samples.positions("train"), _most(samples), seed)
-    return untrained.vectors(untrained.patches(samples, learned, latent_size, seed), samples, rows)
+
+    def patches() -> np.ndarray:
+        learned = _some(samples.positions("train"), _most(samples), seed)
+        return untrained.vectors(untrained.patches(samples, learned, latent_size, seed), samples, rows)
+
+    return {RAW: raw, UNTRAINED: with_random_weights, PATCHES: patches}

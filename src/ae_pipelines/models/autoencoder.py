@@ -88,8 +88,8 @@ class Autoencoder(Method):
         """A feature map becomes a vector by its principal components over train samples, uncorrupted where they have
         the shape that the encoder takes. Those of a frozen encoder stay."""
         of_maps = self._map_vectors
-        if of_maps is not None and not (self._frozen and of_maps.fitted):
-            of_maps.fit(self.encode(clean(batch, self._input_shape)) for batch in train.epoch(0))
+        if of_maps is not None and not (self._frozen and of_maps.has_learned):
+            of_maps.learn(self.encode(clean(batch, self._input_shape)) for batch in train.epoch(0))
 
     @property
     def completes(self) -> bool:

@@ -21,16 +21,16 @@ class Features(nn.Module):
     """How many images fit into the memory that a pass may take."""
 
 
-Kind = TypeVar("Kind", bound=Features)
+AnyFeatures = TypeVar("AnyFeatures", bound=Features)
 
 
-class AlongDirections(nn.Module, Generic[Kind]):
+class AlongDirections(nn.Module, Generic[AnyFeatures]):
     """An encoder: features, less their mean, along directions, which are random before any are learned."""
 
     mean: Tensor
     directions: Tensor
 
-    def __init__(self, features: Kind, latent_size: int) -> None:
+    def __init__(self, features: AnyFeatures, latent_size: int) -> None:
         super().__init__()
         self.features = features
         self.register_buffer("mean", torch.zeros(features.size))

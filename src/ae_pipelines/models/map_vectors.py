@@ -20,7 +20,7 @@ LEARNED = ("vector_mean", "vector_directions")
 
 class MapVectors(nn.Module):
     """The last layer of an encoder that gives maps (batch, channels, height, width): it lets them pass, and keeps what
-    makes vectors of them, which is their principal components once `fit` has seen some, and until then, as in models
+    makes vectors of them, which is their principal components once `learn` has seen some, and until then, as in models
     from before it was there, their mean over positions."""
 
     vector_mean: Tensor | None
@@ -45,11 +45,11 @@ class MapVectors(nn.Module):
         return (_features(z, len(self.vector_mean)) - self.vector_mean) @ self.vector_directions
 
     @property
-    def fitted(self) -> bool:
+    def has_learned(self) -> bool:
         return self.vector_directions is not None
 
-    def fit(self, maps: Iterable[Tensor]) -> None:
-        """Learn from the first `MOST_SAMPLES` of these batches of maps, one batch at a time."""
+    def learn(self, maps: Iterable[Tensor]) -> None:
+        """From the first `MOST_SAMPLES` of these batches of maps, one batch at a time."""
         rows = 0
 
         def blocks() -> Iterator[np.ndarray]:
@@ -73,8 +73,8 @@ class MapVectors(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-def unfitted(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a model without what `fit` has learned."""
+def unlearned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a model without what `learn` has learned."""
     return {name: tensor for name, tensor in tensors.items() if not name.endswith(LEARNED)}
 
 

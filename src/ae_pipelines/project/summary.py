@@ -189,11 +189,10 @@ def _restored(metrics: dict[str, Any]) -> list[str]:
 def _controls(metrics: dict[str, Any]) -> list[str]:
     """What is right on latents and on each control, the best control of each column marked."""
     right = controls.by_name(metrics)
-    columns = [measure for measure in controls.MEASURES if measure in right[controls.OURS]]
-    heads = [f"{int(metrics['train_rows']):,} labels", f"{controls.LABELS} labels"]
+    columns = controls.labels_of(metrics)
     text = f"right, of {int(metrics['test_rows']):,} test samples (%), from"
     best = {measure: controls.best_of(right, measure) for measure in columns}
-    lines = ["", f"{text:46}" + "".join(f"{head:>14}" for head in heads[: len(columns)])]
+    lines = ["", f"{text:46}" + "".join(f"{f'{labels:,} labels':>14}" for labels in columns.values())]
     for name, row in right.items():
         cells = (f"{row[measure]:12.1f}" + (MARK if best[measure] == name else "  ") for measure in columns)
         lines.append(f"{name:46}{''.join(cells)}".rstrip())

@@ -34,9 +34,9 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory that tensors leave, for the next ones; whether that could be arranged.
 
     glibc gives large blocks back to the system when they are freed and takes them again, page by page and zeroed, in
-    every step: half the time of a convolutional net. Other C libraries have no such options, and whoever sets them
-    in the environment keeps what was set. It holds for the whole process, so it is to be called before the first
-    large tensor.
+    every step, which convolutional nets feel most (`docs/speed.md`). Other C libraries have no such options, and
+    whoever sets them in the environment keeps what was set. It holds for the whole process, so it is to be called
+    before the first large tensor.
     """
     if platform.libc_ver()[0] != "glibc" or not os.environ.keys().isdisjoint(MALLOC):
         return False

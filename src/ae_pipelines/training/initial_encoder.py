@@ -10,7 +10,7 @@ from torch import Tensor
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice, weights
 from ae_pipelines.models.contract import Contract, Origin
-from ae_pipelines.models.map_vectors import unfitted
+from ae_pipelines.models.map_vectors import unlearned
 from ae_pipelines.models.method import Method, of_half
 
 PLACES = ("", "autoencoder", "encoder", "06_models/autoencoder", "06_models/encoder")
@@ -60,7 +60,7 @@ class InitialEncoder:
                 f"the one in {self.folder}: leave it out, or choose another method, such as autoencoder"
             )
         self._refuse_other_layers(of_half(model.state_dict(), "encoder"))
-        model.take_encoder(self.tensors if self.frozen else unfitted(self.tensors))
+        model.take_encoder(self.tensors if self.frozen else unlearned(self.tensors))
         if not self.frozen:
             return
         self._refuse_other_latents(model)
@@ -83,7 +83,7 @@ class InitialEncoder:
             self.give_to(model)
 
     def _refuse_other_layers(self, own: dict[str, Tensor]) -> None:
-        given, wanted = ({name: t.shape for name, t in unfitted(tensors).items()} for tensors in (self.tensors, own))
+        given, wanted = ({name: t.shape for name, t in unlearned(tensors).items()} for tensors in (self.tensors, own))
         if given != wanted:
             raise InputError(
                 f"training.initial_encoder: the encoder in {self.folder} (recipe {self.contract.recipe}, "

@@ -87,10 +87,9 @@ def _controls(results: Results) -> Compared | None:
     if results.controls is None or not (metrics := results.controls["metrics"]):
         return None
     right = controls.by_name(metrics)
-    columns = [measure for measure in controls.MEASURES if measure in right[controls.OURS]]
-    heads = [f"from {int(metrics['train_rows']):,} labels", f"from {controls.LABELS} labels"]
+    columns = controls.labels_of(metrics)
     return Compared(
-        heads=heads[: len(columns)],
+        heads=[f"from {labels:,} labels" for labels in columns.values()],
         rows=[(name, [percent(row[measure] / 100) for measure in columns]) for name, row in right.items()],
         best=[controls.best_of(right, measure) or "" for measure in columns],
         test_rows=f"{int(metrics['test_rows']):,}",

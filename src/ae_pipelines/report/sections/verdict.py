@@ -84,8 +84,7 @@ def _controls(results: Results) -> list[str]:
     if results.controls is None or not (metrics := results.controls["metrics"]):
         return []
     right, said = controls.by_name(metrics), []
-    labels = (int(metrics["train_rows"]), controls.LABELS)
-    for measure, count in zip(controls.MEASURES, labels, strict=True):
+    for measure, count in controls.labels_of(metrics).items():
         if (best := controls.best_of(right, measure)) is not None:
             ours, theirs = right[controls.OURS][measure], right[best][measure]
             said.append(f"{ours:.0f} % from {count:,} labels (the best control, {best}: {theirs:.0f} %)")
