@@ -18,6 +18,7 @@ from ae_pipelines.models.contract import Elsewhere, Task
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.moments import Moments
 from ae_pipelines.models.patches import Encoder
+from ae_pipelines.models.two_views import refuse_single
 from ae_pipelines.models.views import perceptron
 
 SAMPLES = 10_000
@@ -93,6 +94,7 @@ class Pretrained(Method):
         return [Phase("fine_tune", [Player("views", moved, self._terms)], judged=self._agreement.judged)]
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
+        refuse_single(self, batch, "pretrained with fine_tune")
         views = torch.cat([batch.input, batch.second])  # type: ignore[list-item]
         features = self.encoder.features(views) if self.training else self.encoder.in_slices(views)
         one, other = self.projector(features).chunk(2)
