@@ -100,7 +100,10 @@ def as_long(
 
 
 def stored(folder: Path, raw: Path, choose: bool) -> Samples:
-    """CIFAR-10 in a sample store: both files with their splits or, to choose, train images alone."""
+    """CIFAR-10 in a sample store: both files with their splits or, to choose, train images alone. A finished store is
+    taken as it is, so that processes that start together do not wait for each other."""
+    if (folder / "manifest.json").exists():
+        return Samples(folder)
     source = ImageParquet(path=raw / "train.parquet" if choose else raw)
     return write_store(folder, source)
 
