@@ -278,6 +278,7 @@ class _Training:
         at = self._at
         at.finished = at.phase + 1 == len(self._phases)
         if at.finished:
+            at.completing = self._model.completes
             self._save()  # with the last weights, from which further epochs continue
         else:
             self._take_best()
@@ -308,6 +309,9 @@ class _Training:
             return
         key = canonical_sha256([self._fingerprint, tensors_sha256(model.state_dict())])
         model.load_state_dict(file.beside("complete").made_once(key, learned), strict=False)
+        if self._at.completing and (saved := file.load()) is not None:
+            tensors, state = saved  # with the last weights, where the model has its best ones
+            file.save(tensors, state | {"position": state["position"] | {"completing": False}})
 
     def _tell_learned(self) -> None:
         """What the method says about that, as the last rows of the history."""
