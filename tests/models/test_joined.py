@@ -7,9 +7,12 @@ from small_architecture import SMALL
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
+from ae_pipelines.models.autoencoder import Autoencoder
 from ae_pipelines.models.batch import Batch
 from ae_pipelines.models.contract import Task
+from ae_pipelines.models.patches import Patches
 from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.evaluation import evaluate
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
@@ -19,10 +22,10 @@ DENSE = {"kind": "autoencoder", "latent_size": 3, "net": {"kind": "dense", "widt
 PATCHES = {"kind": "patches", "latent_size": 4, "centroids": 10}
 
 
-def trained(digits, model):
+def trained(digits, model, checkpoint=None):
     training = {"epochs": 2, "threads": 1, "learning_rate": 2e-3, "validation_share": 0}
     recipe = Recipe.model_validate({"model": model, "loader": {"batch_size": 128}, "training": training})
-    return train(digits, recipe)
+    return train(digits, recipe, checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,24 @@ def test_a_part_that_takes_whole_samples_only_goes_with_one_that_learns_from_sma
     model, history = train(digits, recipe)
     assert evaluate(model, digits, recipe)["latent_effective_rank"] > 1
     assert history[0]["latents/effective_rank"] > 1
+
+
+def test_one_that_is_killed_after_its_phases_does_not_go_through_them_again(digits, tmp_path, monkeypatch):
+    def killed(model, train):
+        raise KeyboardInterrupt
+
+    model, checkpoint = {"kind": "joined", "parts": [DENSE, PATCHES]}, CheckpointFile(tmp_path / "checkpoint")
+    whole, history = trained(digits, model)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Patches, "complete", killed)
+        trained(digits, model, checkpoint)
+    with monkeypatch.context() as patched:
+        patched.setattr(Autoencoder, "terms", killed)
+        again, taken_up = trained(digits, model, checkpoint)
+    assert (again.content, taken_up) == (whole.content, history)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):  # done, so the next starts afresh
+        patched.setattr(Autoencoder, "terms", killed)
+        trained(digits, model, checkpoint)
 
 
 def test_what_has_no_encoder_is_refused():

@@ -277,6 +277,7 @@ class _Training:
         at = self._at
         at.finished = at.phase + 1 == len(self._phases)
         if at.finished:
+            at.completing = self._model.completes
             self._save()  # with the last weights, from which further epochs continue
         else:
             self._take_best()
@@ -292,6 +293,9 @@ class _Training:
 
     def _complete(self) -> None:
         complete(self._model, self._batches, self._file, self._fingerprint)
+        if self._at.completing and self._file is not None and (saved := self._file.load()) is not None:
+            tensors, state = saved  # with the last weights, where the model has its best ones
+            self._file.save(tensors, state | {"position": state["position"] | {"completing": False}})
         for row in rows(self._model):
             self._at.history.append(row)
             self._report(row, len(self._at.history))

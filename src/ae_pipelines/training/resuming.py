@@ -39,6 +39,8 @@ class Position:
     best: float = math.inf
     best_epoch: int = -1
     finished: bool = False
+    completing: bool = False
+    """Whether phases are over, and what the method learns after them is not yet kept."""
     gradient_norm: float = 0.0
     history: History = field(default_factory=list)
 
@@ -77,7 +79,8 @@ def to_take_up(found: Found | None, until: int | None) -> Found | None:
         )
     if until is not None and until < at["epoch"]:
         raise InputError(f"training.until_epoch is {until}, but the finished training has {at['epoch']} epochs")
-    afresh = until is None and (at["finished"] or at["until_epoch"] is not None)
+    done = at["finished"] and not at.get("completing", False)
+    afresh = until is None and (done or at["until_epoch"] is not None)
     return None if afresh else found
 
 
