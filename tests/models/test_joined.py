@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from small_architecture import SMALL
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
 from ae_pipelines.models.batch import Batch
 from ae_pipelines.models.contract import Task
 from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training.evaluation import evaluate
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
 
@@ -82,6 +84,16 @@ def test_a_frozen_one_stays_as_it_is(digits, joined, tmp_path):
     recipe = {"model": joined[0].contract.model, "loader": {"batch_size": 128}, "training": start}
     again, _ = train(digits, Recipe.model_validate(recipe))
     np.testing.assert_array_equal(again.encode(digits.read()), joined[0].encode(digits.read()))
+
+
+def test_a_part_that_takes_whole_samples_only_goes_with_one_that_learns_from_small_crops(digits):
+    views = {"kind": "views", "latent_size": 3, "net": {"kind": "resnet", "widths": [8], "head": 8}}
+    model = {"kind": "joined", "parts": [{"kind": "pretrained", "latent_size": 4, **SMALL}, views]}
+    loader = {"batch_size": 128, "corruptions": [{"kind": "crop", "size": 5, "whole": "kept"}]}
+    recipe = Recipe.model_validate({"model": model, "loader": loader, "training": {"epochs": 1, "threads": 1}})
+    model, history = train(digits, recipe)
+    assert evaluate(model, digits, recipe)["latent_effective_rank"] > 1
+    assert history[0]["latents/effective_rank"] > 1
 
 
 def test_what_has_no_encoder_is_refused():

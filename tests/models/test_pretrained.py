@@ -132,6 +132,13 @@ def test_frozen_layers_stay_as_they_were_given_and_fine_tuned_ones_do_not(traine
     assert [row["phase"] for row in history][-2:] == ["fine_tune", "complete"]
 
 
+def test_one_sample_cannot_be_told_apart(digits):
+    plain = recipe_of(fine_tune={"kind": "simclr"}).model_dump(mode="json")
+    plain["loader"] |= {"batch_size": 1, "corruptions": [{"kind": "gaussian_noise"}]}
+    with pytest.raises(InputError, match="pretrained with fine_tune tells samples of a batch apart"):
+        Recipe.model_validate(plain).check_samples(digits)
+
+
 def test_a_frozen_one_refuses_corruptions_which_it_would_not_look_at(digits):
     plain = recipe_of().model_dump(mode="json")
     plain["loader"]["corruptions"] = [{"kind": "gaussian_noise"}]

@@ -62,6 +62,15 @@ def test_of_more_features_than_latents_the_principal_components_are_latents():
     torch.testing.assert_close(z.abs(), expected.abs(), rtol=1e-3, atol=1e-4)
 
 
+def test_components_that_so_few_samples_do_not_have_stay_zero_for_others_too():
+    model, of = views(features=20, latent_size=15).eval(), batch()
+    few = of.target[:5]
+    with torch.no_grad():
+        model.complete(Once(Batch(few, few, torch.arange(5))))
+        z = model.encode(of.target)
+    assert (z != 0).any(0).tolist() == [True] * 4 + [False] * 11
+
+
 class Once:
     """A loader of one batch."""
 

@@ -88,7 +88,15 @@ def of(model, **loader):
         (
             IMAGES,
             of({"kind": "views"}, corruptions=[{"kind": "crop", "size": 6, "whole": "kept"}]),
-            r"inputs of shape \(3, 6, 6\), and later of \(3, 8, 8\), but it takes one size only",
+            r"inputs of shape \(3, 6, 6\), and later of \(3, 8, 8\), but it does not take both",
+        ),
+        (
+            IMAGES,
+            of(
+                {"kind": "joined", "parts": [{"kind": "patches", "projection": "invariant"}] * 2},
+                corruptions=[{"kind": "crop", "size": 3, "whole": "kept"}],
+            ),
+            r"inputs of shape \(3, 3, 3\), and later of \(3, 8, 8\), but it does not take both",
         ),
     ],
 )

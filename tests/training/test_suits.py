@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+import yaml
 from making import PROJECT
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources.photos import Photos
 from ae_pipelines.samples.spec import SampleSpec
+from ae_pipelines.training import suits
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.suits import FEW, RECIPES, Suits, looks_like, suiting
 
@@ -58,8 +60,8 @@ class Vectors:
 
     name = "vectors"
 
-    def __init__(self, rows, features):
-        self.values = RANDOM.normal(size=(rows, features)).astype(np.float32)
+    def __init__(self, rows, *shape):
+        self.values = RANDOM.normal(size=(rows, *shape)).astype(np.float32)
 
     def spec(self):
         return SampleSpec(shape=self.values.shape[1:], dtype="float32")
@@ -76,15 +78,30 @@ class Vectors:
 def test_latents_are_fewer_than_features_and_batches_smaller_than_the_samples(tmp_path):
     few = suiting(write_store(tmp_path / "few", Vectors(40, 6)))
     assert few.changes["model"] == {"latent_size": 3}
-    assert few.changes["loader"]["batch_size"] <= 32
-    assert "recipe.model.latent_size=3,recipe.loader.batch_size=32" in str(few)
+    assert "recipe.model.latent_size=3,recipe.loader.batch_size=10" in str(few)
     many = suiting(write_store(tmp_path / "many", Vectors(FEW, 100)))
     assert many.changes == {"model": {"latent_size": 32}}
 
 
+def test_photos_without_bounds_get_a_recipe_that_takes_them(tmp_path):
+    samples = write_store(tmp_path / "floats", Vectors(20, 3, 8, 8))
+    found = suiting(samples)
+    assert found.kind == "photos"
+    path = PROJECT / f"conf/base/parameters/recipes/{found.recipe}.yml"
+    Recipe.model_validate(yaml.safe_load(path.read_text())["recipes"][found.recipe]).task(samples)
+
+
+def test_few_of_large_images_are_looked_at(tmp_path, monkeypatch):
+    samples, looked_at = write_store(tmp_path / "large", Vectors(40, 1, 8, 8)), []
+    monkeypatch.setattr(suits, "MOST_VALUES", 5 * 64)
+    monkeypatch.setattr(suits, "looks_like", lambda spec, values: looked_at.append(len(values)) or "photos")
+    suiting(samples)
+    assert looked_at == [5]
+
+
 def test_what_suits_is_said_as_it_is_typed():
-    suits = Suits("table", "a table", "dense", {"model": {"latent_size": 8}})
-    assert str(suits) == "a table: recipe=dense,recipe.model.latent_size=8 suits them"
+    found = Suits("table", "a table", "dense", {"model": {"latent_size": 8}})
+    assert str(found) == "a table: recipe=dense,recipe.model.latent_size=8 suits them"
 
 
 @pytest.mark.parametrize("name", sorted(set(RECIPES.values())))

@@ -93,6 +93,10 @@ class Joined(Method):
             part.complete(train)
         self.encoder.learn_scales(clean(batch, self._shape) for batch in first_batches(train, SAMPLES))
 
+    def try_completing(self, batch: Batch) -> None:
+        for part in self._parts:
+            part.try_completing(batch)
+
     def learned(self) -> list[dict[str, float]]:
         return [row for part in self._parts for row in part.learned()]
 

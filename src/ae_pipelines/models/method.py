@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream.layout import LayoutOptions
 from ae_pipelines.models import Ability, Phase
-from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.contract import Elsewhere
 from ae_pipelines.models.nets import Net, NetChoice
 
@@ -87,6 +87,10 @@ class Method(nn.Module):
         """Called once, in evaluation mode and without gradients, when phases are over and the best weights are back:
         here a method learns what has a closed form (directions, scales, centroids) from train batches, and keeps it in
         buffers. A method without parameters has no phases and learns everything here."""
+
+    def try_completing(self, batch: Batch) -> None:
+        """Called before training: does with a small batch what `complete` does with the corrupted inputs of its own, so
+        that it is known to take their shape."""
 
     def learned(self) -> list[dict[str, float]]:
         """How well `complete` did, as a list of what its steps reached: losses ("<part>/<term>"), from buffers. They

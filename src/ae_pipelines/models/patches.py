@@ -9,7 +9,7 @@ from torch import Tensor
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.progress import Steps
 from ae_pipelines.models import MODELS, Phase
-from ae_pipelines.models.batch import Loader, clean, first_batches
+from ae_pipelines.models.batch import Batch, Loader, clean, first_batches
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.directions import AlongDirections, invariant, pca
 from ae_pipelines.models.method import Method
@@ -95,6 +95,10 @@ class Patches(Method):
         if self.wants_second_view:
             scaled = invariant(total, between_views, self.latent_size)
         self.encoder.learn(total, scaled)
+
+    def try_completing(self, batch: Batch) -> None:
+        if self.wants_second_view:
+            self.encoder.in_slices(batch.input)
 
     def _some_patches(self, train: Loader) -> Tensor:
         """Patches (n, channels, patch_size, patch_size) at random places, as many of each sample."""

@@ -19,6 +19,7 @@ from ae_pipelines.models.directions import AlongDirections, Features
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.moments import Moments
 from ae_pipelines.models.projector import WIDTHS, perceptron
+from ae_pipelines.models.two_views import refuse_single
 
 SAMPLES = 10_000
 """Train samples from which the directions are learned, at most."""
@@ -91,6 +92,7 @@ class Pretrained(Method):
         return [Phase("fine_tune", [Player("views", moved, self._terms)], judged=self._agreement.judged)]
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
+        refuse_single(self, batch, "pretrained with fine_tune")
         views = batch.views
         features = self.encoder.features(views) if self.training else self.encoder.in_slices(views)
         one, other = self.projector(features).chunk(2)

@@ -1,9 +1,16 @@
-"""How well an encoder tells that two views show one sample."""
+"""Two views of one sample, told from those of others."""
 
 import torch
 
-from ae_pipelines.models.batch import Loader
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.method import Method
+
+
+def refuse_single(model: Method, batch: Batch, method: str) -> None:
+    """`InputError` if a model that learns from other samples of a batch is given one without any."""
+    if model.training and len(batch.input) < 2:
+        raise InputError(f"{method} tells samples of a batch apart: give a loader.batch_size of 2 or more")
 
 
 def view_auroc(model: Method, test: Loader) -> dict[str, float]:

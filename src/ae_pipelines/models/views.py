@@ -21,13 +21,13 @@ from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.models.output import Output, OutputKind
 from ae_pipelines.models.projector import WIDTHS, Width, perceptron
 from ae_pipelines.models.teacher import follow, teacher_of
-from ae_pipelines.models.two_views import view_auroc
+from ae_pipelines.models.two_views import refuse_single, view_auroc
 
 SAMPLES = 20_000
 """Samples from which principal components are found, at most."""
 
 FLOOR = 1e-6
-"""Smallest variance of a component that is divided by, as a share of the largest: below it there is only rounding."""
+"""Variance of a component, as a share of the largest, below which there is only rounding: it is left at 0."""
 
 
 @MODELS.register("views")
@@ -133,8 +133,7 @@ class Views(Method):
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
         """The agreement, averaged over the batch, and the weighted reconstruction of clean samples."""
         count = len(batch.input)
-        if self.training and count < 2:
-            raise InputError("views tells samples of a batch apart: give a loader.batch_size of 2 or more")
+        refuse_single(self, batch, "views")
         views = batch.views
         if self._reconstruction is None:
             return {self._name: self._agreed(views, self.projector(self._learning(views)))}
@@ -190,12 +189,12 @@ class Reduced(nn.Module):
         """From batches of clean samples."""
         moments = Moments(len(self.mean))
         for x in samples:
-            moments.add(self.net(x))
+            moments.add(self.net(x).cpu().double())  # means may be far larger than deviations
         directions = pca(moments, self.directions.shape[1])
         variances = torch.einsum("fd,fg,gd->d", directions, moments.covariance, directions)
-        floor = FLOOR * variances.max().clamp_min(torch.finfo(variances.dtype).tiny)
+        found = variances > FLOOR * variances.max()
         self.mean.copy_(moments.mean)
-        self.directions.copy_(directions * variances.clamp_min(floor) ** -0.25)
+        self.directions.copy_(directions * torch.where(found, variances, torch.inf) ** -0.25)
 
 
 def _refuse_features(features: int, latent_size: int, reconstruction: float | None) -> None:

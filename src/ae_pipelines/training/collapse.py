@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.batch import Loader, clean
 from ae_pipelines.models.method import Method
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,10 @@ class CollapsedError(InputError):
 class LatentWatch:
     """Rank and variance of the latents of a few samples, while a model learns."""
 
-    def __init__(self, model: Method, loader: Loader) -> None:
+    def __init__(self, model: Method, loader: Loader, shape: tuple[int, ...] | None = None) -> None:
+        """`shape`: of what the encoder is given when training is over; None: of what batches have as input."""
         self._model = model
-        self._x = _some_inputs(loader) if hasattr(model, "encode") else None
+        self._x = _some_inputs(loader, shape) if hasattr(model, "encode") else None
 
     def measured(self) -> dict[str, float]:
         """`effective_rank` and `variance` (the mean over latents of their variance), now; empty where latents are maps
@@ -92,8 +93,7 @@ def spread(vectors: Tensor) -> float:
     return float(vectors.var(0).mean() / vectors.square().mean().clamp_min(torch.finfo(vectors.dtype).tiny))
 
 
-def _some_inputs(loader: Loader) -> Tensor:
-    """Clean samples, unless a corruption changes their shape."""
+def _some_inputs(loader: Loader, shape: tuple[int, ...] | None) -> Tensor:
+    """Clean samples, unless a corruption changes their shape for good."""
     batch = next(loader.epoch(0))
-    clean = batch.target.shape == batch.input.shape
-    return (batch.target if clean else batch.input)[:MOST_ROWS]
+    return clean(batch, shape or batch.input.shape[1:])[:MOST_ROWS]

@@ -27,7 +27,8 @@ def evaluate(trained: TrainedModel, samples: Samples, recipe: Recipe) -> dict[st
     with judging(model, recipe.training.seed):
         terms = mean_terms(last[0].players, test) if last else {}
         found = {f"test/{name}": value for name, value in terms.items()} | model.measures(test)
-        found |= {f"latent_{name}": value for name, value in LatentWatch(model, test).measured().items()}
+        watch = LatentWatch(model, test, trained.contract.task.input_shape)
+        found |= {f"latent_{name}": value for name, value in watch.measured().items()}
         return found | (_restoration(model, test) if recipe.loader.corruptions else {})
 
 

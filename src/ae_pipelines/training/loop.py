@@ -65,7 +65,7 @@ def train(
         model = model.to(device)
         training, validation = loaders(samples, recipe, model, device, checkpoint)
         identity = fingerprint(samples, recipe, model, device)
-        history = fit(model, training, validation, options, checkpoint, identity, run)
+        history = fit(model, training, validation, options, checkpoint, identity, run, task.input_shape)
     origin = None if initial is None else initial.origin
     return TrainedModel.of(model.cpu(), recipe, task, samples, origin, run), history
 
@@ -78,13 +78,14 @@ def fit(
     checkpoint: CheckpointFile | None = None,
     fingerprint: str = "",
     run: Run = NO_RUN,
+    input_shape: tuple[int, ...] | None = None,
 ) -> History:
     """Train `model` in place and leave its best weights in it (the last ones without validation); each epoch is
-    reported to `run`."""
+    reported to `run`. `input_shape`: of what its encoder is given later; None: as in batches."""
     keep_freed_memory()
     threads = torch.get_num_threads()
     try:
-        return _Training(model, batches, validation, options, checkpoint, fingerprint, run).run()
+        return _Training(model, batches, validation, options, checkpoint, fingerprint, run, input_shape).run()
     finally:
         torch.set_num_threads(threads)
 
@@ -101,6 +102,7 @@ class _Training:
         checkpoint: CheckpointFile | None,
         fingerprint: str,
         run: Run,
+        input_shape: tuple[int, ...] | None,
     ) -> None:
         self._model, self._batches, self._validation = model, batches, validation
         self._options, self._file, self._fingerprint = options, checkpoint, fingerprint
@@ -111,7 +113,7 @@ class _Training:
         self._at = Position(until_epoch=options.until_epoch)
         self._best: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
-        self._latents = LatentWatch(model, validation or batches)
+        self._latents = LatentWatch(model, validation or batches, input_shape)
         self._saved_at = self._logged_at = time.monotonic()
 
     def run(self) -> History:

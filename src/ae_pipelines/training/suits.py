@@ -22,13 +22,15 @@ RECIPES: dict[Kind, str] = {
 }
 MOST_LATENTS: dict[Kind, int] = {"table": 8, "series": 32, "vectors": 32}
 """Latents of samples without pixels; fewer, where these have fewer than twice as many features."""
+FOR_UNBOUNDED = "conv"
+"""Recipe for photos that are numbers without bounds: those of `RECIPES` change colours, which takes bounds."""
 FOR_PIXELS, FOR_CONTENT = "recipe=conv", f"recipe={RECIPES['photos']}"
 """Recipes for photos, by what the latents are for."""
 
 LARGEST_DRAWING = 28
 """Height and width up to which grey images go through any net, whatever they show."""
-LOOKED_AT = 256
-"""Samples that are looked at, spread over the store."""
+LOOKED_AT, MOST_VALUES = 256, 2**24
+"""Most samples that are looked at, spread over the store, and most values in them: fewer of large images."""
 PLAIN_GROUND = 0.3
 """Images are glyphs where this share of the pixels of most of them is as their border is: MNIST 0.81,
 scikit-learn's digits 0.50, its photos 0.05, CIFAR-10 below that."""
@@ -60,16 +62,18 @@ class Suits:
 
 def suiting(samples: Samples) -> Suits:
     """What suits these samples."""
-    rows = np.unique(np.linspace(0, len(samples) - 1, min(LOOKED_AT, len(samples))).astype(np.int64))
+    features = prod(samples.spec.shape)
+    most = min(LOOKED_AT, max(1, MOST_VALUES // features))
+    rows = np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).astype(np.int64))
     kind = looks_like(samples.spec, samples.take(rows))
+    recipe = FOR_UNBOUNDED if kind == "photos" and not samples.spec.bounded else RECIPES[kind]
     changes: dict[str, Any] = {}
     if kind in MOST_LATENTS:
-        features = prod(samples.spec.shape)
         changes["model"] = {"latent_size": max(1, min(MOST_LATENTS[kind], features // 2))}
     if len(samples) < FEW:
-        changes |= {"loader": {"batch_size": 32}, "training": {"steps": 1000}}
+        changes |= {"loader": {"batch_size": max(2, min(32, len(samples) // 4))}, "training": {"steps": 1000}}
     seen = f"{_described(kind, samples)}, {_labels(samples)}"
-    return Suits(kind, seen, RECIPES[kind], changes)
+    return Suits(kind, seen, recipe, changes)
 
 
 def looks_like(spec: SampleSpec, values: np.ndarray) -> Kind:

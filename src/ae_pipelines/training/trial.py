@@ -36,9 +36,10 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
     shape = training_shape([one.build() for one in loader.corruptions], task.samples)
     batch = _zeros(model, task, shape, min(TRIED, loader.batch_size))
     with torch.no_grad(), torch.random.fork_rng():
-        for player in (player for phase in model.phases() for player in phase.players):
-            with _of_another_size(shape, task) if shape != task.input_shape else nullcontext():
+        with _of_another_size(shape, task) if shape != task.input_shape else nullcontext():
+            for player in (player for phase in model.phases() for player in phase.players):
                 _try(player, batch, loader.batch_size)
+            model.try_completing(batch)
         later = torch.zeros(1, *task.input_shape)
         latent = model.eval().encode(later)[0].numel() if hasattr(model, "encode") else 0
     _refuse_other_corruptions(model, choice.kind, loader)
@@ -101,8 +102,9 @@ def _of_another_size(shape: tuple[int, ...], task: Task) -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise InputError(
-            f"in training the model gets inputs of shape {shape}, and later of {task.input_shape}, but it takes one "
-            "size only: leave out crop's size, give whole=resized, or take a net for images of any size, such as resnet"
+            f"in training the model gets inputs of shape {shape}, and later of {task.input_shape}, but it does "
+            "not take both: leave out crop's size, or give a larger one, or whole=resized, or take a net for images of "
+            "any size, such as resnet"
         ) from error
 
 
