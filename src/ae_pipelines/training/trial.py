@@ -21,6 +21,9 @@ from ae_pipelines.training.initial_encoder import InitialEncoder
 from ae_pipelines.training.options import LoaderOptions
 from ae_pipelines.training.suits import FOR_CONTENT, FOR_PIXELS, LARGEST_DRAWING
 
+TRIED = 4
+"""Samples in the batch: batch norm needs two, and `views` rebuilds half of them."""
+
 
 def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: InitialEncoder | None) -> Method:
     """The model, in evaluation mode; `InputError` if it cannot learn this task from such batches, or cannot start from
@@ -31,7 +34,7 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
     if initial is not None:
         initial.give_to(model)
     shape = training_shape([one.build() for one in loader.corruptions], task.samples)
-    batch = _zeros(model, task, shape, min(2, loader.batch_size))
+    batch = _zeros(model, task, shape, min(TRIED, loader.batch_size))
     with torch.no_grad(), torch.random.fork_rng():
         with _of_another_size(shape, task) if shape != task.input_shape else nullcontext():
             for player in (player for phase in model.phases() for player in phase.players):
