@@ -181,3 +181,13 @@ def test_the_warning_is_given_when_samples_are_checked(tmp_path, caplog):
     recipe.check_samples(write_store(tmp_path, ArraySource(photos)))
     (said,) = (record.message for record in caplog.records if record.levelname == "WARNING")
     assert said.startswith("mine: images of 8 x 8 in colour go through a net")
+
+
+@pytest.mark.parametrize(("pixels", "warned"), [(32, False), (30, False), (8, True), (96, True)])
+def test_crops_of_quite_another_size_than_whole_images_are_cautioned_against(pixels, warned):
+    samples = SampleSpec(shape=(3, pixels, pixels), dtype="uint8")
+    net = {"kind": "resnet", "widths": [4], "head": 8, "last": "none"}
+    crop = {"kind": "crop", "size": 24, "whole": "kept"}
+    recipe = Recipe(model={"kind": "views", "latent_size": 8, "net": net}, loader={"corruptions": [crop]})
+    said = trial.caution(recipe.model, recipe.loader, recipe.try_out(Task.plain(samples)), samples)
+    assert (said is not None and f"size near {round(0.75 * pixels)}" in said) == warned

@@ -13,7 +13,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice, Player
 from ae_pipelines.models.batch import Batch
 from ae_pipelines.models.contract import Task
-from ae_pipelines.models.corruptions import training_shape
+from ae_pipelines.models.corruptions import corrupted_spec, training_shape
 from ae_pipelines.models.method import Method
 from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.samples.spec import SampleSpec
@@ -21,6 +21,9 @@ from ae_pipelines.training.initial_encoder import InitialEncoder
 from ae_pipelines.training.options import LoaderOptions
 from ae_pipelines.training.suits import FOR_CONTENT, FOR_PIXELS, LARGEST_DRAWING
 
+ALIKE = (0.75, 2)
+"""How large images may be later, relative to the crops of training: beyond, a net sees things of a size it does not
+know."""
 TRIED = 4
 """Samples in the batch: batch norm needs two, and `views` rebuilds half of them."""
 
@@ -53,8 +56,12 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
 
 def caution(choice: ModelChoice, loader: LoaderOptions, model: Method, samples: SampleSpec) -> str | None:
     """A warning where these samples are photos, in colour or larger than `LARGEST_DRAWING`, and the method is one for
-    drawings; None if they suit it."""
-    if not (samples.bounded and len(samples.shape) == 3):
+    drawings, or where crops for training are of quite another size; None if they suit it."""
+    if len(samples.shape) != 3:
+        return None
+    if (said := _of_crops(loader, samples)) is not None:
+        return said
+    if not samples.bounded:
         return None
     channels, height, width = samples.shape
     if channels == 1 and max(height, width) <= LARGEST_DRAWING:
@@ -72,6 +79,18 @@ def caution(choice: ModelChoice, loader: LoaderOptions, model: Method, samples: 
             f"is shown: {FOR_CONTENT} is made for classes, groups and neighbours"
         )
     return None
+
+
+def _of_crops(loader: LoaderOptions, samples: SampleSpec) -> str | None:
+    corruptions = [one.build() for one in loader.corruptions]
+    trained, later = min(training_shape(corruptions, samples)[1:]), min(corrupted_spec(corruptions, samples).shape[1:])
+    if ALIKE[0] <= later / trained <= ALIKE[1]:
+        return None
+    return (
+        f"training shows crops of {trained} pixels, but whole images are {later} pixels high or wide later, so that "
+        f"things in them look of another size than those learned from: give crop a size near {round(0.75 * later)}, "
+        "or bring images to another size (source.size)"
+    )
 
 
 def refuse_too_few_labels(model: Method, kind: str, numbers: np.ndarray, loader: LoaderOptions) -> None:
