@@ -25,7 +25,7 @@ def test_one_command_measures_recipes_and_controls_as_runs_below_one_run(run, ml
     assert whole.data.tags["pipeline"] == "scoreboard"
     assert {part.data.params["encoder"] for part in parts} == set(table["encoder"])
     assert set(table["encoder"]) == {
-        "dense", "twice", "raw values", "PCA, d = 32", "dense, untrained", "twice, untrained",
+        "dense", "twice", "raw values", "PCA, d = 32", "patches, d = 32", "dense, untrained", "twice, untrained",
     }  # fmt: skip
     for part in parts:
         assert part.data.tags["mlflow.parentRunId"] == whole.info.run_id

@@ -193,7 +193,7 @@ def test_only_the_same_start_makes_it_the_same_training(digits, folder, tmp_path
     train(digits, made(AUTOENCODER, training={"seed": 1}))[0].save(tmp_path / "other")
     shutil.copytree(folder / "06_models", tmp_path / "copy")
     fingerprints = []
-    monkeypatch.setattr(loop, "fit", lambda *given: fingerprints.append(given[-2]) or [])  # then the run
+    monkeypatch.setattr(loop, "fit", lambda *given: fingerprints.append(given[5]) or [])
     starts = ["06_models/autoencoder", "06_models/encoder", tmp_path / "copy", tmp_path / "other"]
     recipes = [made(AUTOENCODER, folder / start, FROZEN) for start in starts]
     for recipe in [*recipes, made(AUTOENCODER, folder), made(AUTOENCODER)]:

@@ -19,6 +19,9 @@ from ae_pipelines.training.recipe import Recipe
 History = list[dict[str, Any]]
 """A row for each epoch: phase, epoch, learning rate, and every loss term on train and validation batches."""
 
+ADDED = (("vector_size", 64), ("shift_unit", "pixels"))
+"""Options of parts and values with which steps are what they were before there were these."""
+
 Found = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors and state of a checkpoint."""
 
@@ -84,6 +87,11 @@ def to_take_up(found: Found | None, until: int | None) -> Found | None:
     return None if afresh else found
 
 
+def _as_before(part: dict[str, Any]) -> dict[str, Any]:
+    """Without options that were added and left as they are, so that trainings from before them are taken up."""
+    return {name: value for name, value in part.items() if (name, value) not in ADDED}
+
+
 def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> str:
     """A hash that is equal for trainings of `model`, as it starts, that take the same steps."""
     options = recipe.model_dump(mode="json", include={"loader", "training"})
@@ -93,7 +101,7 @@ def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.d
     if not recipe.loader.streams(samples):
         del options["loader"]["memory_budget"]
     layout = model.wants_layout
-    parts = [choice.described() for choice in (recipe.model, *recipe.loader.corruptions)]
+    parts = [_as_before(choice.described()) for choice in (recipe.model, *recipe.loader.corruptions)]
     versions = [torch.__version__, ae_pipelines.__version__]
     elsewhere = [] if model.elsewhere is None else [model.elsewhere.sha256]
     key = layout and layout.key()

@@ -129,7 +129,7 @@ def _labels(samples: Samples) -> str:
 
 
 def _typed(name: str, changes: dict[str, Any]) -> list[str]:
-    """Changes as they are typed after --params."""
+    """Changes as they are typed."""
     found = []
     for key, value in changes.items():
         found += _typed(f"{name}.{key}", value) if isinstance(value, dict) else [f"{name}.{key}={value}"]

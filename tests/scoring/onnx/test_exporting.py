@@ -264,7 +264,7 @@ def test_an_encoder_of_small_or_grey_images_takes_the_large_and_coloured_ones(
     trained = untrained(samples, model, [noise, corruption], seen)
     monkeypatch.setattr(map_vectors, "MOST_FEATURES", 24)  # so that one of them is averaged, with an odd edge
     with torch.no_grad():
-        trained.module.encoder[-1][-1].fit([trained.module.encode(torch.rand(30, *seen))])
+        trained.module.encoder[-1][-1].learn([trained.module.encode(torch.rand(30, *seen))])
     trial = Trial.of(trained, samples)
     latent, latent_map = run(exporting.encoder(trial), values)
     assert latent.shape[1] == {"downscale": 16, "greyscale": 24}[corruption["kind"]]
