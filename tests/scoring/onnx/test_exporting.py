@@ -267,7 +267,7 @@ def test_an_encoder_of_small_or_grey_images_takes_the_large_and_coloured_ones(
         trained.module.encoder[-1][-1].learn([trained.module.encode(torch.rand(30, *seen))])
     trial = Trial.of(trained, samples)
     latent, latent_map = run(exporting.encoder(trial), values)
-    assert latent.shape[1] == {"downscale": 16, "greyscale": 24}[corruption["kind"]]
+    assert latent.shape[1] == {"downscale": 16, "greyscale": 24, "crop": 16}[corruption["kind"]]
     np.testing.assert_allclose(latent, trained.encode(values), atol=1e-5)
     assert latent_map.shape[1:] == trained.contract.latent_shape
     (sample,) = run(exporting.decoder(trial), latent_map)
