@@ -52,8 +52,8 @@ class Method(nn.Module):
     if_collapsed = "Give a lower training.learning_rate, or another recipe"
     """What to change where latents do not tell samples apart."""
     learns_in_bfloat16 = False
-    """Whether, with convolutions, it was shown to learn as well in bfloat16 (`benchmarks/precision.py`). A subclass
-    with other terms says False until that is shown for it, too."""
+    """Whether, with convolutions, it is known to learn well in bfloat16 (`benchmarks/precision.py` compares). A
+    subclass with other terms says False until that is known of it, too."""
     takes_corruptions = True
     """Whether it looks at inputs; if only at targets, corruptions would change nothing."""
     wants_labels = False

@@ -20,7 +20,7 @@ def picked(model: Method, batch_size: int, device: torch.device) -> tuple[Precis
     against = _against(model, batch_size, device)
     if against is not None:
         return "float32", against
-    return "bfloat16", f"this CPU multiplies in it, and a convolutional {_name(model)} was shown to learn as well"
+    return "bfloat16", f"this CPU multiplies in it, and a convolutional {_name(model)} learns well in it"
 
 
 def computing(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
