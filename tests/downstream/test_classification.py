@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import calibration, classification, few_labels, intervals, labelling, saved
+from ae_pipelines.downstream import calibration, class_metrics, classification, few_labels, intervals, labelling, saved
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.classifiers import regularisation
 from ae_pipelines.downstream.classifiers.knn import NearestNeighbours
@@ -46,7 +46,7 @@ def hard(**given):
 def judged(data, **options):
     options = ClassifyOptions(**options)
     classifier = classification.fit_classifier(data, options)
-    return classification.predict(classifier, data), classification.classification_metrics(data, classifier, options)
+    return classification.predict(classifier, data), class_metrics.classification_metrics(data, classifier, options)
 
 
 def test_separable_classes_are_told_apart_on_the_test_split():
@@ -68,10 +68,10 @@ def test_a_class_that_the_classifier_does_not_know_is_not_blamed_on_it():
     data = latents(labels)
     classifier = classification.fit_classifier(data, ClassifyOptions())
     predictions, metrics = judged(data)
-    table = classification.per_class_table(data, predictions["predicted"].to_numpy(str)).set_index("label")
+    table = class_metrics.per_class_table(data, predictions["predicted"].to_numpy(str)).set_index("label")
     assert table["recall"].to_dict() == {"0": 1, "2": 1, "9": 0}
     assert "classes_never_recognised" not in metrics
-    assert classification.cautions(metrics, table.reset_index(), classifier) == []
+    assert class_metrics.cautions(metrics, table.reset_index(), classifier) == []
 
 
 def test_an_accuracy_no_better_than_the_commonest_class_is_cautioned_against():
@@ -79,10 +79,10 @@ def test_an_accuracy_no_better_than_the_commonest_class_is_cautioned_against():
     draw = np.random.default_rng(0)
     data = latents(labels, points=draw.normal(size=(300, 2)))
     predictions, metrics = judged(data)
-    table = classification.per_class_table(data, predictions["predicted"].to_numpy(str))
+    table = class_metrics.per_class_table(data, predictions["predicted"].to_numpy(str))
     assert metrics["majority"] == pytest.approx(0.9)
     assert metrics["classes_never_recognised"] == 1
-    said = classification.cautions(metrics, table, classification.fit_classifier(data, ClassifyOptions()))
+    said = class_metrics.cautions(metrics, table, classification.fit_classifier(data, ClassifyOptions()))
     assert said == [
         "accuracy 0.900 is no better, as far as can be told, than always naming the commonest class, 0.900",
         "of 1 of 2 classes no test sample is recognised (recall 0): rare",
@@ -116,8 +116,8 @@ def test_a_class_seen_only_in_test_is_counted_apart_with_a_warning(caplog):
 def test_confusion_and_table_count_every_labelled_test_row():
     data = latents()
     predicted = judged(data)[0]["predicted"].to_numpy(dtype=str)
-    assert classification.confusion(data, predicted).to_numpy().sum() == 100
-    table = classification.per_class_table(data, predicted)
+    assert class_metrics.confusion(data, predicted).to_numpy().sum() == 100
+    table = class_metrics.per_class_table(data, predicted)
     assert table["support"].sum() == 100
     assert (table["f1"] == 1).all()
 
@@ -375,13 +375,13 @@ def test_a_class_of_one_sample_is_passed_over_with_a_warning_that_names_it(kind)
     assert (list(classifier.classes), classifier.calibrated) == (["0", "1", "2"], True)
     assert (metrics["accuracy"], metrics["train_rows"], metrics["test_rows"]) == (1, 199, 99)
     assert metrics["test_rows_of_unseen_classes"] == 1
-    table = classification.per_class_table(data, predictions["predicted"].to_numpy(str)).set_index("label")
+    table = class_metrics.per_class_table(data, predictions["predicted"].to_numpy(str)).set_index("label")
     assert table["recall"].to_dict() == {"0": 1, "1": 1, "2": 1, "Slip": 0}
     assert [point["labels"] for point in few_labels.curve(data, options)] == [3, 199]
-    (said,) = classification.passed_over(data, classifier)
+    (said,) = class_metrics.passed_over(data, classifier)
     assert said.startswith("1 of 4 classes of the train split are passed over, and never predicted")
     assert "Typo. Give" in said
-    assert classification.passed_over(latents(), classifier) == []
+    assert class_metrics.passed_over(latents(), classifier) == []
 
 
 def half_labelled_blobs():

@@ -4,7 +4,7 @@ import pytest
 from sklearn.datasets import make_classification
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import classification, few_labels
+from ae_pipelines.downstream import class_metrics, classification, few_labels
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.few_labels import balanced_draw
 from ae_pipelines.latents.file import LatentsInMemory
@@ -57,7 +57,7 @@ def test_the_curve_falls_and_ends_with_the_error_of_the_classifier():
     assert points[0]["error_mean"] > 1.2 * points[1]["error_mean"] > 0
     assert points[0]["error_sd"] > points[1]["error_sd"] > points[2]["error_sd"] == 0
     classifier = classification.fit_classifier(latents(), options)
-    metrics = classification.classification_metrics(latents(), classifier, options)
+    metrics = class_metrics.classification_metrics(latents(), classifier, options)
     assert points[2]["error_mean"] == pytest.approx(100 * (1 - metrics["accuracy"]))
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from small_results import NASTY, ROWS, TableSource, galleries, labels_of, made, on_latents, openers, text_of
 
-from ae_pipelines.downstream import classification
+from ae_pipelines.downstream import class_metrics
 from ae_pipelines.report.sections import classifier
 from ae_pipelines.report.shown import confusion, labelling
 
@@ -26,7 +26,7 @@ def classified(folder, labels=None, predicted=None, **parts):
         classifier=on_latents(classes=np.array(known)),
         predictions=lambda latents: table.assign(sample_id=latents.column("sample_id")),
         **{
-            "per_class": lambda latents: classification.per_class_table(latents, table["predicted"].to_numpy(str)),
+            "per_class": lambda latents: class_metrics.per_class_table(latents, table["predicted"].to_numpy(str)),
             "classify_metrics": METRICS,
             **parts,
         },

@@ -8,7 +8,7 @@ import pandas as pd
 from ae_pipelines.base.errors import TooFewLabels
 from ae_pipelines.base.skipped import Skipped, unless_skipped
 from ae_pipelines.comparison import controls
-from ae_pipelines.downstream import classification, few_labels, labelling
+from ae_pipelines.downstream import class_metrics, classification, few_labels, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
@@ -47,8 +47,8 @@ def measure(
     options: ClassifyOptions,
 ) -> dict[str, float]:
     """How good classes and probabilities are on the test split, beside a classifier on PCA latents."""
-    metrics = classification.classification_metrics(latents, classifier, options)
-    control = classification.classification_metrics(pca_latents, pca_classifier, options)
+    metrics = class_metrics.classification_metrics(latents, classifier, options)
+    control = class_metrics.classification_metrics(pca_latents, pca_classifier, options)
     for found, points in ((metrics, few_labels_curves["latents"]), (control, few_labels_curves["pca"])):
         found |= few_labels.errors(points) | few_labels.bounds(points, int(metrics["test_rows"]))
     return metrics | {f"pca_{name}": control[name] for name in control if name not in classification.ABOUT}
@@ -82,9 +82,9 @@ def measure_controls(compared: dict[str, Any]) -> dict[str, float]:
 @unless_skipped
 def tabulate(latents: Latents, predictions: pd.DataFrame, classifier: Any, metrics: dict[str, float]) -> pd.DataFrame:
     """Precision, recall, f1 and support of each class."""
-    table = classification.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
-    passed_over = classification.passed_over(latents, classifier)
-    for caution in passed_over + classification.cautions(metrics, table, classifier):
+    table = class_metrics.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
+    passed_over = class_metrics.passed_over(latents, classifier)
+    for caution in passed_over + class_metrics.cautions(metrics, table, classifier):
         log.warning("classify: %s", caution)
     return table
 
@@ -100,7 +100,7 @@ def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[st
     """Which classes are confused."""
     from ae_pipelines.plots import classes
 
-    counts = classification.confusion(latents, predictions["predicted"].to_numpy(dtype=str))
+    counts = class_metrics.confusion(latents, predictions["predicted"].to_numpy(dtype=str))
     return classes.confusion_matrix(counts, metrics["accuracy"])
 
 
@@ -109,8 +109,8 @@ def draw_reliability(latents: Latents, classifier: Any, pca_latents: Latents, pc
     """How often the classifiers are right, by confidence."""
     from ae_pipelines.plots import classes
 
-    ours = classification.reliability(latents, classifier)
-    return classes.reliability(ours, classification.reliability(pca_latents, pca_classifier))
+    ours = class_metrics.reliability(latents, classifier)
+    return classes.reliability(ours, class_metrics.reliability(pca_latents, pca_classifier))
 
 
 @unless_skipped

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ae_pipelines.comparison import controls
-from ae_pipelines.downstream import calibration, classification, intervals
+from ae_pipelines.downstream import calibration, class_metrics, classification, intervals
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
@@ -134,7 +134,7 @@ def _reliability(results: Results) -> Markup | None:
         return None
     lines = [Line("as sure", [0, 1], [0, 1], "plain"), ours]
     if results.pca_latents is not None and results.pca_classifier is not None:
-        control = _bins("PCA", classification.reliability(results.pca_latents, results.pca_classifier), "control")
+        control = _bins("PCA", class_metrics.reliability(results.pca_latents, results.pca_classifier), "control")
         lines += [control] if control is not None else []
     off = calibration.expected_calibration_error(calibration.reliability(found["probability"].to_numpy(float), right))
     says = f"how often predictions are right by how sure they are; on average {percent(off)} apart"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ae_pipelines.downstream import classification
+from ae_pipelines.downstream import class_metrics
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.report.shown.galleries import opener
 from ae_pipelines.report.shown.words import isolated, percent
@@ -55,7 +55,7 @@ class Confusion:
 
 def confusion(latents: Latents, predictions: pd.DataFrame) -> Confusion:
     """Over the labelled test samples."""
-    return counted(classification.confusion(latents, predictions["predicted"].to_numpy(dtype=str)))
+    return counted(class_metrics.confusion(latents, predictions["predicted"].to_numpy(dtype=str)))
 
 
 def counted(counts: pd.DataFrame) -> Confusion:

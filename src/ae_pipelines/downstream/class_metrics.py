@@ -1,0 +1,135 @@
+"""How good a classifier on latents is, judged on the labelled rows of the test split."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from ae_pipelines.base.errors import first_of
+from ae_pipelines.downstream import calibration, intervals
+from ae_pipelines.downstream.classification import (
+    LEARNED_ROWS,
+    Classifier,
+    ClassifyOptions,
+    at_most,
+    judged_rows,
+    numbered,
+    test_rows,
+    training_rows,
+)
+from ae_pipelines.latents.file import Latents
+
+log = logging.getLogger(__name__)
+
+JUDGED_ROWS = 10_000
+"""Most test rows in the k-nearest-neighbour accuracy."""
+
+
+def classification_metrics(latents: Latents, classifier: Classifier, options: ClassifyOptions) -> dict[str, float]:
+    """Over the labelled rows of the test split: `accuracy`, `knn_accuracy` of the nearest train latents, each with the
+    bounds of its 95 % interval, `<name>_low` and `<name>_high`, the `majority`, which is the share of the commonest
+    class among them, `log_loss` in nats and `expected_calibration_error`; how many `classes_never_recognised` there
+    are, if any; `transductive` and `calibrated` are 1 or 0."""
+    train, test = training_rows(latents), test_rows(latents)
+    known = judged_rows(latents, test, classifier)
+    probabilities, classes = _probabilities(latents, classifier, known)
+    right = probabilities.argmax(axis=1) == classes
+    table = calibration.reliability(probabilities.max(axis=1), right)
+    metrics = {
+        "accuracy": float(right.mean()),
+        "knn_accuracy": _neighbour_accuracy(latents, train, known, options),
+        "log_loss": calibration.log_loss(probabilities, classes),
+        "expected_calibration_error": calibration.expected_calibration_error(table),
+        "train_rows": float(train.sum()),
+        "test_rows": float(known.sum()),
+        "majority": float(np.bincount(classes).max() / len(classes)),
+        "transductive": float(classifier.transductive),
+        "calibrated": float(classifier.calibrated),
+    }
+    for name, rows in (("accuracy", len(right)), ("knn_accuracy", min(len(right), JUDGED_ROWS))):
+        metrics |= intervals.bounds(name, intervals.proportion(metrics[name], rows))
+    if missed := len(np.unique(classes)) - len(np.unique(classes[right])):
+        metrics["classes_never_recognised"] = float(missed)
+    if unseen := int(test.sum() - known.sum()):
+        names = first_of(list(np.unique(latents.labels[test & ~known])))
+        log.warning("%d test samples are of classes without a train sample: %s", unseen, names)
+        metrics["test_rows_of_unseen_classes"] = float(unseen)
+    return metrics
+
+
+def reliability(latents: Latents, classifier: Classifier) -> pd.DataFrame:
+    """How often the classifier is right on the test split, by its confidence; see `calibration.reliability`."""
+    probabilities, classes = _probabilities(latents, classifier, judged_rows(latents, test_rows(latents), classifier))
+    return calibration.reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == classes)
+
+
+def per_class_table(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
+    """Precision, recall, f1 and support of the test rows of each true class."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    test = test_rows(latents)
+    classes = np.unique(latents.labels[test])
+    scores = precision_recall_fscore_support(latents.labels[test], predicted[test], labels=classes, zero_division=0.0)
+    table = pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), scores, strict=True)))
+    table.insert(0, "label", classes)
+    return table
+
+
+def never_found(table: pd.DataFrame, classifier: Classifier) -> list[str]:
+    """The classes of a `per_class_table` of which no test row is recognised, though the classifier knows them."""
+    known = table["label"].isin(classifier.classes)
+    return list(table["label"][known & (table["recall"] == 0)])
+
+
+def cautions(metrics: dict[str, float], table: pd.DataFrame, classifier: Classifier) -> list[str]:
+    """Warnings about what an accuracy hides: few rows, no more skill than naming the commonest class, whole classes
+    that are never found."""
+    found = [] if (few := intervals.few("accuracy", metrics, int(metrics["test_rows"]))) is None else [few]
+    if metrics["accuracy_low"] <= metrics["majority"]:
+        found.append(
+            f"accuracy {metrics['accuracy']:.3f} is no better, as far as can be told, than always naming the commonest "
+            f"class, {metrics['majority']:.3f}"
+        )
+    if names := never_found(table, classifier):
+        found.append(
+            f"of {len(names)} of {len(classifier.classes)} classes no test sample is recognised (recall 0): "
+            f"{first_of(names)}"
+        )
+    return found
+
+
+def passed_over(latents: Latents, classifier: Classifier) -> list[str]:
+    """A warning that names the classes of the train split that the classifier was not taught, if there are any."""
+    found = np.unique(latents.labels[latents.labelled & latents.in_split("train")])
+    names = [str(name) for name in found if name not in classifier.classes]
+    if not names:
+        return []
+    return [
+        f"{len(names)} of {len(found)} classes of the train split are passed over, and never predicted, for they have "
+        f"one sample, or hardly more: {first_of(names)}. Give more samples, or correct these labels"
+    ]
+
+
+def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
+    """Counts of test rows: true class (rows) by predicted class (columns)."""
+    test = test_rows(latents)
+    classes = np.unique(np.concatenate([latents.labels[test], predicted[test]]))
+    counts = pd.crosstab(latents.labels[test], predicted[test])
+    return counts.reindex(index=classes, columns=classes, fill_value=0)
+
+
+def _probabilities(latents: Latents, classifier: Classifier, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, classes) and true classes (n,) of some rows."""
+    probabilities = np.concatenate(list(classifier.probabilities(latents.vectors[known])))
+    return probabilities, np.searchsorted(classifier.classes, latents.labels[known])
+
+
+def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, options: ClassifyOptions) -> float:
+    from ae_pipelines.downstream.nearest import Index, vote
+
+    draw = np.random.default_rng(options.seed)
+    learned = at_most(LEARNED_ROWS, np.flatnonzero(train), draw)
+    judged = at_most(JUDGED_ROWS, np.flatnonzero(test), draw)
+    names, classes = numbered(latents.labels[learned])
+    rows = Index(latents.vectors[learned], exact=True).nearest(latents.vectors[judged], options.neighbours)[1]
+    return float((names[vote(rows, classes).argmax(axis=1)] == latents.labels[judged]).mean())
