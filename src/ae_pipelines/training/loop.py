@@ -26,9 +26,9 @@ from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, pi
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
-from ae_pipelines.training.precision import Precision, computing, picked
+from ae_pipelines.training.precision import computing, settled
 from ae_pipelines.training.recipe import Recipe
-from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up
+from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up, under
 from ae_pipelines.training.schedules import learning_rate
 from ae_pipelines.training.trained import TrainedModel
 
@@ -121,7 +121,8 @@ class _Training:
             refuse_epochs(self._options)
         earlier = of_same_recipe(self._file, self._fingerprint)
         found = to_take_up(earlier, self._options.until_epoch)
-        self._precision = self._pick_precision(earlier)
+        kept = None if earlier is None else earlier[1].get("precision")
+        self._precision = settled(self._options.precision, kept, self._model, self._batches.batch_size, self._device)
         self._computing = partial(computing, self._precision, self._device)
         self._threads = self._pick_threads(earlier)
         torch.set_num_threads(self._threads)
@@ -300,17 +301,7 @@ class _Training:
             self._at.history.append(row)
             self._report(row, len(self._at.history))
 
-    # -- precision, threads ------------------------------------------------------------------------------
-
-    def _pick_precision(self, earlier: Found | None) -> Precision:
-        # As with threads: a recipe trained again, here or on another machine, keeps what it had.
-        if earlier is not None and "precision" in earlier[1]:
-            return earlier[1]["precision"]
-        if self._options.precision != "auto":
-            return self._options.precision
-        precision, why = picked(self._model, self._batches.batch_size, self._device)
-        log.info("training in %s: %s", precision, why)
-        return precision
+    # -- threads -----------------------------------------------------------------------------------------
 
     def _pick_threads(self, earlier: Found | None) -> int:
         if self._device.type != "cpu":
@@ -326,11 +317,11 @@ class _Training:
     def _take_up(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         at = self._at = Position(**state["position"])
         self._start_phase()
-        self._model.load_state_dict(_under("model", tensors))
-        self._best = {name: tensor.to(self._device) for name, tensor in _under("best", tensors).items()}
-        self._totals = {name: tensor.to(self._device) for name, tensor in _under("totals", tensors).items()}
+        self._model.load_state_dict(under("model", tensors))
+        self._best = {name: tensor.to(self._device) for name, tensor in under("best", tensors).items()}
+        self._totals = {name: tensor.to(self._device) for name, tensor in under("totals", tensors).items()}
         for number, (player, optimiser) in enumerate(self._moves):
-            adam.restore(player, optimiser, _under(f"optimiser.{number}", tensors))
+            adam.restore(player, optimiser, under(f"optimiser.{number}", tensors))
         torch.set_rng_state(tensors["random.cpu"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(tensors["random.cuda"], self._device)
@@ -357,8 +348,3 @@ class _Training:
         state = {"fingerprint": self._fingerprint, **computing, "position": asdict(self._at)}
         self._file.save(tensors, state)
         self._saved_at = time.monotonic()
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

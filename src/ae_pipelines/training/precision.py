@@ -1,5 +1,6 @@
 """In which precision a training computes, and how that is picked where the recipe leaves it open."""
 
+import logging
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -8,11 +9,27 @@ from torch import nn
 
 from ae_pipelines.models.method import Method
 
+log = logging.getLogger(__name__)
+
 Precision = Literal["float32", "bfloat16"]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
 FEWEST = 64
 """Samples in a batch from which on bfloat16 pays: with fewer, casting costs more than it saves."""
+
+
+def settled(
+    wanted: Precision | Literal["auto"], kept: Precision | None, model: Method, batch_size: int, device: torch.device
+) -> Precision:
+    """What a training computes in: as with threads, one that is done again, here or on another machine, keeps what it
+    had; else what is wanted, and for `auto` what is `picked`."""
+    if kept is not None:
+        return kept
+    if wanted != "auto":
+        return wanted
+    precision, why = picked(model, batch_size, device)
+    log.info("training in %s: %s", precision, why)
+    return precision
 
 
 def picked(model: Method, batch_size: int, device: torch.device) -> tuple[Precision, str]:

@@ -106,3 +106,9 @@ def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.d
     elsewhere = [] if model.elsewhere is None else [model.elsewhere.sha256]
     key = layout and layout.key()
     return canonical_sha256([samples.id, options, start, parts, key, device.type, versions, *elsewhere])
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a checkpoint whose names start with "<prefix>.", without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -14,6 +14,7 @@ from ae_pipelines.models.nets.resampling import (
     DOWN,
     UP,
     Downsample,
+    Mirrored,
     Size,
     Upsample,
     convolution,
@@ -26,7 +27,7 @@ Channels = Annotated[int, Field(gt=0)]
 
 
 @NETS.register("conv")
-class Conv:
+class Conv(Mirrored):
     """3 × 3 convolutions that halve height and width, then one layer to the latent; the decoder mirrors it.
 
     An encoder's stage is convolution (and pooling), norm, residual blocks, activation; a decoder's is residual
@@ -60,17 +61,7 @@ class Conv:
             self._to_latent(small, outputs),
         )
 
-    def decoder(self, inputs: int, shape: tuple[int, ...]) -> nn.Sequential:
-        return self._decoder(inputs, shape, given=self._sizes(shape)[-1])
-
-    def pair(
-        self, input_shape: tuple[int, ...], latent_size: int, output_shape: tuple[int, ...]
-    ) -> tuple[nn.Sequential, nn.Sequential]:
-        encoder = self.encoder(input_shape, latent_size)
-        return encoder, self._decoder(latent_size, output_shape, given=self._sizes(input_shape)[-1])
-
     def _decoder(self, inputs: int, shape: tuple[int, ...], given: Size) -> nn.Sequential:
-        """`given`: the size of the maps it gets, where latents are maps."""
         sizes = self._sizes(shape)[::-1]
         *others, last = zip(pairwise([*reversed(self._channels), shape[0]]), pairwise(sizes), strict=True)
         return nn.Sequential(

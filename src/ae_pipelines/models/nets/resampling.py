@@ -49,6 +49,30 @@ def from_map(inputs: int, width: int, given: Size, size: Size, bias: bool) -> li
     return [*resize, convolution(inputs, width, bias=bias)]
 
 
+class Mirrored:
+    """A net for images whose decoder undoes its encoder step by step, from maps of the size that the encoder makes."""
+
+    def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Sequential:
+        raise NotImplementedError
+
+    def decoder(self, inputs: int, shape: tuple[int, ...]) -> nn.Sequential:
+        return self._decoder(inputs, shape, given=self._sizes(shape)[-1])
+
+    def pair(
+        self, input_shape: tuple[int, ...], latent_size: int, output_shape: tuple[int, ...]
+    ) -> tuple[nn.Sequential, nn.Sequential]:
+        encoder = self.encoder(input_shape, latent_size)
+        return encoder, self._decoder(latent_size, output_shape, given=self._sizes(input_shape)[-1])
+
+    def _decoder(self, inputs: int, shape: tuple[int, ...], given: Size) -> nn.Sequential:
+        """`given`: the size of the maps it gets, where latents are maps."""
+        raise NotImplementedError
+
+    def _sizes(self, shape: tuple[int, ...]) -> list[Size]:
+        """(height, width) before the first stage and after each that changes it."""
+        raise NotImplementedError
+
+
 def without_learning(x: Tensor, shape: tuple[int, ...], mode: str = "bicubic") -> Tensor:
     """Samples x (batch, ...) in another shape (without the batch axis): where height or width differ, images are
     interpolated and clipped to [0, 1]; a single channel is repeated."""

@@ -13,14 +13,14 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.nets import NETS, Latent
 from ae_pipelines.models.nets.activations import ACTIVATIONS, Activation
 from ae_pipelines.models.nets.norms import OF_IMAGES, Norm
-from ae_pipelines.models.nets.resampling import UP, Size, Upsample, convolution, from_map, from_vector, halved
+from ae_pipelines.models.nets.resampling import UP, Mirrored, Size, Upsample, convolution, from_map, from_vector, halved
 
 Channels = Annotated[int, Field(gt=0)]
 Pooling = Literal["mean", "none"]
 
 
 @NETS.register("resnet")
-class ResNet:
+class ResNet(Mirrored):
     """A stage of residual blocks (He et al. 2016) for each width, each at half the height and width of the one before;
     then a 1 × 1 convolution and, for a vector, the mean over positions and a linear layer. The decoder mirrors it.
 
@@ -66,17 +66,7 @@ class ResNet:
             self._to_latent(small, outputs),
         )
 
-    def decoder(self, inputs: int, shape: tuple[int, ...]) -> nn.Sequential:
-        return self._decoder(inputs, shape, given=self._sizes(shape)[-1])
-
-    def pair(
-        self, input_shape: tuple[int, ...], latent_size: int, output_shape: tuple[int, ...]
-    ) -> tuple[nn.Sequential, nn.Sequential]:
-        encoder = self.encoder(input_shape, latent_size)
-        return encoder, self._decoder(latent_size, output_shape, given=self._sizes(input_shape)[-1])
-
     def _decoder(self, inputs: int, shape: tuple[int, ...], given: Size) -> nn.Sequential:
-        """`given`: the size of the maps it gets, where latents are maps."""
         full, *sizes = self._sizes(shape)
         widths, sizes = self._widths[::-1], sizes[::-1]
         if self.latent == "map":
