@@ -50,6 +50,7 @@ VARIANTS: dict[str, list[dict]] = {
         {"output": "linear", "penalties": [NEAR]},
     ],
     "gan": [{"conditional": True}],
+    "joined": [AT_LEAST["joined"] | {"rebuilt_by": 0}],
     "patches": [{"projection": "invariant"}],
     "pretrained": [{"fine_tune": {"kind": "simclr"}}],
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
