@@ -214,8 +214,8 @@ def _decoder_of(parts: tuple[Method, ...], choices: list[ModelChoice], number: i
     net = choice.check().get("net")
     if not hasattr(part, "decode") or part.conditional or (net is not None and net.build().latent == "map"):
         raise InputError(
-            f"joined.rebuilt_by: part {number}, {choice.kind}, does not rebuild samples from latent vectors alone: name "
-            "another part, such as pca, or leave rebuilt_by out"
+            f"joined.rebuilt_by: part {number}, {choice.kind}, does not rebuild samples from latent vectors alone: "
+            "name another part, such as pca, or leave rebuilt_by out"
         )
     first = sum(before.latent_size for before in parts[:number])
     return PartDecoder(_half(part, "decoder"), number, first)
