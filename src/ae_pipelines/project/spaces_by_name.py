@@ -41,7 +41,7 @@ class SpaceFiles(Mapping[str, Any]):
         return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
-        return name in iter(self)
+        return any(name == each for each in self)
 
 
 def with_space(tune: Any, spaces: Mapping[str, Any], recipe: dict[str, Any]) -> Any:

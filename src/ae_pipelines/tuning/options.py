@@ -7,10 +7,8 @@ from pydantic import Field
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
 from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.tuning.objectives import AUTO, check_names
 from ae_pipelines.tuning.space import Among, Space, changed, grid
-
-AUTO = "auto"
-"""The objective that suits the samples: labels where there are enough of them, else neighbours that stay and rank."""
 
 
 class TuneOptions(Options):
@@ -50,8 +48,6 @@ class TuneOptions(Options):
             raise InputError(
                 "tune has no search space: name a recipe, such as recipe=probe, which has one, or give tune.space"
             )
-        from ae_pipelines.tuning.objectives import check_names
-
         check_names(self.objective, recipe)
         self.space.check_recipe(recipe)
         for path in ("model", "model.kind"):
