@@ -56,14 +56,15 @@ def _counts_somewhere(space: SearchedFields, path: str, recipe: Recipe) -> bool:
         _refuse_idle(space, path, condition, wanted, recipe)
     if _try_all(space, path, recipe):
         return True
-    if not _try_all(space, path, _as_wanted(space, path, recipe)):
+    if not _try_all(space, path, recipe, _wanted(space, path)):
         raise InputError("its conditions never hold together: leave one out")
     return False
 
 
-def _try_all(space: SearchedFields, path: str, recipe: Recipe) -> bool:
+def _try_all(space: SearchedFields, path: str, recipe: Recipe, fixed: dict[str, Any] | None = None) -> bool:
     """Whether this field counts for any values of the others; `InputError` where it then does not fit."""
-    counting = [values for values in space.contexts(path, recipe) if space.counts(path, values, recipe)]
+    every = space.contexts(path, recipe, fixed)
+    counting = [values for values in every if space.counts(path, values, recipe)]
     for values in counting:
         try:
             _try(path, space.fields[path], changed(recipe, values))
@@ -73,15 +74,16 @@ def _try_all(space: SearchedFields, path: str, recipe: Recipe) -> bool:
     return bool(counting)
 
 
-def _as_wanted(space: SearchedFields, path: str, recipe: Recipe) -> Recipe:
-    """The recipe as conditions on fields that are not searched want it: a space may serve several recipes, and a field
+def _wanted(space: SearchedFields, path: str) -> dict[str, Any]:
+    """The values that conditions want of fields that are not searched: a space may serve several recipes, and a field
     that does not count for this one is to fit those for which it does."""
+    found: dict[str, Any] = {}
     for condition, wanted in space.fields[path].when.items():
         if condition in space.fields:
-            recipe = _as_wanted(space, condition, recipe)
+            found |= _wanted(space, condition)
         else:
-            recipe = changed(recipe, {condition: wanted[0] if isinstance(wanted, list) and wanted else wanted})
-    return recipe
+            found[condition] = wanted[0] if isinstance(wanted, list) and wanted else wanted
+    return found
 
 
 def _refuse_settled(path: str) -> None:
@@ -109,17 +111,26 @@ def _refuse_idle(space: SearchedFields, path: str, condition: str, wanted: Any, 
     found = list(field.choices.values()) if isinstance(field, Among) else _found(space, path, condition, recipe)
     if any(space.is_one_of(condition, value, [wanted]) for value in found):
         return
-    searched = any(makes(other, condition) for other in space.fields)
     for each in wanted if isinstance(wanted, list) and wanted else [wanted]:
-        if any(space.is_one_of(condition, value, [each]) for value in found):
-            continue
-        if searched:
-            known = list(dict.fromkeys(shown(space.named({condition: value})[condition]) for value in found))
-            raise InputError(f"when: {condition} is never {shown(each)}; {suggestion(shown(each), known)}")
+        if not any(space.is_one_of(condition, value, [each]) for value in found):
+            _refuse_impossible(space, path, condition, each, found, recipe)
+
+
+def _refuse_impossible(
+    space: SearchedFields, path: str, condition: str, wanted: Any, found: list[Any], recipe: Recipe
+) -> None:
+    if any(f"{condition}.".startswith(f"{other}.") for other in space.fields):
+        known = list(dict.fromkeys(shown(space.named({condition: value})[condition]) for value in found))
+        raise InputError(f"when: {condition} is never {shown(wanted)}; {suggestion(shown(wanted), known)}")
+    refused = InputError("")
+    for values in space.contexts(path, recipe):
         try:
-            changed(recipe, {condition: each})
+            changed(recipe, values | {condition: wanted})
         except InputError as error:
-            raise InputError(f"when: {condition} cannot be {shown(each)}: {error}") from error
+            refused = error
+        else:
+            return
+    raise InputError(f"when: {condition} cannot be {shown(wanted)}: {refused}")
 
 
 def _found(space: SearchedFields, path: str, condition: str, recipe: Recipe) -> list[Any]:

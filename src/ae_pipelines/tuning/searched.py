@@ -1,11 +1,9 @@
 """What is searched: ranges of numbers and choices, and on what it depends whether a field of them counts."""
 
 import math
-from collections.abc import Iterator
-from itertools import islice
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
@@ -57,7 +55,7 @@ class Among(Searched):
     """Some values; with names, where they are long: {narrow: [250, 100], wide: [512, 128]}. Of a list each is called by
     its text."""
 
-    choices: Annotated[dict[str, Any], Field(min_length=2)]
+    choices: dict[str, Any]
 
     @field_validator("choices", mode="before")
     @classmethod
@@ -68,12 +66,16 @@ class Among(Searched):
             if twice := {name for name in names if names.count(name) > 1}:
                 raise InputError(f"{', '.join(sorted(twice))} is given twice: give each once")
             return dict(zip(names, values, strict=True))
-        return {str(name): guessed(value) for name, value in given.items()} if isinstance(given, dict) else given
+        if not isinstance(given, dict):
+            raise InputError(f"given {shown(given)}, expected a list of values, or values by name")
+        return {str(name): guessed(value) for name, value in given.items()}
 
     @field_validator("choices")
     @classmethod
     def _differ(cls, choices: dict[str, Any]) -> dict[str, Any]:
         named = list(choices.items())
+        if len(named) < 2:
+            raise InputError(f"given {', '.join(choices) or 'none'}, expected two values or more to choose from")
         for place, (name, value) in enumerate(named):
             for other, same in named[:place]:
                 if equal(value, same):
@@ -94,10 +96,13 @@ class SearchedFields(Options):
 
     @field_validator("fields", mode="before")
     @classmethod
-    def _read_each(cls, given: Any) -> Any:
+    def _read_each(cls, given: Any, already: ValidationInfo) -> Any:
         if not isinstance(given, dict):
             return given
-        return {str(path): searched(str(path), field) for path, field in given.items()}
+        try:
+            return {str(path): searched(str(path), field) for path, field in given.items()}
+        except InputError as error:
+            raise InputError(f"space {already.data.get('name')}: {error}") from error
 
     def counts(self, path: str, values: dict[str, Any], recipe: Recipe) -> bool:
         """Whether this field is searched, where the fields before it have these values."""
@@ -118,17 +123,20 @@ class SearchedFields(Options):
         every = [wanted, *wanted] if isinstance(wanted, list) else [wanted]  # a list may be the value itself
         return any(equal(value, each) or (name is not None and name == each) for each in every)
 
-    def contexts(self, path: str, recipe: Recipe) -> Iterator[dict[str, Any]]:
-        """Values of all fields on which depends whether a field is there and counts: every combination, in order."""
+    def contexts(self, path: str, recipe: Recipe, fixed: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Values of all fields on which depends whether a field is there and counts: every combination, in order, each
+        with the `fixed` values of fields that are not searched."""
         found: list[dict[str, Any]] = [{}]
         for other in self._needed(path):
-            found = [each for values in found for each in self._continued(other, values, recipe)]
-        return islice(found, MOST)
+            found = [each for values in found for each in self._continued(other, values, recipe, fixed or {})][:MOST]
+        return [values | (fixed or {}) for values in found]
 
-    def _continued(self, path: str, values: dict[str, Any], recipe: Recipe) -> list[dict[str, Any]]:
+    def _continued(
+        self, path: str, values: dict[str, Any], recipe: Recipe, fixed: dict[str, Any]
+    ) -> list[dict[str, Any]]:
         """The values with each choice of one more field, if it counts."""
         field = self.fields[path]
-        if not isinstance(field, Among) or not self.counts(path, values, recipe):
+        if not isinstance(field, Among) or not self.counts(path, values | fixed, recipe):
             return [values]
         return [values | {path: value} for value in field.choices.values()]
 
