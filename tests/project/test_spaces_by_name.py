@@ -80,7 +80,7 @@ def test_a_space_of_ones_own_lies_beside_those_of_the_project(tmp_path):
 def test_the_scoreboard_has_an_entry_for_each_combination_of_a_space():
     parameters = loaded("recipe=course,recipe.training.epochs=3,scoreboard.space=latent_size,scoreboard.controls=false")
     options = ScoreboardOptions.model_validate(parameters["scoreboard"])
-    assert [*options.recipes] == [f"course, latent_size {size}" for size in (2, 4, 8, 16, 32, 64)]
+    assert [*options.recipes] == [f"course latent_size {size}" for size in (2, 4, 8, 16, 32, 64)]
     recipes = [entry.recipe for entry in options.recipes.values()]
     assert [recipe.model.model_dump()["latent_size"] for recipe in recipes] == [2, 4, 8, 16, 32, 64]
     assert {recipe.training.epochs for recipe in recipes} == {3}
@@ -97,3 +97,6 @@ def test_a_grid_that_does_not_fit_the_recipe_or_is_large_is_refused():
     fields = {"training.epochs": {"low": 1, "high": 201, "step": 1}}
     with pytest.raises(InputError, match="up to 201 combinations, at most 200"):
         with_grid({"space": {"fields": fields}}, SPACES, recipe)
+    named = {"training.epochs": {"choices": {"a+": 1, "a*": 2}}}
+    with pytest.raises(InputError, match="two entries would be called 'x epochs a_'"):
+        with_grid({"space": {"fields": named}}, SPACES, recipe)

@@ -1,5 +1,6 @@
 """Search spaces by name, as files of `conf/base/parameters/spaces` give them; without a name, that of the recipe."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -9,6 +10,8 @@ from kedro.config import OmegaConfigLoader
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.training.suits import AUTO
 
+NOT_IN_NAMES = re.compile(r"[^\w.\- :]")
+"""What names of MLflow's parameters may not have."""
 ANY = "training"
 """The space that fits every recipe."""
 
@@ -92,7 +95,10 @@ def _grid(space: Any, recipe: dict[str, Any]) -> dict[str, Any]:
 
     searched, whole = Space.model_validate(space), Recipe.model_validate(recipe)
     searched.check_recipe(whole)
-    return {
-        ", ".join([whole.name, *searched.titles(values)]): {"recipe": plain(changed(whole, values))}
-        for values in grid(searched, whole)
-    }
+    entries: dict[str, Any] = {}
+    for values in grid(searched, whole):
+        name = NOT_IN_NAMES.sub("_", " ".join([whole.name, *searched.titles(values)]))
+        if name in entries:
+            raise InputError(f"scoreboard.space: two entries would be called {name!r}: give choices other names")
+        entries[name] = {"recipe": plain(changed(whole, values))}
+    return entries

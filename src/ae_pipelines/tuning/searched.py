@@ -177,7 +177,7 @@ def shown(value: Any) -> str:
         named = [f"{name} {shown(item)}" for name, item in value.items() if name != "kind"]
         return " ".join([str(value["kind"]), *named] if "kind" in value else named) or "nothing"
     if isinstance(value, list):
-        return ("-" if all(isinstance(item, int) for item in value) else " + ").join(map(shown, value)) or "none"
+        return ("-" if all(isinstance(item, int) for item in value) else " and ").join(map(shown, value)) or "none"
     if value is None or isinstance(value, bool):
         return {None: "none", True: "true", False: "false"}[value]
     return f"{value:g}" if isinstance(value, float) else str(value)
