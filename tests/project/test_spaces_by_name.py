@@ -9,6 +9,7 @@ from ae_pipelines.project.configuration import ConfigLoader
 from ae_pipelines.project.spaces_by_name import default_space, with_grid, with_space
 from ae_pipelines.project.typed import typed
 from ae_pipelines.settings import CONFIG_LOADER_ARGS
+from ae_pipelines.tracking.parameters import recorded
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.tuning.options import TuneOptions
 
@@ -100,3 +101,8 @@ def test_a_grid_that_does_not_fit_the_recipe_or_is_large_is_refused():
     named = {"training.epochs": {"choices": {"a+": 1, "a*": 2}}}
     with pytest.raises(InputError, match="two entries would be called 'x epochs a_'"):
         with_grid({"space": {"fields": named}}, SPACES, recipe)
+
+
+def test_choices_with_any_name_are_parameters_that_mlflow_takes():
+    given = {"tune": {"choices": {"a, b*": 1}, "classify/knn": 2}}
+    assert recorded(given) == {"tune.choices.a_ b_": "1", "tune.classify/knn": "2"}

@@ -1,6 +1,5 @@
 """Search spaces by name, as files of `conf/base/parameters/spaces` give them; without a name, that of the recipe."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -8,10 +7,9 @@ from typing import Any
 from kedro.config import OmegaConfigLoader
 
 from ae_pipelines.base.errors import InputError, suggestion
+from ae_pipelines.tracking.parameters import NOT_IN_NAMES
 from ae_pipelines.training.suits import AUTO
 
-NOT_IN_NAMES = re.compile(r"[^\w.\- :]")
-"""What names of MLflow's parameters may not have."""
 ANY = "training"
 """The space that fits every recipe."""
 
