@@ -14,6 +14,7 @@ from kedro.validation import ParameterValidationError
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.words import expanded, guessed
 from ae_pipelines.project.other_run import folder_of_other
+from ae_pipelines.project.spaces_by_name import with_grid, with_space
 from ae_pipelines.report.two_runs.options import WITH
 from ae_pipelines.training.suits import AUTO
 
@@ -55,8 +56,12 @@ class ConfigLoader(OmegaConfigLoader):
             self._recipes = recipes = config.pop("recipes")
             name, recipe = self._picked("recipe", {AUTO: UNDECIDED, **recipes})
             config["recipe"] = recipe | {"name": name}
+            spaces = config.pop("spaces", {})
+            if "tune" in config:
+                config["tune"] = with_space(config["tune"], spaces, config["recipe"])
             if "scoreboard" in config:
-                config["scoreboard"] = _with_recipes(config["scoreboard"], recipes, config["recipe"])
+                scoreboard = with_grid(config["scoreboard"], spaces, config["recipe"])
+                config["scoreboard"] = _with_recipes(scoreboard, recipes, config["recipe"])
             config["source"] = self._name("source", recipes)
         return config
 
@@ -79,7 +84,7 @@ class ConfigLoader(OmegaConfigLoader):
     def _of_parameters(self, config: dict[str, Any]) -> dict[str, Any]:
         """What is given, without the source and the recipe, which are picked. A mistyped parameter is refused: it would
         be ignored, and another run would be done than was meant."""
-        known = {*self._globals, *config} - {"recipes"}
+        known = {*self._globals, *config} - {"recipes", "spaces"}
         for name in self._overrides:
             if name not in known:
                 raise InputError(f"no parameter called {name!r}; {suggestion(name, sorted(known))}")

@@ -1,13 +1,16 @@
 """Whether a search space fits a recipe: each field is tried at both ends, or with each choice, before anything runs."""
 
+import logging
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from ae_pipelines.base.errors import InputError, suggestion
+from ae_pipelines.base.errors import InputError, first_of, suggestion
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.tuning.paths import KIND, Field, field_at
 from ae_pipelines.tuning.space import Among, Range, Space, changed, plain, shown, value_at
+
+log = logging.getLogger(__name__)
 
 SETTLED = {
     "name": "it is what the recipe is called",
@@ -33,11 +36,19 @@ def refuse_misfits(space: Space, recipe: Recipe) -> None:
     """`InputError` for the first field that does not fit this recipe."""
     if not space.fields:
         raise InputError(f"space {space.name} has no fields, so there is nothing to search: give some")
+    idle = []
     for path in space.fields:
         try:
-            _refuse_misfit(space, path, recipe)
+            if not _counts_somewhere(space, path, recipe):
+                idle.append(path)
         except InputError as error:
             raise InputError(f"space {space.name}: {path}: {error}") from error
+    if len(idle) == len(space.fields):
+        raise InputError(
+            f"space {space.name}: no field counts for this recipe: give another space, or other conditions"
+        )
+    if idle:
+        log.info("space %s: not searched for this recipe, since conditions do not hold: %s", space.name, first_of(idle))
 
 
 def contexts(space: Space, path: str, recipe: Recipe) -> Iterator[dict[str, Any]]:
@@ -58,7 +69,7 @@ def contexts(space: Space, path: str, recipe: Recipe) -> Iterator[dict[str, Any]
 
 
 def _needed(space: Space, path: str) -> set[str]:
-    """The fields before this one that its conditions name, or that say which part it belongs to, and what these need."""
+    """The earlier fields that its conditions name, or that say which part it belongs to, and what these need."""
     earlier = [*space.fields][: [*space.fields].index(path)]
     read = [path, *space.fields[path].when]
     own = {other for other in earlier if any(_makes(other, each) for each in read)}
@@ -71,21 +82,41 @@ def _makes(other: str, path: str) -> bool:
     return other == path or path.startswith(f"{part}.")
 
 
-def _refuse_misfit(space: Space, path: str, recipe: Recipe) -> None:
+def _counts_somewhere(space: Space, path: str, recipe: Recipe) -> bool:
+    """Whether this field is searched for this recipe, with some values of the others; `InputError` if it is unfit."""
     _refuse_settled(path)
     _refuse_disorder(space, path)
-    every = list(contexts(space, path, recipe))
     for condition, wanted in space.fields[path].when.items():
-        _refuse_idle(space, path, condition, wanted, every, recipe)
-    counting = [values for values in every if space.counts(path, values, recipe)]
-    if not counting:
+        _refuse_late(space, path, condition)
+        _refuse_idle(space, path, condition, wanted, recipe)
+    if _try_all(space, path, recipe):
+        return True
+    if not _try_all(space, path, _as_wanted(space, path, recipe)):
         raise InputError("its conditions never hold together: leave one out")
+    return False
+
+
+def _try_all(space: Space, path: str, recipe: Recipe) -> bool:
+    """Whether this field counts for any values of the others; `InputError` where it then does not fit."""
+    counting = [values for values in contexts(space, path, recipe) if space.counts(path, values, recipe)]
     for values in counting:
         try:
             _try(path, space.fields[path], changed(recipe, values))
         except InputError as error:
             where = ", ".join(f"{other} {name}" for other, name in space.named(values).items())
             raise InputError(f"with {where}: {error}" if values else str(error)) from error
+    return bool(counting)
+
+
+def _as_wanted(space: Space, path: str, recipe: Recipe) -> Recipe:
+    """The recipe as conditions on fields that are not searched want it: a space may serve several recipes, and a field
+    that does not count for this one is to fit those for which it does."""
+    for condition, wanted in space.fields[path].when.items():
+        if condition in space.fields:
+            recipe = _as_wanted(space, condition, recipe)
+        else:
+            recipe = changed(recipe, {condition: wanted[0] if isinstance(wanted, list) and wanted else wanted})
+    return recipe
 
 
 def _refuse_settled(path: str) -> None:
@@ -99,34 +130,44 @@ def _refuse_disorder(space: Space, path: str) -> None:
             raise InputError(f"it comes after {other}, which it would undo: put it before")
 
 
-def _refuse_idle(
-    space: Space, path: str, condition: str, wanted: Any, every: list[dict[str, Any]], recipe: Recipe
-) -> None:
-    """`InputError` for a condition that reads no field, one that is searched later, or that holds always or never."""
+def _refuse_late(space: Space, path: str, condition: str) -> None:
     names = [*space.fields]
-    if condition in names:
-        if names.index(condition) >= names.index(path):
-            raise InputError(f"when: {condition} is searched after it: put {condition} before")
-        if isinstance(space.fields[condition], Range):
-            raise InputError(f"when: {condition} is a range: only choices, and what a recipe has, can be conditions")
-    found, refused = list[Any](), InputError("")
-    for values in every:
+    if condition in names and names.index(condition) >= names.index(path):
+        raise InputError(f"when: {condition} is searched after it: put {condition} before")
+    if isinstance(space.fields.get(condition), Range):
+        raise InputError(f"when: {condition} is a range: only choices, and what a recipe has, can be conditions")
+
+
+def _refuse_idle(space: Space, path: str, condition: str, wanted: Any, recipe: Recipe) -> None:
+    """`InputError` for a condition on no field, or on a value that this field never has, or cannot have."""
+    field = space.fields.get(condition)
+    found = list(field.choices.values()) if isinstance(field, Among) else _found(space, path, condition, recipe)
+    if any(space.is_one_of(condition, value, [wanted]) for value in found):
+        return
+    searched = any(_makes(other, condition) for other in space.fields)
+    for each in wanted if isinstance(wanted, list) and wanted else [wanted]:
+        if any(space.is_one_of(condition, value, [each]) for value in found):
+            continue
+        if searched:
+            known = list(dict.fromkeys(shown(space.named({condition: value})[condition]) for value in found))
+            raise InputError(f"when: {condition} is never {shown(each)}; {suggestion(shown(each), known)}")
         try:
-            found.append(values[condition] if condition in values else value_at(changed(recipe, values), condition))
+            changed(recipe, {condition: each})
+        except InputError as error:
+            raise InputError(f"when: {condition} cannot be {shown(each)}: {error}") from error
+
+
+def _found(space: Space, path: str, condition: str, recipe: Recipe) -> list[Any]:
+    """The values of a field that is not searched, among all values of those that are; `InputError` if it is in none."""
+    found, refused = list[Any](), InputError("there is no such field")
+    for values in contexts(space, path, recipe):
+        try:
+            found.append(value_at(changed(recipe, values), condition))
         except InputError as error:
             refused = error
     if not found:
         raise InputError(f"when: {condition}: {refused}")
-    for each in wanted if isinstance(wanted, list) and wanted else [wanted]:
-        if not any(space.is_one_of(condition, value, each) for value in found):
-            if isinstance(wanted, list) and any(space.is_one_of(condition, value, wanted) for value in found):
-                return
-            known = list(
-                dict.fromkeys(str(name) for value in found for name in [space.named({condition: value})[condition]])
-            )
-            raise InputError(
-                f"when: {condition} is never {shown(each)}; {suggestion(shown(each), [shown(name) for name in known])}"
-            )
+    return found
 
 
 def _try(path: str, field: Range | Among, recipe: Recipe) -> None:

@@ -10,7 +10,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.words import guessed
 from ae_pipelines.training.recipe import Recipe
-from ae_pipelines.tuning.paths import described, field_at, put
+from ae_pipelines.tuning.paths import KIND, described, field_at, put
 
 GRID = 200
 """A grid has at most as many combinations."""
@@ -106,13 +106,15 @@ class Space(Options):
 
     def whole_numbers(self, recipe: Recipe) -> set[str]:
         """The paths of ranges of which only whole numbers count, of a space that fits this recipe."""
+        return {path for path, field in self.fields.items() if isinstance(field, Range) and self._whole(path, recipe)}
+
+    def _whole(self, path: str, recipe: Recipe) -> bool:
         from ae_pipelines.tuning.fitting import contexts
 
-        def whole(path: str) -> bool:
-            values = next(values for values in contexts(self, path, recipe) if self.counts(path, values, recipe))
-            return field_at(plain(changed(recipe, values)), Recipe, path).is_whole
-
-        return {path for path, field in self.fields.items() if isinstance(field, Range) and whole(path)}
+        for values in contexts(self, path, recipe):
+            if self.counts(path, values, recipe):
+                return field_at(plain(changed(recipe, values)), Recipe, path).is_whole
+        return False
 
     def own(self, recipe: Recipe) -> dict[str, Any]:
         """The values that the recipe has, by path, of those fields that count for it; what it leaves open are its
@@ -153,12 +155,22 @@ class Space(Options):
         """Whether the value of a field is the one that a condition wants, or one of those."""
         field = self.fields.get(path)
         name = field.name_of(value) if isinstance(field, Among) else None
-        every = [wanted, *wanted] if isinstance(wanted, list) else [wanted]
+        every = [wanted, *wanted] if isinstance(wanted, list) else [wanted]  # a list may be the value itself
         return any(_equal(value, each) or (name is not None and name == each) for each in every)
 
     def named(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values as one reads them: choices by their names, without a name as text; numbers as they are."""
         return {path: self._name(path, value) for path, value in values.items()}
+
+    def titles(self, values: dict[str, Any]) -> list[str]:
+        """Field and value of each, in words: "latent_size 8"; with the part it belongs to where another field of the
+        space is called so, too."""
+        return [f"{self._title(path)} {shown(value)}" for path, value in self.named(values).items()]
+
+    def _title(self, path: str) -> str:
+        last = path.split(".")[-1]
+        alone = [other.split(".")[-1] for other in self.fields].count(last) == 1 and last != KIND
+        return last if alone else ".".join(path.split(".")[-2:])
 
     def _name(self, path: str, value: Any) -> Any:
         field = self.fields.get(path)
@@ -222,7 +234,9 @@ def _points(name: str, path: str, field: Range | Among) -> list[Any]:
     if isinstance(field, Among):
         return list(field.choices.values())
     if field.step is None:
-        raise InputError(f"space {name}: {path}: a grid needs a step from {field.low:g} to {field.high:g}: give one")
+        raise InputError(
+            f"space {name}: {path}: a grid needs to know which values: give choices, or a range with a step"
+        )
     return [round(field.low + place * field.step, 12) for place in range(field.steps + 1)]
 
 
