@@ -86,10 +86,10 @@ def space():
 
 @pytest.fixture
 def options(space, objectives):
-    """Makes options of a study."""
+    """Makes options of a study, in which trials are complete, pruned and failed."""
 
     def options(**more):
-        return TuneOptions.model_validate({"space": space, "objective": ["small_mse"], "trials": 10, **more})
+        return TuneOptions.model_validate({"space": space, "objective": ["small_mse"], "trials": 10, "seed": 1, **more})
 
     return options
 

@@ -72,7 +72,7 @@ def recipe(**changes):
         ({"training__learning_rate": 1e-2}, True),
         ({"loader__batch_size": 64}, True),
         ({"model__beta": 2.0}, False),
-        ({"model__loss": {"kind": "bce"}}, False),
+        ({"model__likelihood": "gaussian"}, False),
         ({"loader__corruptions": [{"kind": "gaussian_noise"}]}, False),
         ({"training__epochs": 6}, False),
         ({"training__schedule": "cosine"}, False),
