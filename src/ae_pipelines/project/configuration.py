@@ -3,6 +3,7 @@
 `--params=source=mnist,recipe=conv` picks; `recipe.training.epochs=3` overrides one field of what is picked.
 """
 
+from copy import deepcopy
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
@@ -14,7 +15,7 @@ from kedro.validation import ParameterValidationError
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.words import expanded, guessed
 from ae_pipelines.project.other_run import folder_of_other
-from ae_pipelines.project.spaces_by_name import with_grid, with_space
+from ae_pipelines.project.spaces_by_name import SpaceFiles, with_grid, with_space
 from ae_pipelines.report.two_runs.options import WITH
 from ae_pipelines.training.suits import AUTO
 
@@ -39,11 +40,12 @@ class ConfigLoader(OmegaConfigLoader):
         self.other_run: str | None = None
         """The folder of the run that this one is compared with, which catalog entries read; None: there is none."""
         self._recipes: dict[str, Any] = {}
+        self._parameters: dict[str, Any] | None = None
         super().__init__(conf_source, env, {}, **options)
         self._overrides |= {name: _text(name, self._overrides[name]) for name in TEXTS if name in self._overrides}
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        config = super().__getitem__(key)
+        config = self._all_parameters() if key == "parameters" else super().__getitem__(key)
         if key == "globals":
             return config | {name: _text(name, config[name]) for name in TEXTS if name in config}
         if key == "parameters":
@@ -56,7 +58,7 @@ class ConfigLoader(OmegaConfigLoader):
             self._recipes = recipes = config.pop("recipes")
             name, recipe = self._picked("recipe", {AUTO: UNDECIDED, **recipes})
             config["recipe"] = recipe | {"name": name}
-            spaces = config.pop("spaces", {})
+            spaces = SpaceFiles(self)
             if "tune" in config:
                 config["tune"] = with_space(config["tune"], spaces, config["recipe"])
             if "scoreboard" in config:
@@ -64,6 +66,12 @@ class ConfigLoader(OmegaConfigLoader):
                 config["scoreboard"] = _with_recipes(scoreboard, recipes, config["recipe"])
             config["source"] = self._name("source", recipes)
         return config
+
+    def _all_parameters(self) -> dict[str, Any]:
+        """What the files have, read once: Kedro asks for it several times in a run."""
+        if self._parameters is None:
+            self._parameters = super().__getitem__("parameters")
+        return deepcopy(self._parameters)
 
     def _picked(self, noun: str, known: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The name, and the entry of that name with the fields that the user overrides."""
@@ -84,7 +92,7 @@ class ConfigLoader(OmegaConfigLoader):
     def _of_parameters(self, config: dict[str, Any]) -> dict[str, Any]:
         """What is given, without the source and the recipe, which are picked. A mistyped parameter is refused: it would
         be ignored, and another run would be done than was meant."""
-        known = {*self._globals, *config} - {"recipes", "spaces"}
+        known = {*self._globals, *config} - {"recipes"}
         for name in self._overrides:
             if name not in known:
                 raise InputError(f"no parameter called {name!r}; {suggestion(name, sorted(known))}")
@@ -110,7 +118,7 @@ class ConfigLoader(OmegaConfigLoader):
         """The name that the user gives, else, for a source, that in the recipe, else that in `globals.yml`."""
         given = self._given(noun).get("name")
         if given is None and noun == "source":
-            recipes = recipes or super().__getitem__("parameters")["recipes"]
+            recipes = recipes or self._all_parameters()["recipes"]
             given = self._picked("recipe", {AUTO: UNDECIDED, **recipes})[1].get("source")
         return str(given if given is not None else self._globals[noun])
 
