@@ -35,6 +35,7 @@ class Place(Objective):
 
     name, title, misleads = "small_place", "the place by mean squared error", "It never does."
     higher_is_better = True
+    decodes = True
 
     def measures(self, judged):
         return Mse().measures(judged)

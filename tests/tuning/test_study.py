@@ -121,16 +121,18 @@ def test_a_trial_is_asked_for_when_those_before_it_have_been_told(
     assert known == {number: (told[number], number - told[number]) for number in range(1, 8)}
 
 
-def test_more_trials_go_on_from_where_a_study_was(few, tiny, options, tmp_path, costless):
-    whole = run_study(few, tiny, options(trials=9), tmp_path / "whole")
-    first = run_study(few, tiny, options(trials=5), tmp_path / "parts")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_more_trials_go_on_from_where_a_study_was(few, tiny, options, tmp_path, costless, monkeypatch, workers):
+    monkeypatch.setattr(studies, "in_processes", in_threads([0.0] * 9))
+    whole = run_study(few, tiny, options(trials=9, workers=workers), tmp_path / "whole")
+    first = run_study(few, tiny, options(trials=5, workers=workers), tmp_path / "parts")
     heard = []
     costless.append(lambda number, epoch: heard.append(number))
-    second = run_study(few, tiny, options(trials=9), tmp_path / "parts")
+    second = run_study(few, tiny, options(trials=9, workers=workers), tmp_path / "parts")
     assert first.id == second.id
     assert min(heard) == 5
     assert without_times(second) == without_times(whole)
-    again = run_study(few, tiny, options(trials=9), tmp_path / "parts")
+    again = run_study(few, tiny, options(trials=9, workers=workers), tmp_path / "parts")
     assert again.outcomes == second.outcomes
     assert len(set(heard)) <= 4, "nothing was done again"
 
@@ -278,11 +280,15 @@ def test_a_study_killed_in_its_trainings_ends_as_an_undisturbed_one(few, tiny, o
 
     killed_at(0, 3)
     killed_at(2, EPOCHS)
-    again = []
-    monkeypatch.setattr(
-        trials._Watch, "report", lambda self, metrics, step: (again.append(len(metrics)), heard(self, metrics, step))
-    )
+    told_again = []
+
+    def report(self, metrics, step):
+        told_again.extend([step] * ("fit/samples_per_second" not in metrics))
+        heard(self, metrics, step)
+
+    monkeypatch.setattr(trials._Watch, "report", report)
     study = run_study(few, tiny, options(trials=4), tmp_path / "killed")
+    assert told_again == [*range(1, EPOCHS)], "all but the last epoch were kept"
     assert without_times(study) == without_times(undisturbed)
 
 
