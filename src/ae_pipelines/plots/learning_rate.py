@@ -16,31 +16,31 @@ ABOVE = 0.15
 """Room above the loss at the start, as a share of its fall: where it diverges, the curve leaves the picture."""
 
 
-def learning_rate_curve(curve: "Curve") -> "Figure":
+def curve(found: "Curve") -> "Figure":
     """Loss of each step and smoothed against its learning rate; lines at the suggested rate, at the recipe's own, and
     where the loss rises again."""
     figure, axes = new_figure(6.4, 4.0)
     axis = axes[0, 0]
-    for number, (name, smoothed) in enumerate(curve.smoothed.items()):
-        axis.plot(curve.rates, curve.losses[name], color=f"C{number}", alpha=0.3, linewidth=0.8)
-        axis.plot(curve.rates, smoothed, color=f"C{number}", linewidth=2, label=f"loss · {name}, smoothed")
-    own = "the recipe's" if curve.schedule == "constant" else f"the recipe's (peak of {curve.schedule})"
-    axis.axvline(curve.own, color=OWN, linestyle="--", label=f"{own}: {curve.own:.1e}")
-    if curve.suggested is not None:
-        axis.axvline(curve.suggested, color=SUGGESTED, label=f"suggested: {curve.suggested:.1e}")
-    if curve.highest_stable is not None and curve.highest_stable < curve.rates[-1]:
-        label = f"rises again above {curve.highest_stable:.1e}"
-        axis.axvspan(curve.highest_stable, curve.rates[-1], color=UNSTABLE, alpha=0.15, label=label)
+    for number, (name, smoothed) in enumerate(found.smoothed.items()):
+        axis.plot(found.rates, found.losses[name], color=f"C{number}", alpha=0.3, linewidth=0.8)
+        axis.plot(found.rates, smoothed, color=f"C{number}", linewidth=2, label=f"loss · {name}, smoothed")
+    own = "the recipe's" if found.schedule == "constant" else f"the recipe's (peak of {found.schedule})"
+    axis.axvline(found.own, color=OWN, linestyle="--", label=f"{own}: {found.own:.1e}")
+    if found.suggested is not None:
+        axis.axvline(found.suggested, color=SUGGESTED, label=f"suggested: {found.suggested:.1e}")
+    if found.highest_stable is not None and found.highest_stable < found.rates[-1]:
+        label = f"rises again above {found.highest_stable:.1e}"
+        axis.axvspan(found.highest_stable, found.rates[-1], color=UNSTABLE, alpha=0.15, label=label)
     axis.set(xscale="log", xlabel="learning rate", ylabel="loss of a train batch")
-    axis.set_ylim(*_shown(curve))
+    axis.set_ylim(*_shown(found))
     axis.legend(fontsize=8, loc="best")
-    entitle(figure, f"learning-rate test of {curve.recipe}: one short training in which the rate grows")
+    entitle(figure, f"learning-rate test of {found.recipe}: one short training in which the rate grows")
     return figure
 
 
-def _shown(curve: "Curve") -> tuple[float, float]:
+def _shown(found: "Curve") -> tuple[float, float]:
     """From below the lowest loss to above the loss at the start, of all players."""
-    low = min(min(each) for each in curve.losses.values())
-    high = max(np.max(each[: max(1, len(each) // 2)]) for each in curve.losses.values())
+    low = min(min(each) for each in found.losses.values())
+    high = max(np.max(each[: max(1, len(each) // 2)]) for each in found.losses.values())
     room = ABOVE * (high - low)
     return low - room, high + room
