@@ -4,6 +4,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from ae_pipelines.recipes.heads import Head
@@ -34,7 +35,7 @@ def as_text(found: Sequence[Head]) -> str:
     """One line a recipe, none longer than `WIDTH`."""
     groups = _grouped(found)
     rows = {name: [_cells(head) for head in heads] for name, heads in groups.items()}
-    widths = [max(map(len, column)) for column in zip(COLUMNS, *sum(rows.values(), start=[]), strict=True)]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *chain(*rows.values()), strict=True)]
     lines = [_line(COLUMNS, widths)]
     for name, cells in rows.items():
         lines += ["", name[:1].upper() + name[1:], *(_line(row, widths) for row in cells)]
@@ -85,7 +86,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _fitting(score: str, room: int) -> str:
     """As many measures as there is room for."""
-    kept, *others = re.split(r"(?<=\d|%)[,;] ", score)
+    kept, *others = re.split(r"[,;] ", score)
     for one in others:
         if len(kept) + 2 + len(one) > room:
             break

@@ -163,7 +163,7 @@ class _Passed:
         """Add a layer: a module that has no others in it, or something of its own beside them. In training only those
         that were at work nowhere else, once."""
         own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-        if [*module.children()] and not own and not multiply_adds:
+        if isinstance(module, nn.Identity) or ([*module.children()] and not own and not multiply_adds):
             return
         if self.only_in_training and module in self._known:
             return

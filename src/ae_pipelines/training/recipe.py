@@ -44,8 +44,7 @@ class Recipe(Options):
     def check(self) -> None:
         """Check every chosen part against its maker (imports torch); `InputError` if one does not fit, or if the recipe
         is undecided."""
-        if self.undecided:
-            raise InputError("recipe=auto is for one training: name recipes here, such as recipe=probe")
+        self._refuse_undecided()
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
         self.model.check_elsewhere()
@@ -53,14 +52,17 @@ class Recipe(Options):
             initial.check(self.model)
 
     def described(self) -> dict[str, Any]:
-        """Plain data that makes the same recipe, every option with its default (imports torch); `InputError` as for
-        `check`."""
-        loader = self.loader.model_dump(mode="json") | {
-            "corruptions": [one.described() for one in self.loader.corruptions]
-        }
-        training = self.training.model_dump(mode="json")
+        """Plain data that makes the same recipe, every option with its default (imports torch); `InputError` if a part
+        is unknown or does not take its options, or if the recipe is undecided."""
+        self._refuse_undecided()
         source = {} if self.source is None else {"source": self.source}
+        loader, training = self.loader.model_dump(mode="json"), self.training.model_dump(mode="json")
+        loader["corruptions"] = [choice.described() for choice in self.loader.corruptions]
         return {**source, "model": self.model.described(), "loader": loader, "training": training}
+
+    def _refuse_undecided(self) -> None:
+        if self.undecided:
+            raise InputError("recipe=auto is for one training: name recipes here, such as recipe=probe")
 
     def check_ability(self, ability: Literal["encode", "decode"], stage: str) -> None:
         """`InputError` if the method cannot do what a stage needs."""
