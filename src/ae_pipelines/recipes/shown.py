@@ -68,10 +68,7 @@ def _totals(recipe: Recipe, found: Outline) -> list[str]:
     lines = [f"parameters {found.parameters:,}, as a file {_bytes(found.file_bytes)}"]
     if found.buffers:
         lines.append(f"{found.buffers:,} further numbers are learned without gradients; here they are not learned yet")
-    if found.parameters:
-        lines.append(
-            f"what layers give, for a batch of {batch}: {_bytes(batch * used)}, kept in training for gradients"
-        )
+    lines.append(f"what layers give, for a batch of {batch}: {_bytes(batch * used)}")
     return [*lines, *_from_elsewhere(recipe)]
 
 
