@@ -17,7 +17,7 @@ from ae_pipelines.project.other_run import folder_of_other
 from ae_pipelines.report.two_runs.options import WITH
 from ae_pipelines.training.suits import AUTO
 
-FOLDERS = ("data_dir", "raw_dir")
+FOLDERS = ("data_dir", "raw_dir", "recipes_dir")
 TEXTS = (*FOLDERS, "model_name")
 """Those of `globals.yml` that are paths, and those that are text."""
 UNDECIDED = {"model": {"kind": "autoencoder"}}
