@@ -2,22 +2,28 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.executors import in_processes
 from ae_pipelines.base.run import NO_RUN, Run
-from ae_pipelines.comparison.scoreboard import board
-from ae_pipelines.comparison.scoreboard.board import Entry, ScoreboardOptions
+from ae_pipelines.comparison.scoreboard.board import Entry, ScoreboardOptions, scores
 from ae_pipelines.comparison.scoreboard.tasks import TaskChoice
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
-from ae_pipelines.tuning import objectives, trial
 from ae_pipelines.tuning.options import TuneOptions
 from ae_pipelines.tuning.results import AS_IT_WAS, TEST, TUNED, VALIDATION, Found, Study
-from ae_pipelines.tuning.space import changed
-from ae_pipelines.tuning.trial import Outcome
+from ae_pipelines.tuning.study import threads_of
+from ae_pipelines.tuning.trial import Asked, Common, Outcome, do, recipe_of
+from ae_pipelines.tuning.verdict import verdict
+
+if TYPE_CHECKING:
+    from ae_pipelines.tuning.objectives import Objective
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +33,22 @@ TASKS = {
     "reconstruction": TaskChoice(kind="reconstruction"),
 }
 """What test rows are opened for."""
-BEYOND_NOISE = 2
-"""A difference counts if it is more than so many standard deviations over seeds, of the two recipes' the larger."""
 COLUMNS = ["who", "rows", "metric", "mean", "sd", "seeds"]
+FINAL, WHOLE = "final", "whole"
+"""Folders of a study: what was trained again on its samples, and on all."""
+SEED, WORKERS = "training.seed", "tune.workers"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A recipe that is trained again."""
+
+    who: str
+    number: int
+    """Of its trial."""
+    values: dict[str, Any]
+    """In which it differs from the recipe as it was, by path."""
+    recipe: Recipe
 
 
 def found(
@@ -43,59 +62,151 @@ def found(
 ) -> Found:
     """The winner of a study beside the recipe as it was, each trained with `options.final_seeds` fresh seeds: on
     `study_samples`, as trials are, and judged by the objectives of the study; then on all of the train split of
-    `samples`, whose test split is opened for these two alone.
+    `samples`, whose test split is opened for these two alone. A recipe that fails with one of these seeds is not
+    trained on all.
 
-    What is finished in `folder` is not done again, and a killed training is taken up. `InputError` if no trial was
-    complete.
+    What is finished in `folder`, where the study is, is not done again, and a killed training is taken up. `InputError`
+    if no trial was complete.
     """
-    winner = winner_of(study)
-    recipes = {AS_IT_WAS: recipe} | ({TUNED: recipe_of(study, winner, recipe)} if winner else {})
-    seeds = fresh_seeds(recipe, options.final_seeds)
-    outcomes = {
-        who: [_trained(study_samples, with_seed(one, seed), ...) for seed in seeds] for who, one in recipes.items()
-    }
-    lasting = {who: one for who, one in recipes.items() if all(found.state == "complete" for found in outcomes[who])}
-    rows = [*_judged(outcomes, study), *_tested(samples, lasting, seeds, folder, run)]
+    from ae_pipelines.tuning.objectives import pick
+
+    both, seeds = list(_contestants(study, recipe)), fresh_seeds(recipe, options.final_seeds)
+    own = folder / study.id
+    outcomes = {one.who: _again(one, seeds, study_samples, recipe, study, options, own / FINAL, run) for one in both}
+    rows = list(_judged(outcomes, study, pick(study.objectives, study_samples, recipe)))
+    lasting = [one for one in both if all(outcome.state == "complete" for outcome in outcomes[one.who])]
+    rows += _tested(samples, lasting, seeds, own / WHOLE, options.workers, run)
     compared = pd.DataFrame(rows, columns=COLUMNS)
-    return Found(study, winner, compared, verdict(study, winner, compared))
+    failed = [outcome for each in outcomes.values() for outcome in each if outcome.state != "complete"]
+    winner = both[-1].number
+    return Found(study, winner, compared, verdict(study, winner, compared, failed))
 
 
 def winner_of(study: Study) -> int:
-    """The number of the best trial; of several that are best in one objective without being worse in another, of the
-    best one in the first. `InputError` if no trial was complete."""
-    best = study.best()
-    if not best:
-        failed = [outcome for outcome in study.outcomes if outcome.state == "failed"]
-        why = f"; trial {failed[0].number} failed: {failed[0].error}" if failed else ""
-        raise InputError(
-            f"none of {len(study.outcomes)} trials was complete, {len(failed)} failed{why}: give a narrower space, or "
-            "see whether the recipe as it is can be trained"
-        )
-    first, sign = study.objectives[0], 1 if study.higher_is_better[0] else -1
-    return max(best, key=lambda number: (sign * _outcome(study, number).measures[first], -number))
+    """The number of the best trial; with several objectives, of those on the Pareto front the best in the first.
+    `InputError` if no trial was complete."""
+    best, values = set(study.best()), study.objectives[0]
+    sign = 1 if study.higher_is_better[0] else -1
+    front = [outcome for outcome in study.complete if outcome.number in best]
+    if not front:
+        raise InputError(f"none of the {len(study.outcomes)} trials of {study.recipe} was complete: give another space")
+    return max(front, key=lambda one: (sign * one.measures[values], -one.number)).number
 
 
-def recipe_of(study: Study, number: int, recipe: Recipe) -> Recipe:
-    """The recipe of a trial: `recipe` with its values, but trial 0, which is the recipe as it is."""
-    return changed(recipe, _outcome(study, number).values) if number else recipe
+def winning(found: Found, recipe: Recipe) -> Recipe:
+    """The winner, made of the recipe as it was."""
+    return list(_contestants(found.study, recipe))[-1].recipe
 
 
 def fresh_seeds(recipe: Recipe, count: int) -> list[int]:
-    """Seeds with which no trial was trained: these have the recipe's."""
+    """Seeds with which no trial was trained: those have the recipe's."""
     return [recipe.training.seed + 1 + number for number in range(count)]
 
 
-def verdict(study: Study, winner: int, compared: pd.DataFrame) -> str:
-    """One line: whether the winner is better in the first objective by more than `BEYOND_NOISE` standard deviations
-    over seeds (with n - 1), of the two the larger."""
-    name, trials = study.objectives[0], f"{len(study.outcomes)} trials"
-    was = _value(compared, AS_IT_WAS, name)
-    if winner == 0:
-        return f"{study.recipe} as it was is the best of {trials} by {name}: {_told(was)}"
-    tuned = _value(compared, TUNED, name)
-    numbers = f"{name} {_told(was)} as it was, {_told(tuned)} tuned (trial {winner} of {trials})"
-    gain = (tuned["mean"] - was["mean"]) * (1 if study.higher_is_better[0] else -1)
-    noise = max(was["sd"], tuned["sd"])
-    if gain > BEYOND_NOISE * noise:
-        return f"{study.recipe} tuned is better than as it was, beyond the noise of seeds: {numbers}"
-    return f"{study.recipe} tuned is not better than as it was beyond the noise of seeds: {numbers}"
+def _contestants(study: Study, recipe: Recipe) -> Iterator[Contestant]:
+    """The recipe as it was and, if it is another, the winner."""
+    yield Contestant(AS_IT_WAS, 0, {}, recipe)
+    if number := winner_of(study):
+        (values,) = (outcome.values for outcome in study.outcomes if outcome.number == number)
+        yield Contestant(TUNED, number, values, recipe_of(recipe, number, values))
+
+
+def _again(
+    one: Contestant,
+    seeds: Sequence[int],
+    samples: Samples,
+    recipe: Recipe,
+    study: Study,
+    options: TuneOptions,
+    folder: Path,
+    run: Run,
+) -> list[Outcome]:
+    """What becomes of a recipe with each seed on the samples of the study: trials that nothing prunes."""
+    common = Common(
+        samples=samples.folder,
+        recipe=recipe,
+        folder=folder / f"trial-{one.number:04d}",
+        objectives=tuple(study.objectives),
+        pruner="none",
+        threads=threads_of(options),
+        seed=options.seed,
+    )
+    outcomes = []
+    asked = [Asked(seed, one.values | {SEED: seed}) for seed in seeds]
+    for outcome in _done(common, asked, options.workers):
+        outcomes.append(outcome)
+        about = {"who": one.who, "seed": outcome.number}
+        with run.part(f"{one.who} · seed {outcome.number} · as a trial", about) as part:
+            part.report({f"tune/{name}": value for name, value in outcome.measures.items()}, len(outcome.curve))
+            part.tag("trial", outcome.state)
+    return outcomes
+
+
+def _done(common: Common, asked: Sequence[Asked], workers: int) -> Iterator[Outcome]:
+    if workers > 1:
+        return in_processes(do, common, asked, workers, option=WORKERS)
+    return (do(common, one) for one in asked)
+
+
+def _judged(
+    outcomes: Mapping[str, Sequence[Outcome]], study: Study, objectives: "Mapping[str, Objective]"
+) -> Iterator[dict[str, Any]]:
+    """The objectives of fresh trainings; those that are places among trials, among the trials of the study and these."""
+    trials = [outcome.measures for outcome in study.complete]
+    fresh = [(who, one.measures) for who, each in outcomes.items() for one in each if one.state == "complete"]
+    for name, objective in objectives.items():
+        values = objective.combined([*trials, *(measures for _, measures in fresh)])[len(trials) :]
+        for who in outcomes:
+            yield _row(who, name, [value for value, (whose, _) in zip(values, fresh, strict=True) if whose == who])
+
+
+def _row(who: str, metric: str, values: Sequence[float]) -> dict[str, Any]:
+    mean = float(np.mean(values)) if values else np.nan
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+    return {"who": who, "rows": VALIDATION, "metric": metric, "mean": mean, "sd": sd, "seeds": len(values)}
+
+
+@dataclass(frozen=True)
+class _Board:
+    """A scoreboard, as worker processes know it."""
+
+    samples: Path
+    options: ScoreboardOptions
+    folder: Path
+
+
+def _tested(
+    samples: Samples, lasting: Sequence[Contestant], seeds: Sequence[int], folder: Path, workers: int, run: Run
+) -> list[dict[str, Any]]:
+    """What latents of all samples are good for, by the test rows; nothing where one cannot be trained on all."""
+    tasks = {name: task for name, task in TASKS.items() if _suits(task, samples)}
+    if not (tasks and lasting):
+        return []
+    recipes = {one.who: Entry(recipe=_on_one_thread(one.recipe) if workers > 1 else one.recipe) for one in lasting}
+    options = ScoreboardOptions(recipes=recipes, tasks=tasks, seeds=[*seeds], controls=False)
+    try:
+        if workers > 1:  # what they leave is found below
+            list(in_processes(_score, _Board(samples.folder, options, folder), seeds, workers, option=WORKERS))
+        table = scores(samples, options, folder, run)
+    except InputError as error:
+        log.warning("tune: the recipe as it was and the winner are not compared on all samples: %s", error)
+        return []
+    table = table.assign(who=table["encoder"], rows=TEST, metric=table["task"] + "/" + table["metric"])
+    return table[COLUMNS].to_dict(orient="records")
+
+
+def _score(board: _Board, seed: int) -> None:
+    scores(Samples(board.samples), board.options.model_copy(update={"seeds": [seed]}), board.folder)
+
+
+def _suits(task: TaskChoice, samples: Samples) -> bool:
+    try:
+        task.build().check_samples(samples)
+    except InputError:
+        return False
+    return True
+
+
+def _on_one_thread(recipe: Recipe) -> Recipe:
+    training = recipe.training.model_copy(update={"threads": recipe.training.threads or 1})
+    return recipe.model_copy(update={"training": training})

@@ -19,21 +19,38 @@ NO_RATES = NotAskedFor("tune.kind=study tests no learning rates by themselves")
 NOT_TUNED = NotAskedFor("the recipe as it was is the best of its study")
 
 
-def search(samples: Samples, recipe: Recipe, options: TuneOptions, folder: Path, run: Run) -> Study | NotAskedFor:
-    """The trials of a study."""
+def pick(samples: Samples, options: TuneOptions, folder: Path) -> Samples | NotAskedFor:
+    """The samples of a study, none of them of the test split."""
     if options.kind != "study":
         return NO_STUDY
-    from ae_pipelines.tuning import study
+    from ae_pipelines.tuning.samples import study_samples
 
-    return study.run_study(samples, recipe, options, folder, run)
+    return study_samples(samples, options.learn, options.judge, folder / "samples")
 
 
 @unless_skipped
-def compare(study: Study, samples: Samples, recipe: Recipe, options: TuneOptions, folder: Path, run: Run) -> Found:
+def search(study_samples: Samples, recipe: Recipe, options: TuneOptions, folder: Path, run: Run) -> Study:
+    """The trials of a study."""
+    from ae_pipelines.tuning import study
+
+    recipe.check_samples(study_samples)
+    return study.run_study(study_samples, recipe, options, folder, run)
+
+
+@unless_skipped
+def compare(
+    samples: Samples,
+    study_samples: Samples,
+    recipe: Recipe,
+    study: Study,
+    options: TuneOptions,
+    folder: Path,
+    run: Run,
+) -> Found:
     """The winner of a study beside the recipe as it was."""
     from ae_pipelines.tuning import winner
 
-    return winner.found(samples, recipe, study, options, folder, run)
+    return winner.found(samples, study_samples, recipe, study, options, folder, run)
 
 
 def test_rates(samples: Samples, recipe: Recipe, options: TuneOptions, folder: Path, run: Run) -> Any:
@@ -53,21 +70,20 @@ def keep(found: Found | Skipped) -> tuple[dict[str, Any], pd.DataFrame] | tuple[
 @unless_skipped
 def write_recipe(found: Found, recipe: Recipe) -> TunedRecipe | NotAskedFor:
     """The winner as a recipe by name, with what is known of it on top."""
-    from ae_pipelines.tuning import winner
+    from ae_pipelines.tuning import verdict, winner
 
     if found.winner == 0:
         return NOT_TUNED
-    about = winner.told(found, strftime("%Y-%m-%d"))
-    return TunedRecipe(recipe.name, winner.recipe_of(found.study, found.winner, recipe), about)
+    return TunedRecipe(recipe.name, winner.winning(found, recipe), verdict.told(found, strftime("%Y-%m-%d")))
 
 
 def measure(found: Found | Skipped, rates: Any) -> tuple[dict[str, float], dict[str, str]]:
-    """What the recipe as it was and the winner are worth, or which learning rate is; the verdict in words."""
+    """What the recipe as it was and the winner are worth, or which learning rate is; and the verdict in words."""
     if isinstance(found, Skipped):
         return rates.metrics(), {"verdict": rates.verdict}
-    from ae_pipelines.tuning import winner
+    from ae_pipelines.tuning import verdict
 
-    return winner.metrics(found), {"verdict": found.verdict}
+    return verdict.metrics(found), {"verdict": found.verdict}
 
 
 @unless_skipped
