@@ -58,7 +58,7 @@ def contexts(space: Space, path: str, recipe: Recipe) -> Iterator[dict[str, Any]
 
 
 def _needed(space: Space, path: str) -> set[str]:
-    """The fields before this one that its conditions name, or that say which part it belongs to, and what these need."""
+    """The earlier fields that its conditions name, or that say which part it belongs to, and what these need."""
     earlier = [*space.fields][: [*space.fields].index(path)]
     read = [path, *space.fields[path].when]
     own = {other for other in earlier if any(_makes(other, each) for each in read)}

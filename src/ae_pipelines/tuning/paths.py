@@ -43,8 +43,8 @@ def field_at(given: Any, type_: Any, path: str) -> Field:
 
 
 def put(given: Any, type_: Any, path: str, value: Any) -> Any:
-    """What is `given` for `type_`, with another value at `path`. A part of another kind keeps the options that this kind
-    takes, too. `InputError` if there is no such field; whether it takes the value is for the caller to check."""
+    """What is `given` for `type_`, with another value at `path`; of a part of another kind the options stay that this
+    kind takes, too. `InputError` if there is no such field; whether it takes the value is for the caller to check."""
     return _put(Field(given, type_), path.split("."), value, "")
 
 
