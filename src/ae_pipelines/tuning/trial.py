@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -139,7 +140,14 @@ def _measures(common: Common, asked: Asked, watch: "_Watch", folder: Path) -> di
     write_latents(folder / LATENTS, latent_stream(trained, samples))
     judged = Judged(trained, recipe, samples, read_latents(folder / LATENTS), watch.seconds, common.seed)
     found = [objective.measures(judged) for objective in objectives]
-    return {name: float(value) for measures in found for name, value in measures.items()}
+    return _finite({name: float(value) for measures in found for name, value in measures.items()})
+
+
+def _finite(measures: dict[str, float]) -> dict[str, float]:
+    """The measures; `InputError` if one is NaN or infinite."""
+    if wrong := [f"{name} is {value}" for name, value in measures.items() if not math.isfinite(value)]:
+        raise InputError(f"it cannot be judged: {', '.join(wrong)}")
+    return measures
 
 
 class _Watch(Run):
