@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.executors import in_processes
+from ae_pipelines.base.executors import cpus, in_processes
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.comparison.scoreboard.board import Entry, ScoreboardOptions, scores
 from ae_pipelines.comparison.scoreboard.tasks import TaskChoice
@@ -18,7 +18,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.tuning.options import TuneOptions
 from ae_pipelines.tuning.results import AS_IT_WAS, TEST, TUNED, VALIDATION, Found, Study
-from ae_pipelines.tuning.study import threads_of
+from ae_pipelines.tuning.study import MOST_THREADS
 from ae_pipelines.tuning.trial import Asked, Common, Outcome, do, recipe_of
 from ae_pipelines.tuning.verdict import verdict
 
@@ -128,7 +128,7 @@ def _again(
         folder=folder / f"trial-{one.number:04d}",
         objectives=tuple(study.objectives),
         pruner="none",
-        threads=threads_of(options),
+        threads=1 if options.workers > 1 else min(cpus(), MOST_THREADS),
         seed=options.seed,
     )
     outcomes = []
