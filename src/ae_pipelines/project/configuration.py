@@ -19,7 +19,7 @@ from ae_pipelines.project.spaces_by_name import SpaceFiles, with_grid, with_spac
 from ae_pipelines.report.two_runs.options import WITH
 from ae_pipelines.training.suits import AUTO
 
-FOLDERS = ("data_dir", "raw_dir")
+FOLDERS = ("data_dir", "raw_dir", "recipes_dir")
 TEXTS = (*FOLDERS, "model_name")
 """Those of `globals.yml` that are paths, and those that are text."""
 UNDECIDED = {"model": {"kind": "autoencoder"}}
