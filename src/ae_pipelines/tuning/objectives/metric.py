@@ -127,8 +127,8 @@ class _OfFit:
     def __post_init__(self) -> None:
         if not (LOSSES.match(self.metric) or GAINS.match(self.metric)):
             raise InputError(
-                f"tune.objective={FIT}/{self.metric}: it is not known whether more or less of it is better. Give a loss "
-                f"term, such as {FIT}/test/autoencoder/mse, or another objective"
+                f"tune.objective={FIT}/{self.metric}: it is not known whether more or less of it is better. Give a "
+                f"loss term, such as {FIT}/test/autoencoder/mse, or another objective"
             )
 
     decodes = False
