@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.registry import Choice
 from ae_pipelines.base.words import alternatives
+from ae_pipelines.training.recipe import Recipe
 
 KIND = "kind"
 
@@ -33,6 +34,32 @@ class Field(NamedTuple):
         return int in alternatives(self.type) and float not in alternatives(self.type)
 
 
+def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+    """The recipe with other values, each by its path, in order; a part of another kind keeps the options that this kind
+    takes, too. `InputError` if the recipe cannot take one."""
+    if not values:
+        return recipe
+    new = plain(recipe)
+    for path, value in values.items():
+        new = put(new, Recipe, path, value)
+    made = Recipe.model_validate(new)
+    made.model.check()
+    for corruption in made.loader.corruptions:
+        corruption.check()
+    return made
+
+
+def value_at(recipe: Recipe, path: str) -> Any:
+    """What a recipe has at this path as plain data, with its default where it leaves that open; `InputError` if there
+    is no such field."""
+    return described(field_at(plain(recipe), Recipe, path))
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe says, without defaults of its parts, as plain data."""
+    return recipe.model_dump(mode="json")
+
+
 def field_at(given: Any, type_: Any, path: str) -> Field:
     """The field at `path` of what is `given` for `type_`; `InputError` with the known names if there is none."""
     found, way = Field(given, type_), ""
@@ -43,8 +70,8 @@ def field_at(given: Any, type_: Any, path: str) -> Field:
 
 
 def put(given: Any, type_: Any, path: str, value: Any) -> Any:
-    """What is `given` for `type_`, with another value at `path`. A part of another kind keeps the options that this kind
-    takes, too. `InputError` if there is no such field; whether it takes the value is for the caller to check."""
+    """What is `given` for `type_`, with another value at `path`; of a part of another kind the options stay that this
+    kind takes, too. `InputError` if there is no such field; whether it takes the value is for the caller to check."""
     return _put(Field(given, type_), path.split("."), value, "")
 
 

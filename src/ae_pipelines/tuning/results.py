@@ -81,8 +81,7 @@ def _front(values: np.ndarray) -> np.ndarray:
     as_good = (values[None, :] >= values[:, None]).all(axis=2)  # [i, j]: j is as good as i in all
     better = as_good & ~as_good.T
     first = np.tril(as_good & as_good.T, k=-1)  # [i, j]: j is the same and stands before i
-    beaten: np.ndarray = (better | first).any(axis=1)
-    return ~beaten
+    return np.array(~(better | first).any(axis=1))
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,20 @@ from ae_pipelines.base.registry import Choice, Registry
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
-from ae_pipelines.tuning.options import AUTO
 
 if TYPE_CHECKING:
     from ae_pipelines.training.trained import TrainedModel
     from ae_pipelines.tuning.harmless import BothWays
 
 OBJECTIVES = Registry("objective", __name__)
+AUTO = "auto"
+"""The objective that suits the samples: labels where there are enough of them, else neighbours that stay and rank."""
 METRIC = "metric"
 """The kind of those that are given by the name of a metric."""
 LABELS = 100
 """With so many labels of the train split, or more, `auto` is the classifier; without, `WITHOUT_LABELS`."""
+FEWEST_OF_A_CLASS = 5
+"""Labels of smaller classes do not count."""
 WITH_LABELS, WITHOUT_LABELS = "classifier", "overlap_rankme"
 
 
@@ -144,6 +147,6 @@ def _settled(name: str, samples: Samples) -> str:
 
 
 def labels_of(samples: Samples) -> int:
-    """How many samples of a study have a label that another one has too, if these are of two classes at least."""
-    counts = [count for count in samples.class_counts().values() if count > 1]
+    """How many samples of a study have a label of a class that is large enough, if there are two such classes."""
+    counts = [count for count in samples.class_counts().values() if count >= FEWEST_OF_A_CLASS]
     return sum(counts) if len(counts) > 1 else 0
