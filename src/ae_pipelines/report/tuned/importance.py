@@ -13,6 +13,8 @@ FEWEST = 10
 """Of fewer complete trials nothing can be said."""
 FORESTS = 3
 """Each grown from other random numbers, beside another field of random numbers."""
+TREES = 64
+"""Of a forest."""
 BY_CHANCE = "by chance"
 
 
@@ -67,7 +69,7 @@ def _shares(columns: dict[str, np.ndarray], values: Sequence[float], seed: int) 
 
     noise = np.random.default_rng(seed).random(len(values))
     rows = {**columns, BY_CHANCE: noise}
-    between = {
+    between: dict[str, optuna.distributions.BaseDistribution] = {
         name: optuna.distributions.FloatDistribution(float(places.min()), float(places.max()))
         for name, places in rows.items()
     }
@@ -78,4 +80,4 @@ def _shares(columns: dict[str, np.ndarray], values: Sequence[float], seed: int) 
     for number, value in enumerate(values):
         params: dict[str, Any] = {name: float(places[number]) for name, places in rows.items()}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=between, value=value))
-    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed))
+    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=TREES, seed=seed))

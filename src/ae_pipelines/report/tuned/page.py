@@ -15,6 +15,7 @@ from ae_pipelines.report.tuned.together import together
 from ae_pipelines.report.tuned.trials import Objective, Trials, key
 from ae_pipelines.tuning.objectives import OBJECTIVES
 from ae_pipelines.tuning.results import Found
+from ae_pipelines.tuning.verdict import BEYOND_NOISE
 
 SCRIPTS = ("elements.js", "theme.js", "tuned.js")
 SHEETS = (*STYLES, "tuned.css")
@@ -59,6 +60,7 @@ def page(found: Found) -> str:
         key=[key(role) for role in trials.roles()],
         parts=[_of(trials, objective) for objective in trials.objectives],
         fewest=FEWEST,
+        beyond=BEYOND_NOISE,
         fronts=[drawn.front(trials, *pair) for pair in combinations(trials.objectives, 2)] if trials.front else [],
         curves=drawn.curves(trials),
         together=together(trials),
