@@ -42,6 +42,13 @@ class ScoreboardTask(Protocol):
     """Whether encoders are trained anew for it, on only some samples."""
     components: int | None
     """Components of one more PCA control; None: the one with as many components as latents is enough."""
+    decodes: bool
+    """Whether encoders need a decoder."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the numbers that it gives whatever the samples."""
+        ...
 
     def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
         """Numbers by name; none if the latents do not suit it."""
@@ -66,6 +73,8 @@ class _Task:
     transductive = False
     teaches = False
     components: int | None = None
+    decodes = False
+    metrics: tuple[str, ...]
 
     def check_samples(self, samples: Samples) -> None:
         labels = samples.label_counts()
@@ -88,6 +97,9 @@ class _Task:
 class Reconstruction(_Task):
     """Mean squared error per value, on the test split."""
 
+    decodes = True
+    metrics = ("mse",)
+
     def check_samples(self, samples: Samples) -> None:
         samples.positions("test")
 
@@ -106,6 +118,7 @@ class Cluster(_Task):
     def __init__(self, *, by: ClusterOptions = ClusterOptions()) -> None:  # noqa: B008
         self._options = by
         self.transductive = by.fit_on == "all"
+        self.metrics = ("accuracy", "nmi", "ari") if self.transductive else ("unseen_accuracy",)
         self.components = COMPONENTS_OF_UMAP_CONTROL if "umap" in by.kind else None
 
     def __call__(self, encodings: Encodings, seed: int) -> dict[str, float]:
@@ -113,8 +126,7 @@ class Cluster(_Task):
         groups = clustering.fit_groups(latents, self._options.model_copy(update={"seed": seed}))
         found = clustering.assign(groups, latents)["cluster"].to_numpy()
         metrics = clustering.cluster_metrics(latents, groups, found)
-        wanted = ("accuracy", "nmi", "ari") if self.transductive else ("unseen_accuracy",)
-        return {name: metrics[name] for name in wanted}
+        return {name: metrics[name] for name in self.metrics}
 
     def check_samples(self, samples: Samples) -> None:
         super().check_samples(samples)
@@ -127,6 +139,8 @@ class Cluster(_Task):
 @TASKS.register("classify")
 class Classify(_Task):
     """Test accuracy of a classifier that learned from all labels of the train split, without calibration."""
+
+    metrics = ("accuracy",)
 
     def __init__(self, *, by: ClassifyOptions = ClassifyOptions()) -> None:  # noqa: B008
         self._options = by.model_copy(update={"calibration": "none"})
@@ -151,6 +165,7 @@ class FewLabels(_Task):
         by: ClassifyOptions = ClassifyOptions(kind="label_spreading", few_labels=[100, 1000]),  # noqa: B008
     ) -> None:
         self._options = by
+        self.metrics = tuple(f"error_with_{labels}_labels" for labels in by.few_labels)
         self.transductive = by.transductive
         self.components = COMPONENTS_OF_UMAP_CONTROL if "umap" in by.kind else None
 
@@ -162,6 +177,8 @@ class FewLabels(_Task):
 @TASKS.register("neighbours")
 class Neighbours(_Task):
     """Share of a test sample's nearest train samples that have its class."""
+
+    metrics = ("same_class",)
 
     def __init__(self, *, k: Annotated[int, Field(gt=0)] = 9) -> None:
         self._k = k
@@ -176,6 +193,7 @@ class OneClass(_Task):
     mean first. The encoder is trained once for each class."""
 
     teaches = True
+    metrics = ("auroc",)
 
     def __init__(self, *, by: DetectOptions = DetectOptions()) -> None:  # noqa: B008
         self._options = by

@@ -24,6 +24,8 @@ METRIC = "metric"
 """The kind of those that are given by the name of a metric."""
 LABELS = 100
 """With so many labels of the train split, or more, `auto` is the classifier; without, `WITHOUT_LABELS`."""
+FEWEST_OF_A_CLASS = 5
+"""Labels of smaller classes do not count."""
 WITH_LABELS, WITHOUT_LABELS = "classifier", "overlap_rankme"
 
 
@@ -132,7 +134,7 @@ def built(name: str) -> Objective:
     if name not in offered():
         raise InputError(
             f"no objective called {name!r}; {suggestion(name, [AUTO, *offered()])} Or name a metric of the run, such "
-            "as classify/accuracy, few_labels/error_with_100_labels or fit/test/autoencoder/mse"
+            "as classify/accuracy, few_labels/error_with_100_labels or fit/test/autoencoder/reconstruction"
         )
     return ObjectiveChoice(kind=name).build()
 
@@ -144,6 +146,6 @@ def _settled(name: str, samples: Samples) -> str:
 
 
 def labels_of(samples: Samples) -> int:
-    """How many samples of a study have a label that another one has too, if these are of two classes at least."""
-    counts = [count for count in samples.class_counts().values() if count > 1]
+    """How many samples of a study have a label of a class that is large enough, if there are two such classes."""
+    counts = [count for count in samples.class_counts().values() if count >= FEWEST_OF_A_CLASS]
     return sum(counts) if len(counts) > 1 else 0
