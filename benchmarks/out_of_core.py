@@ -54,7 +54,7 @@ def write_array(path: Path, rows: int) -> None:
 EXPORT = f"""
 import sys
 from pathlib import Path
-from ae_pipelines.latents.file import write_latents
+from ae_pipelines.latents.stream import write_latents
 from ae_pipelines.training import embedding
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.samples.store import Samples

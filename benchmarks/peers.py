@@ -136,7 +136,7 @@ def main(rounds: int, models: list[str]) -> bool:
     header = ["model", "pythae, a step", *(f"{arm} ÷ pythae" for arm in ARMS[1:])]
     threads = torch.get_num_threads()
     title = f"Training time against pythae, {mnist_like(1)[1]}, {threads} threads, medians of {rounds} paired rounds"
-    write_table(Path(__file__).stem, title, header, rows)
+    write_table(f"{Path(__file__).stem}_{threads}_thread{'s' if threads > 1 else ''}", title, header, rows)
     return kept
 
 

@@ -121,9 +121,9 @@ def recipes_of(device: str) -> dict[str, Recipe]:
         found["pretrained"] = shipped("pretrained")
     found["views_restore"] = with_steps(found["views_restore"], found["views_restore"].training.steps // PART)
     restore = found["views_restore"].model_dump(mode="json")
-    without = {key: value for key, value in restore["model"].items() if key != "reconstruction"}
-    found[ALONE] = Recipe.model_validate(restore | {"name": ALONE, "model": without})
-    autoencoder = {"kind": "autoencoder", **{key: restore["model"][key] for key in ("latent_size", "net")}}
+    views = restore["model"]["parts"][0]
+    found[ALONE] = Recipe.model_validate(restore | {"name": ALONE, "model": views})
+    autoencoder = {"kind": "autoencoder", "latent_size": 256, "net": views["net"] | {"decoder_blocks": 0}}
     loader = restore["loader"] | {"corruptions": []}
     found[PLAIN] = Recipe.model_validate(restore | {"name": PLAIN, "model": autoencoder, "loader": loader})
     return found

@@ -18,6 +18,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     names = [room.name for room in pkgutil.iter_modules(pipelines.__path__)]
     stages = {name: import_module(f"{pipelines.__name__}.{name}").create_pipeline() for name in names}
     train, look, score = (sum((stages[stage] for stage in names), start=Pipeline([])) for names in (TRAIN, LOOK, SCORE))
-    scoreboard = stages["ingest"] + stages["scoreboard"]
+    ingested = {name: stages["ingest"] + stages[name] for name in ("scoreboard", "tune")}
     default = train + stages["search"]
-    return {**stages, "scoreboard": scoreboard, "train": train, "look": look, "score": score, "__default__": default}
+    return {**stages, **ingested, "train": train, "look": look, "score": score, "__default__": default}

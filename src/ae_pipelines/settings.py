@@ -25,5 +25,7 @@ CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
+    # spaces are read one at a time (`project/spaces_by_name.py`): all of them would take as long as everything else
+    "config_patterns": {"parameters": ["parameters*", "parameters*/*", "parameters*/recipes/**", "**/parameters*"]},
     "merge_strategy": {"parameters": "soft", "catalog": "soft", "globals": "soft"},
 }

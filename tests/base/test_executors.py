@@ -44,9 +44,20 @@ def test_results_come_in_order_and_items_are_taken_only_a_few_ahead():
     assert multiprocessing.active_children() == []
 
 
+def test_with_one_ahead_less_than_workers_an_item_is_taken_when_an_earlier_result_was_dealt_with():
+    events = []
+    items = (events.append(("taken", number)) or number for number in range(6))
+    for number in in_processes(mul, 1, items, workers=2, ahead=1):
+        events.append(("done", number))
+    place = {event: at for at, event in enumerate(events)}
+    for number in range(2, 6):
+        assert place["done", number - 2] < place["taken", number] < place["done", number - 1]
+
+
 def test_a_worker_that_ends_in_its_work_is_an_error_that_says_so():
-    with pytest.raises(InputError, match="a worker process ended in the middle of its work"):
-        list(in_processes(die, None, range(40), workers=2))
+    with pytest.raises(InputError, match="a worker process ended in the middle of its work") as refused:
+        list(in_processes(die, None, range(40), workers=2, option="tune.workers"))
+    assert [*refused.value.options] == ["tune.workers"]
     assert multiprocessing.active_children() == []
 
 

@@ -50,6 +50,7 @@ VARIANTS: dict[str, list[dict]] = {
         {"output": "linear", "penalties": [NEAR]},
     ],
     "gan": [{"conditional": True}],
+    "joined": [AT_LEAST["joined"] | {"rebuilt_by": 0}],
     "patches": [{"projection": "invariant"}],
     "pretrained": [{"fine_tune": {"kind": "simclr"}}],
     "restorer": [{"local": True, "halvings": 3, "width": 16}],
@@ -127,10 +128,14 @@ def case(request):
     return request.param
 
 
+with methods_of_tests():
+    CHOICES = [choice(case) for case in ALL]  # once: choosing takes its time
+
+
 def those_that(ability):
     """The cases of methods that encode, decode or restore."""
     with methods_of_tests():
-        able = [case for case in ALL if choice(case).can(ability)]
+        able = [case for case, chosen in zip(ALL, CHOICES, strict=True) if chosen.can(ability)]
     return pytest.mark.parametrize("case", able, ids=map(name, able))
 
 
@@ -248,13 +253,17 @@ def test_each_player_lowers_its_own_loss(model, batch):
     for player in players(model):
         optimiser = torch.optim.Adam(player.parameters, 3e-3)
         losses = []
-        for _ in range(60):
+        while len(losses) < 60 and not is_lowered(losses):  # most need a few steps
             loss = sum(player.terms(batch).values())
             optimiser.zero_grad()
             loss.backward(inputs=player.parameters)
             optimiser.step()
             losses.append(loss.item())
-        assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+        assert is_lowered(losses)
+
+
+def is_lowered(losses):
+    return len(losses) >= 10 and np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
 
 
 def test_loss_terms_are_scalars_with_names(model, batch):

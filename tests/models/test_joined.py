@@ -122,3 +122,22 @@ def test_what_has_no_encoder_is_refused():
         ModelChoice(kind="joined", parts=[DENSE, {"kind": "gan"}]).build(TASK)
     with pytest.raises(InputError, match="parts"):
         ModelChoice(kind="joined", parts=[DENSE]).check()
+
+
+def test_samples_are_rebuilt_by_the_part_that_is_named_from_its_own_latents(digits):
+    pca = {"kind": "pca", "latent_size": 5}
+    found = trained(digits, {"kind": "joined", "parts": [PATCHES, pca], "rebuilt_by": 1})[0]
+    alone = trained(digits, pca)[0]
+    z = found.encode(digits.read())
+    np.testing.assert_allclose(found.decode(z), alone.reconstruct(digits.read()), atol=1e-5)
+    z[:, :4] = 0
+    np.testing.assert_allclose(found.decode(z), alone.reconstruct(digits.read()), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rebuilt_by", "said"), [(2, "counted from 0 to 1"), (0, "part 0, patches, does not rebuild"), (1, "part 1")]
+)
+def test_a_part_that_rebuilds_nothing_is_refused(rebuilt_by, said):
+    maps = {"kind": "autoencoder", "latent_size": 2, "net": {"kind": "conv", "latent": "map"}}
+    with pytest.raises(InputError, match=said):
+        ModelChoice(kind="joined", parts=[PATCHES, maps], rebuilt_by=rebuilt_by).build(TASK)

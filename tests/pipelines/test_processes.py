@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import product
 
 import pytest
 import stores
@@ -75,7 +74,7 @@ def test_several_first_runs_at_once_in_both_spellings_and_from_below_the_project
     kedro, mlflow_runs, tmp_path
 ):
     (tmp_path / stores.DATABASE).unlink()
-    ways = product(("--pipeline=ingest", "--pipelines=ingest"), (PROJECT, PROJECT / "notebooks"))
+    ways = (("--pipeline=ingest", PROJECT / "notebooks"), ("--pipelines=ingest", PROJECT))
     processes = [
         kedro(option, params=f"data_dir={tmp_path / str(number)}", cwd=folder)
         for number, (option, folder) in enumerate(ways)
@@ -83,7 +82,7 @@ def test_several_first_runs_at_once_in_both_spellings_and_from_below_the_project
     for process in processes:
         output, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, output
-    assert [record.info.status for record in mlflow_runs()] == ["FINISHED"] * 4
+    assert [record.info.status for record in mlflow_runs()] == ["FINISHED"] * 2
 
 
 def test_the_project_runs_from_anywhere_by_its_path(tmp_path):

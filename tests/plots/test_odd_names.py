@@ -51,6 +51,14 @@ SHARE = 0.5
 """Of a pixel: boxes are rounded up."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def placed_already():
+    """Points that are in the plane stay where they are: where t-SNE puts them says nothing of names, and takes long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contrast, "placed", lambda vectors, layout, seed: vectors)
+        yield
+
+
 def labels_of(names, count):
     """Labels of so many rows: all names, every seventh row unlabelled."""
     values = np.resize(np.array(names), count)

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import stores
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from making import PROJECT
@@ -27,13 +28,14 @@ FILE = "${runtime_params:data_dir}/08_reporting/weigh_metrics.json"
 
 
 @pytest.fixture
-def with_stage(tmp_path, monkeypatch, capsys):
+def with_stage(tmp_path, empty_store, monkeypatch, capsys):
     """Runs `ingest` and a stage that lies outside the package, whose metrics have this `metadata` in the catalog; gives
     what is shown at the end."""
     (tmp_path / "stages" / "weigh").mkdir(parents=True)
     (tmp_path / "stages" / "weigh" / "__init__.py").write_text(PIPELINE)
     monkeypatch.setattr(pipelines, "__path__", [*pipelines.__path__, str(tmp_path / "stages")])
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    stores.copy(empty_store, tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", stores.address(tmp_path))
     shutil.copytree(PROJECT / "conf", tmp_path / "conf", ignore=shutil.ignore_patterns("local"))
     (tmp_path / "conf" / "local").mkdir()
 

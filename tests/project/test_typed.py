@@ -52,7 +52,7 @@ NESTED = st.recursive(
 
 
 @given(value=NESTED)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_written_for_a_value_is_read_as_that_value(value):
     found = typed(f"a={as_typed(value)},b=1")
     assert found == {"a": value, "b": "1"}

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.cli.command import _input_error
+from ae_pipelines.cli.command import input_error
 from ae_pipelines.tracking.encoders import folder_of
 from ae_pipelines.tracking.registry import FILES, ModelRegistry
 from ae_pipelines.tracking.runs import open_run
@@ -59,7 +59,7 @@ def test_a_run_that_is_deleted_while_it_works_ends_with_one_message_that_names_i
     store.delete_run(record.id)
     with pytest.raises(MlflowException) as fault:
         record.tag("a", "b")
-    said = str(_input_error(fault.value))
+    said = str(input_error(fault.value))
     assert record.id in said
     assert f"{store_uri(tmp_path)}, says:" in said
     assert "\n" not in said

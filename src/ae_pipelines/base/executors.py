@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
@@ -34,23 +34,30 @@ def in_order(pool: Executor, function: Callable[[Item], Result], items: Iterable
 
 
 def in_processes(
-    function: Callable[[Any, Item], Result], common: Any, items: Iterable[Item], workers: int | None = None
-) -> Iterator[Result]:
+    function: Callable[[Any, Item], Result],
+    common: Any,
+    items: Iterable[Item],
+    workers: int | None = None,
+    ahead: int | None = None,
+    option: str = "ingest.workers",
+) -> Generator[Result, None, None]:
     """Results of `function(common, item)` for each item, by `workers` processes (None: one per CPU).
 
     `common` is sent to each process once; it and `function` must not be defined in `__main__`, which the
-    processes do not import. They end when this process does, however it ends.
+    processes do not import. They end when this process does, however it ends. `ahead`: items taken before the next
+    result is given (None: a few, so that no process waits); with `workers - 1`, an item is taken only when the caller
+    is done with the result of the one that is `workers` before it. `option` is the one that sets the workers.
     """
     workers = workers or cpus()
     pool = _Pool(workers, get_context("spawn"), initializer=_start, initargs=(function, common))
     try:
-        yield from in_order(pool, _call, items, ahead=2 * workers)
+        yield from in_order(pool, _call, items, ahead=2 * workers if ahead is None else ahead)
         pool.shutdown()
     except BrokenProcessPool as error:
         raise InputError(
             "a worker process ended in the middle of its work, probably out of memory: run again, with fewer workers "
             "if it happens again; finished work is kept",
-            options={"ingest.workers": "..."},
+            options={option: "..."},
         ) from error
     finally:
         pool.end_workers()

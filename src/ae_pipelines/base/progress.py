@@ -2,6 +2,7 @@
 
 import logging
 import time
+from multiprocessing import parent_process
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -14,11 +15,13 @@ SAY_EVERY = 5.0
 
 
 def bar(*, total: int | None, label: str, unit: str) -> "tqdm[NoReturn]":
-    """A progress bar with a rate and a time left, shown only in a terminal (`bar.disable` says so)."""
+    """A progress bar with a rate and a time left, shown only in a terminal (`bar.disable` says so), and by no worker
+    process: several would write over one another."""
     from tqdm import tqdm
 
     scale = unit == "byte"  # "9.2M", not "9200000"
-    return tqdm(total=total, desc=label, unit=unit, unit_scale=scale, leave=False, disable=None, dynamic_ncols=True)
+    hidden = None if parent_process() is None else True
+    return tqdm(total=total, desc=label, unit=unit, unit_scale=scale, leave=False, disable=hidden, dynamic_ncols=True)
 
 
 class Steps:

@@ -36,6 +36,8 @@ class Registry:
     def __init__(self, noun: str, room: str) -> None:
         self.noun, self._room = noun, room
         self._makers: dict[str, Callable[..., Any]] = {}
+        self._schemas: dict[Callable[..., Any], type[BaseModel]] = {}
+        """By maker: they take milliseconds to make."""
 
     def register(self, kind: str) -> Callable[[Maker], Maker]:
         """Decorate the maker (a class or a function) of `kind`."""
@@ -57,8 +59,7 @@ class Registry:
 
     def maker(self, kind: str) -> Callable[..., Any]:
         """The maker of `kind`; `InputError` lists the known kinds."""
-        known = self.kinds()
-        if kind not in known:
+        if kind not in self._makers and kind not in (known := self.kinds()):
             raise InputError(f"no {self.noun} called {kind!r}; {suggestion(kind, known)}")
         return self._makers[kind]
 
@@ -67,10 +68,12 @@ class Registry:
         maker = self.maker(kind)
         if inspect.isclass(maker) and issubclass(maker, BaseModel):
             return maker
-        fields: dict[str, Any] = {}
-        for function in reversed(_signatures(maker)):
-            fields |= _keyword_only(function)
-        return create_model(f"{kind}_options", __base__=Options, **fields)
+        if maker not in self._schemas:
+            fields: dict[str, Any] = {}
+            for function in reversed(_signatures(maker)):
+                fields |= _keyword_only(function)
+            self._schemas[maker] = create_model(f"{kind}_options", __base__=Options, **fields)
+        return self._schemas[maker]
 
 
 class Choice(Options):

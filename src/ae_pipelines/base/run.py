@@ -23,6 +23,9 @@ class Run:
     def report(self, metrics: dict[str, float], step: int) -> None:
         """Record these metrics at this step."""
 
+    def tag(self, name: str, value: str) -> None:
+        """Say of this run what it can be found by."""
+
     def part(self, name: str, parameters: dict[str, Any]) -> AbstractContextManager["Run"]:
         """The run of a part of the work, with its own parameters and metrics; this run, where parts are not recorded
         separately."""

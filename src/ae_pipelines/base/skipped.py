@@ -20,6 +20,14 @@ class Skipped:
     """sha256 of the encoder on whose latents it would stand."""
 
 
+@dataclass(frozen=True)
+class NotAskedFor(Skipped):
+    """Stands where a result would be that these options do not ask for: nothing is missing, and what an earlier run has
+    made stays."""
+
+    encoder: str = ""
+
+
 def unless_skipped(function: Callable[..., Made]) -> Callable[..., Made | Skipped]:
     """The function, but where something that it is given was skipped, its result is skipped for the same reason."""
 

@@ -35,7 +35,7 @@ def read(given: Any, wanted: Any, inside: Inside = left_to_it) -> Any:
     list of them is a list of one, and in paths ~ and environment variables are replaced."""
     if wanted is object:
         return given  # it is kept as it is
-    types_ = _alternatives(wanted)
+    types_ = alternatives(wanted)
     if isinstance(given, Words):
         return _of_words(str(given), types_)
     if isinstance(given, str):
@@ -107,12 +107,12 @@ def expanded(text: str) -> str:
     return str(Path.home()) + text[1:] if text == "~" or text.startswith("~/") else text
 
 
-def _alternatives(wanted: Any) -> list[Any]:
+def alternatives(wanted: Any) -> list[Any]:
     """The types that a value may have: `Annotated[int, ...] | None` → int, NoneType."""
     if get_origin(wanted) is Annotated:
-        return _alternatives(get_args(wanted)[0])
+        return alternatives(get_args(wanted)[0])
     if get_origin(wanted) in (Union, types.UnionType):
-        return [type_ for each in get_args(wanted) for type_ in _alternatives(each)]
+        return [type_ for each in get_args(wanted) for type_ in alternatives(each)]
     return [wanted]
 
 
@@ -135,7 +135,7 @@ def _of_words(text: str, wanted: list[Any]) -> Any:
 def _takes_several_texts(wanted: list[Any]) -> bool:
     """Whether a list of any number of texts is wanted."""
     lists = [get_args(type_) for type_ in wanted if get_origin(type_) in (list, tuple, set, frozenset)]
-    return any(str in _alternatives(items[0]) for items in lists if items[1:] in ((), (...,)))
+    return any(str in alternatives(items[0]) for items in lists if items[1:] in ((), (...,)))
 
 
 def _number(text: str) -> Any:

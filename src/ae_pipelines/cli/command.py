@@ -57,7 +57,7 @@ class RunCommand(click.Command):
                     context.params[option] = in_their_boxes(typed_names)
             result = super().invoke(context)
         except Exception as error:
-            if (refusal := _input_error(error)) is None:
+            if (refusal := input_error(error)) is None:
                 raise
             raise click.ClickException(advised(refusal)) from error
         if _nothing_to_do():
@@ -87,7 +87,7 @@ def _nothing_to_do() -> bool:
     return any(hook.nothing_to_do for hook in settings.HOOKS if isinstance(hook, TrackingHook))
 
 
-def _input_error(exception: BaseException) -> InputError | None:
+def input_error(exception: BaseException) -> InputError | None:
     """The `InputError` that an exception is or was caused by."""
     for error in caused_by(exception):
         if isinstance(error, InputError):

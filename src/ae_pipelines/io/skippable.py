@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ae_pipelines.base import atomic
-from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.base.skipped import NotAskedFor, Skipped
 
 
 class Skippable:
-    """Mixin: save `Skipped`, and an earlier file is gone, with a note beside its place; load gives it back.
+    """Mixin: save `Skipped`, and an earlier file is gone, with a note beside its place; load gives it back. Save
+    `NotAskedFor`, and all stays as it is.
 
     The file counts before the note, so that each takes the place of the other in one step.
     """
@@ -29,6 +30,8 @@ class Skippable:
         return super().load() if found is None else found  # type: ignore[misc]
 
     def save(self, data: Any) -> None:
+        if isinstance(data, NotAskedFor):
+            return
         if isinstance(data, Skipped):
             atomic.write_text(self._note, json.dumps(asdict(data)))
             Path(self._filepath).unlink(missing_ok=True)

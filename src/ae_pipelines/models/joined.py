@@ -13,7 +13,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import MODELS, ModelChoice, Phase, Player
 from ae_pipelines.models.batch import Batch, Loader, clean, first_batches
 from ae_pipelines.models.contract import Task
-from ae_pipelines.models.method import Method
+from ae_pipelines.models.method import Half, Method
 
 SAMPLES = 5_000
 """Samples from which it learns how far each part's latents spread, at most."""
@@ -25,12 +25,21 @@ class Joined(Method):
     others: its variance is 1 on average over its latents.
 
     The parts learn one after another, each as it would alone, from the same batches, which have what any of them wants.
-    There is no decoder. Parts that see different things, such as a net with gradients and a dictionary of patches, tell
-    more together than either alone.
+    Parts that see different things, such as a net with gradients and a dictionary of patches, tell more together than
+    either alone.
     """
 
-    def __init__(self, task: Task, *, parts: Annotated[list[ModelChoice], Field(min_length=2)]) -> None:
-        """`parts`: methods with their options."""
+    needs_option = {"decode": "rebuilt_by"}
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        parts: Annotated[list[ModelChoice], Field(min_length=2)],
+        rebuilt_by: Annotated[int, Field(ge=0)] | None = None,
+    ) -> None:
+        """`parts`: methods with their options. `rebuilt_by`: the part, counted from 0, that rebuilds samples, from its
+        own latents alone; None: there is no decoder."""
         super().__init__()
         for choice in parts:
             if not hasattr(MODELS.maker(choice.kind), "encode"):
@@ -39,8 +48,11 @@ class Joined(Method):
         # its two halves are, which share their tensors with it, and the part itself is used, not saved.
         self._parts: tuple[Method, ...] = tuple(choice.build(task) for choice in parts)
         self._kinds = [choice.kind for choice in parts]
-        self.encoder = Encoders(map(_encoder_alone, self._parts))
-        self.rest = nn.ModuleList(map(_without_encoder, self._parts))
+        self.encoder = Encoders(_half(part, "encoder") for part in self._parts)
+        self.rest = nn.ModuleList(
+            _without(part, ("encoder", "decoder") if number == rebuilt_by else ("encoder",))
+            for number, part in enumerate(self._parts)
+        )
         self.latent_size = sum(part.latent_size for part in self._parts)
         self.wants_labels, self.wants_second_view, self.undoes_corruptions, self.takes_corruptions = (
             any(getattr(part, name) for part in self._parts)
@@ -52,6 +64,12 @@ class Joined(Method):
             raise InputError("joined takes one part with the penalty neighbourhood, since batches have one layout")
         self.wants_layout = layouts[0] if layouts else None
         self._learning, self._shape = 0, task.input_shape
+        if rebuilt_by is not None:
+            self.decoder = _decoder_of(self._parts, parts, rebuilt_by)
+            self.decode = self._decode
+
+    def _decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
 
     def encode(self, x: Tensor) -> Tensor:
         return self.encoder(x)
@@ -92,6 +110,8 @@ class Joined(Method):
         for part in self._parts:
             part.complete(train)
         self.encoder.learn_scales(clean(batch, self._shape) for batch in first_batches(train, SAMPLES))
+        if hasattr(self, "decoder"):
+            self.decoder.scale.copy_(self.encoder.scales[self.decoder.number])
 
     def try_completing(self, batch: Batch) -> None:
         for part in self._parts:
@@ -149,6 +169,23 @@ class Encoders(nn.Module):
         return [part.vectors(part.encode(x)) for part in self.parts]  # type: ignore[operator]
 
 
+class PartDecoder(nn.Module):
+    """Latents of all parts (batch, latent_size) → samples, by one part's decoder from that part's latents."""
+
+    scale: Tensor
+
+    def __init__(self, part: Method, number: int, first: int) -> None:
+        """`first`: where the part's latents begin."""
+        super().__init__()
+        self.part, self.number = part, number
+        self._own = slice(first, first + part.latent_size)
+        self.register_buffer("scale", torch.ones(()))
+
+    def forward(self, z: Tensor) -> Tensor:
+        samples: Tensor = self.part.decode(z[:, self._own] * self.scale)
+        return samples
+
+
 class _Spread:
     """How far vectors spread, summed batch by batch."""
 
@@ -169,16 +206,31 @@ class _Spread:
         return variance.mean().clamp_min(1e-12).sqrt()
 
 
-def _encoder_alone(part: Method) -> Method:
-    """A copy of `part` that can encode and nothing else; the encoder itself is not copied."""
-    half = copy.copy(part)
-    half._modules, half._parameters, half._buffers = {"encoder": part.get_submodule("encoder")}, {}, {}
-    return half
+def _decoder_of(parts: tuple[Method, ...], choices: list[ModelChoice], number: int) -> PartDecoder:
+    """`InputError` if there is no such part, or if samples cannot be rebuilt from its latents."""
+    if number >= len(parts):
+        raise InputError(f"joined.rebuilt_by: given {number}, but parts are counted from 0 to {len(parts) - 1}")
+    part, choice = parts[number], choices[number]
+    net = choice.check().get("net")
+    if not hasattr(part, "decode") or part.conditional or (net is not None and net.build().latent == "map"):
+        raise InputError(
+            f"joined.rebuilt_by: part {number}, {choice.kind}, does not rebuild samples from latent vectors alone: "
+            "name another part, such as pca, or leave rebuilt_by out"
+        )
+    first = sum(before.latent_size for before in parts[:number])
+    return PartDecoder(_half(part, "decoder"), number, first)
 
 
-def _without_encoder(part: Method) -> Method:
-    """A copy of `part` that has all but its encoder. Nothing in it is copied: parameters and buffers of its own lie in
+def _half(part: Method, half: Half) -> Method:
+    """A copy of `part` that can encode, or decode, and nothing else; what it does that with is not copied."""
+    alone = copy.copy(part)
+    alone._modules, alone._parameters, alone._buffers = {half: part.get_submodule(half)}, {}, {}
+    return alone
+
+
+def _without(part: Method, halves: tuple[Half, ...]) -> Method:
+    """A copy of `part` that has all but these halves. Nothing in it is copied: parameters and buffers of its own lie in
     the same dictionary as the part's, so that what moves them to a device moves both."""
-    half = copy.copy(part)
-    half._modules = {name: child for name, child in part._modules.items() if name != "encoder"}
-    return half
+    rest = copy.copy(part)
+    rest._modules = {name: child for name, child in part._modules.items() if name not in halves}
+    return rest

@@ -14,7 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from ae_pipelines.base.errors import InputError, NothingThere, TooFewLabels
-from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.base.skipped import NotAskedFor, Skipped
 from ae_pipelines.models.contract import Task
 from ae_pipelines.project.run_name import stage_of
 from ae_pipelines.project.suiting import RECIPE
@@ -146,7 +146,7 @@ class CheckHook:
 
     @hook_impl(tryfirst=True)
     def before_dataset_saved(self, data: Any, node: Node) -> None:
-        if isinstance(data, Skipped):
+        if isinstance(data, Skipped) and not isinstance(data, NotAskedFor):
             self._leave_out(stage_of(node), data.why)
 
     def _leave_out(self, stage: str, why: str) -> None:

@@ -3,6 +3,7 @@
 `--params=source=mnist,recipe=conv` picks; `recipe.training.epochs=3` overrides one field of what is picked.
 """
 
+from copy import deepcopy
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
@@ -14,10 +15,11 @@ from kedro.validation import ParameterValidationError
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.words import expanded, guessed
 from ae_pipelines.project.other_run import folder_of_other
+from ae_pipelines.project.spaces_by_name import SpaceFiles, with_grid, with_space
 from ae_pipelines.report.two_runs.options import WITH
 from ae_pipelines.training.suits import AUTO
 
-FOLDERS = ("data_dir", "raw_dir")
+FOLDERS = ("data_dir", "raw_dir", "recipes_dir")
 TEXTS = (*FOLDERS, "model_name")
 """Those of `globals.yml` that are paths, and those that are text."""
 UNDECIDED = {"model": {"kind": "autoencoder"}}
@@ -38,11 +40,12 @@ class ConfigLoader(OmegaConfigLoader):
         self.other_run: str | None = None
         """The folder of the run that this one is compared with, which catalog entries read; None: there is none."""
         self._recipes: dict[str, Any] = {}
+        self._parameters: dict[str, Any] | None = None
         super().__init__(conf_source, env, {}, **options)
         self._overrides |= {name: _text(name, self._overrides[name]) for name in TEXTS if name in self._overrides}
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        config = super().__getitem__(key)
+        config = self._all_parameters() if key == "parameters" else super().__getitem__(key)
         if key == "globals":
             return config | {name: _text(name, config[name]) for name in TEXTS if name in config}
         if key == "parameters":
@@ -55,10 +58,20 @@ class ConfigLoader(OmegaConfigLoader):
             self._recipes = recipes = config.pop("recipes")
             name, recipe = self._picked("recipe", {AUTO: UNDECIDED, **recipes})
             config["recipe"] = recipe | {"name": name}
+            spaces = SpaceFiles(self)
+            if "tune" in config:
+                config["tune"] = with_space(config["tune"], spaces, config["recipe"])
             if "scoreboard" in config:
-                config["scoreboard"] = _with_recipes(config["scoreboard"], recipes, config["recipe"])
+                scoreboard = with_grid(config["scoreboard"], spaces, config["recipe"])
+                config["scoreboard"] = _with_recipes(scoreboard, recipes, config["recipe"])
             config["source"] = self._name("source", recipes)
         return config
+
+    def _all_parameters(self) -> dict[str, Any]:
+        """What the files have, read once: Kedro asks for it several times in a run."""
+        if self._parameters is None:
+            self._parameters = super().__getitem__("parameters")
+        return deepcopy(self._parameters)
 
     def _picked(self, noun: str, known: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The name, and the entry of that name with the fields that the user overrides."""
@@ -105,7 +118,7 @@ class ConfigLoader(OmegaConfigLoader):
         """The name that the user gives, else, for a source, that in the recipe, else that in `globals.yml`."""
         given = self._given(noun).get("name")
         if given is None and noun == "source":
-            recipes = recipes or super().__getitem__("parameters")["recipes"]
+            recipes = recipes or self._all_parameters()["recipes"]
             given = self._picked("recipe", {AUTO: UNDECIDED, **recipes})[1].get("source")
         return str(given if given is not None else self._globals[noun])
 

@@ -33,7 +33,7 @@ class Shown(Options):
 
     rows: dict[str, Row] | None = None
     """Some of its metrics, by name, each beside its control `pca_<name>`; None: all of them, without a control."""
-    table: Literal["ingested", "method", "controls", "restored", "generated", "scored"] | None = None
+    table: Literal["ingested", "method", "controls", "restored", "generated", "scored", "tuned"] | None = None
     """The table that its metrics share with those of others that name it."""
     sentence: str | None = None
     """The field of a report that says in a sentence what was found."""
@@ -114,7 +114,7 @@ class Summary:
 
     def others(self) -> list[str]:
         """Lines of what is measured beside that, and is no table of every run."""
-        return [*self._plain(), *self._tables("controls", "restored", "generated", "scored")]
+        return [*self._plain(), *self._tables("controls", "restored", "generated", "scored", "tuned")]
 
     def _plain(self) -> list[str]:
         """Metrics for which the catalog names neither rows nor a table."""
@@ -156,7 +156,8 @@ class Summary:
         for _, name in sorted(listed, key=lambda place: place[0]):
             if self._skipped(name):
                 continue
-            if (path := getattr(self._catalog.get(name), "_filepath", None)) is not None:
+            path = getattr(self._catalog.get(name), "_filepath", None)
+            if path is not None and Path(path).exists():  # not what nobody asked for
                 yield f"  {name:22}{path}"
 
 
@@ -223,6 +224,27 @@ def _scored(metrics: dict[str, Any]) -> list[str]:
     return ["", text]
 
 
+def _tuned(metrics: dict[str, Any]) -> list[str]:
+    """What the recipe as it was and the winner are worth, with deviations over seeds; or learning rates."""
+    was = "_as_it_was"
+    names = [name.removesuffix(was) for name in metrics if name.endswith(was)]
+    if not names:
+        return ["", *(_line(name, value) for name, value in metrics.items())]
+    counts = {state: int(metrics[state]) for state in ("trials", "pruned", "failed")}
+    text = f"{counts['trials']} trials, {counts['pruned']} pruned, {counts['failed']} failed"
+    rows = [
+        "".join(f"{_with_deviation(metrics, f'{name}_{who}'):>22}" for who in ("as_it_was", "tuned")) for name in names
+    ]
+    titles = [name.replace("_", " ").replace(".", ": ", 1) for name in names]
+    return ["", f"{text:44}{'as it was':>22}{'tuned':>22}", *map("{:44}{}".format, titles, rows)]
+
+
+def _with_deviation(metrics: dict[str, Any], name: str) -> str:
+    if name not in metrics:
+        return ""
+    return f"{metrics[name]:.4g}" + (f" ± {metrics[f'{name}_sd']:.2g}" if f"{name}_sd" in metrics else "")
+
+
 def _of_the_method(metrics: dict[str, Any]) -> list[str]:
     """Loss terms on the test split and what only this method measures."""
     return ["", *(_line(name, value) for name, value in metrics.items())]
@@ -273,4 +295,5 @@ TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "restored": _restored,
     "generated": _generated,
     "scored": _scored,
+    "tuned": _tuned,
 }

@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
+NOT_IN_NAMES = re.compile(r"[^/\w.\- :]")
+"""What MLflow does not take in the name of a parameter or a metric: names of entries and choices may have it."""
 LONGEST_VALUE = 6000
 """The longest parameter that MLflow takes, in characters."""
 
@@ -14,8 +16,8 @@ def secrets_among(values: dict[str, Any]) -> list[str]:
 
 
 def recorded(values: dict[str, Any]) -> dict[str, str]:
-    """Nested values by dotted name, without those that look like secrets."""
-    return {name: text for name, text in flat(values).items() if not SECRET.search(name)}
+    """Nested values by dotted name, without those that look like secrets; _ for letters that MLflow refuses there."""
+    return {NOT_IN_NAMES.sub("_", name): text for name, text in flat(values).items() if not SECRET.search(name)}
 
 
 def flat(value: Any, name: str = "") -> dict[str, str]:

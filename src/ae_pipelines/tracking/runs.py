@@ -111,6 +111,7 @@ class RunRecord(Run):
         keep(self.id, str(path), folder)
 
     def tag(self, name: str, value: str) -> None:
+        """Say of this run what it can be found by; a value that is there is replaced."""
         self._client.set_tag(self.id, name, value)
 
     def works_on(self, about: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ae_pipelines.base.options import Options
 from ae_pipelines.models import MODELS, ModelChoice
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.corruptions import corrupted_spec
-from ae_pipelines.samples.spec import LearnedFrom
+from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.options import LoaderOptions, TrainOptions
 from ae_pipelines.training.suits import AUTO
@@ -44,13 +44,25 @@ class Recipe(Options):
     def check(self) -> None:
         """Check every chosen part against its maker (imports torch); `InputError` if one does not fit, or if the recipe
         is undecided."""
-        if self.undecided:
-            raise InputError("recipe=auto is for one training: name recipes here, such as recipe=probe")
+        self._refuse_undecided()
         for choice in (self.model, *self.loader.corruptions):
             choice.check()
         self.model.check_elsewhere()
         if (initial := self.initial_encoder()) is not None:
             initial.check(self.model)
+
+    def described(self) -> dict[str, Any]:
+        """Plain data that makes the same recipe, every option with its default (imports torch); `InputError` if a part
+        is unknown or does not take its options, or if the recipe is undecided."""
+        self._refuse_undecided()
+        source = {} if self.source is None else {"source": self.source}
+        loader, training = self.loader.model_dump(mode="json"), self.training.model_dump(mode="json")
+        loader["corruptions"] = [choice.described() for choice in self.loader.corruptions]
+        return {**source, "model": self.model.described(), "loader": loader, "training": training}
+
+    def _refuse_undecided(self) -> None:
+        if self.undecided:
+            raise InputError("recipe=auto is for one training: name recipes here, such as recipe=probe")
 
     def check_ability(self, ability: Literal["encode", "decode"], stage: str) -> None:
         """`InputError` if the method cannot do what a stage needs."""
@@ -99,11 +111,14 @@ class Recipe(Options):
 
     def task(self, samples: Samples) -> Task:
         """What the model is made for; `InputError` if a corruption cannot take these samples."""
-        spec = samples.spec
+        return self.task_for(samples.spec, samples.classes())
+
+    def task_for(self, spec: SampleSpec, classes: tuple[str, ...] = ()) -> Task:
+        """The same for samples like these, with labels of these classes, of which nothing else is known."""
         if self.loader.binarise and not spec.bounded:
             raise InputError("loader.binarise needs images, whose values lie in [0, 1]: leave it out")
         corrupted = corrupted_spec([choice.build() for choice in self.loader.corruptions], spec)
-        return Task(samples=spec, input_shape=corrupted.shape, classes=samples.classes())
+        return Task(samples=spec, input_shape=corrupted.shape, classes=classes)
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if there are too few samples to learn from, none to judge by, or if they do not suit the

@@ -37,7 +37,7 @@ def tried_out(choice: ModelChoice, loader: LoaderOptions, task: Task, initial: I
     if initial is not None:
         initial.give_to(model)
     shape = training_shape([one.build() for one in loader.corruptions], task.samples)
-    batch = _zeros(model, task, shape, min(TRIED, loader.batch_size))
+    batch = zeros(model, task, shape, min(TRIED, loader.batch_size))
     with torch.no_grad(), torch.random.fork_rng():
         with _of_another_size(shape, task) if shape != task.input_shape else nullcontext():
             for player in (player for phase in model.phases() for player in phase.players):
@@ -104,7 +104,7 @@ def refuse_too_few_labels(model: Method, kind: str, numbers: np.ndarray, loader:
         )
 
 
-def _zeros(model: Method, task: Task, shape: tuple[int, ...], count: int) -> Batch:
+def zeros(model: Method, task: Task, shape: tuple[int, ...], count: int) -> Batch:
     """A batch of zeros with everything that any method wants; inputs are of this shape."""
     x, target = torch.zeros(count, *shape), torch.zeros(count, *task.samples.shape)
     batch = Batch(x, target, torch.arange(count), torch.zeros(count, dtype=torch.int64), x, 0)

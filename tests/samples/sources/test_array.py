@@ -374,7 +374,7 @@ TOKENS = [
 ]
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     content=st.one_of(
         st.binary(max_size=200),
@@ -398,7 +398,7 @@ def test_whatever_the_bytes_samples_or_our_own_error_come_out(tmp_path_factory, 
     refused_or_read(tmp_path_factory.getbasetemp() / "any.npy", content, layout)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(content=st.builds(changed, st.just(MEMBERS.getvalue()), st.integers(0, 10_000), st.binary(max_size=8)))
 def test_whatever_the_bytes_of_an_npz_samples_or_our_own_error_come_out(tmp_path_factory, content):
     refused_or_read(tmp_path_factory.getbasetemp() / "any.npz", content, "NF")

@@ -64,7 +64,7 @@ def test_a_bad_idx_file_is_refused_with_its_fault(tmp_path, content, message):
         IdxFile(tmp_path / "a").read()
 
 
-@settings(max_examples=2_000, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     content=st.one_of(
         st.binary(max_size=200),

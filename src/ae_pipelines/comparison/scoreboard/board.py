@@ -65,7 +65,8 @@ class ScoreboardOptions(Options):
     """What is compared, on which tasks and with which seeds."""
 
     recipes: dict[str, Entry]
-    """Entries by their name on the board. In configuration a name, or a list of names, is enough."""
+    """Entries by their name on the board. In configuration a name, or a list of names, is enough, or in its place a
+    `space`, by name or whole: each combination of its values is an entry of the chosen recipe."""
     tasks: dict[str, TaskChoice] = DEFAULT_TASKS
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     controls: bool = True

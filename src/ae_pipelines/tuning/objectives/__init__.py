@@ -13,13 +13,14 @@ from ae_pipelines.base.registry import Choice, Registry
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
-from ae_pipelines.tuning.options import AUTO
 
 if TYPE_CHECKING:
     from ae_pipelines.training.trained import TrainedModel
     from ae_pipelines.tuning.harmless import BothWays
 
 OBJECTIVES = Registry("objective", __name__)
+AUTO = "auto"
+"""The objective that suits the samples: labels where there are enough of them, else neighbours that stay and rank."""
 METRIC = "metric"
 """The kind of those that are given by the name of a metric."""
 LABELS = 100
