@@ -61,14 +61,15 @@ def _beyond(was: Value, tuned: Value, higher_is_better: bool) -> bool:
 
 def both_of(compared: pd.DataFrame) -> Iterator[Compared]:
     """Each metric of `Found.compared`, in order."""
-    values = {(who, rows, metric): Value(mean, sd) for who, rows, metric, mean, sd, _ in compared.itertuples(index=False)}
+    found = compared.itertuples(index=False)
+    values = {(who, rows, metric): Value(mean, sd) for who, rows, metric, mean, sd, _ in found}
     for rows, metric in dict.fromkeys((rows, metric) for _, rows, metric in values):
         yield Compared(rows, metric, *(values.get((who, rows, metric)) for who in (AS_IT_WAS, TUNED)))
 
 
 def metrics(found: Found) -> dict[str, float]:
-    """What both are worth by name, `<rows>_<metric>_as_it_was` and `..._tuned`, each with its deviation `..._sd`, and how
-    many trials there were; without what is not known."""
+    """What both are worth by name, `<rows>_<metric>_as_it_was` and `..._tuned`, each with its deviation `..._sd`, and
+    how many trials there were; without what is not known."""
     states = [outcome.state for outcome in found.study.outcomes]
     values = {"trials": float(len(states)), **{state: float(states.count(state)) for state in ("pruned", "failed")}}
     values |= {"winner": float(found.winner), "seconds": found.study.seconds}
@@ -92,7 +93,8 @@ def told(found: Found, date: str) -> list[str]:
 
 
 def _changes(found: Found) -> Iterator[str]:
-    values: dict[int, dict[str, Any]] = {one.number: found.study.space.named(one.values) for one in found.study.outcomes}
+    named = found.study.space.named
+    values: dict[int, dict[str, Any]] = {one.number: named(one.values) for one in found.study.outcomes}
     before = values[0]
     for path, value in values[found.winner].items():
         if path not in before:

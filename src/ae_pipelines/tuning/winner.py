@@ -151,7 +151,7 @@ def _done(common: Common, asked: Sequence[Asked], workers: int) -> Iterator[Outc
 def _judged(
     outcomes: Mapping[str, Sequence[Outcome]], study: Study, objectives: "Mapping[str, Objective]"
 ) -> Iterator[dict[str, Any]]:
-    """The objectives of fresh trainings; those that are places among trials, among the trials of the study and these."""
+    """The objectives of fresh trainings; places among trials are those among the trials of the study and these."""
     trials = [outcome.measures for outcome in study.complete]
     fresh = [(who, one.measures) for who, each in outcomes.items() for one in each if one.state == "complete"]
     for name, objective in objectives.items():
@@ -192,7 +192,7 @@ def _tested(
         log.warning("tune: the recipe as it was and the winner are not compared on all samples: %s", error)
         return []
     table = table.assign(who=table["encoder"], rows=TEST, metric=table["task"] + "/" + table["metric"])
-    return table[COLUMNS].to_dict(orient="records")
+    return [{str(name): value for name, value in row.items()} for row in table[COLUMNS].to_dict(orient="records")]
 
 
 def _score(board: _Board, seed: int) -> None:
