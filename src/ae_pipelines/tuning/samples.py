@@ -68,7 +68,8 @@ def _picked(samples: Samples, learn: int | None, judge: int) -> pd.Series:
     train = train.sort_values("key", kind="stable")
     judges, learners = list[pd.Series](), list[pd.Series]()
     groups = [train.loc[train["labelled"], "key"], train.loc[~train["labelled"], "key"]]
-    for group, count in zip(groups, _shares(len(groups[0]), len(groups[1]), judging + learning), strict=True):
+    shares = _shares(len(groups[0]), len(groups[1]), judging + learning)
+    for group, count in zip(groups, shares, strict=True):
         first = round(count * judging / (judging + learning))
         judges.append(group[:first])
         learners.append(group[first:count])
