@@ -19,7 +19,6 @@ from pathlib import Path
 
 import optuna
 import torch._dynamo  # noqa: F401  what torch's optimisers import: a child that does it first is killed before it trains
-from ae_pipelines.tuning.samples import study_samples
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
@@ -28,6 +27,7 @@ from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.tuning.options import TuneOptions
+from ae_pipelines.tuning.samples import study_samples
 from ae_pipelines.tuning.space import Space
 from ae_pipelines.tuning.study import JOURNAL, run_study
 

@@ -19,8 +19,7 @@ log = logging.getLogger(__name__)
 
 SEAL = "# written by tune, which replaces this file as long as nobody has changed it: "
 """What the first line begins with; a hash of all other lines follows."""
-YAML = {"sort_keys": False, "default_flow_style": None, "allow_unicode": True, "width": 120}
-"""How recipes are written: what is inmost in one line."""
+WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,13 @@ class TunedRecipe:
         """The file, with only what differs from defaults."""
         name = self.name(number)
         fields = self.recipe.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
-        body = yaml.safe_dump(_escaped({"recipes": {name: fields}}), **YAML)
+        body = yaml.safe_dump(
+            _escaped({"recipes": {name: fields}}),
+            sort_keys=False,
+            default_flow_style=None,
+            allow_unicode=True,
+            width=WIDTH,
+        )
         about = [*self.about, f"To use it: kedro run --pipeline=train --params={_typed(name)}"]
         rest = "".join(f"# {' '.join(line.split())}\n" for line in about) + body
         return f"{SEAL}{_hash(rest)}\n{rest}"
@@ -66,8 +71,9 @@ class TunedRecipeDataset(AbstractDataset[TunedRecipe, Any]):
     def save(self, data: TunedRecipe | NotAskedFor) -> None:
         if isinstance(data, NotAskedFor):
             return
-        places = _places(self._folder, data)
-        number, path = next(place for place in places if _replaceable(place[1], data.name(place[0])))
+        number, path = next(
+            place for place in _places(self._folder, data) if _replaceable(place[1], data.name(place[0]))
+        )
         if path.exists():
             log.info("tune: %s takes the place of what an earlier study wrote there", path)
         atomic.write_text(path, data.text(number))

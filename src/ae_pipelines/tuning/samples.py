@@ -66,14 +66,13 @@ def _picked(samples: Samples, learn: int | None, judge: int) -> pd.Series:
     _refuse_too_few(len(train), learn, judge, judging)
     learning = len(train) - judging if learn is None else min(learn, len(train) - judging)
     train = train.sort_values("key", kind="stable")
-    judges, learners = list[pd.Series](), list[pd.Series]()
+    judging_parts, learning_parts = list[pd.Series](), list[pd.Series]()
     groups = [train.loc[train["labelled"], "key"], train.loc[~train["labelled"], "key"]]
-    shares = _shares(len(groups[0]), len(groups[1]), judging + learning)
-    for group, count in zip(groups, shares, strict=True):
+    for group, count in zip(groups, _shares(len(groups[0]), len(groups[1]), judging + learning), strict=True):
         first = round(count * judging / (judging + learning))
-        judges.append(group[:first])
-        learners.append(group[first:count])
-    judges, learners = pd.concat(judges), pd.concat(learners)
+        judging_parts.append(group[:first])
+        learning_parts.append(group[first:count])
+    judges, learners = pd.concat(judging_parts), pd.concat(learning_parts)
     learners = learners[~learners.isin(judges)]  # content that is there more than once
     return pd.Series({**dict.fromkeys(judges.index, "test"), **dict.fromkeys(learners.index, "train")}).sort_index()
 

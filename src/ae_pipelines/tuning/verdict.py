@@ -61,8 +61,9 @@ def _beyond(was: Value, tuned: Value, higher_is_better: bool) -> bool:
 
 def both_of(compared: pd.DataFrame) -> Iterator[Compared]:
     """Each metric of `Found.compared`, in order."""
-    found = compared.itertuples(index=False)
-    values = {(who, rows, metric): Value(mean, sd) for who, rows, metric, mean, sd, _ in found}
+    values = {
+        (who, rows, metric): Value(mean, sd) for who, rows, metric, mean, sd, _ in compared.itertuples(index=False)
+    }
     for rows, metric in dict.fromkeys((rows, metric) for _, rows, metric in values):
         yield Compared(rows, metric, *(values.get((who, rows, metric)) for who in (AS_IT_WAS, TUNED)))
 
@@ -93,8 +94,9 @@ def told(found: Found, date: str) -> list[str]:
 
 
 def _changes(found: Found) -> Iterator[str]:
-    named = found.study.space.named
-    values: dict[int, dict[str, Any]] = {one.number: named(one.values) for one in found.study.outcomes}
+    values: dict[int, dict[str, Any]] = {
+        one.number: found.study.space.named(one.values) for one in found.study.outcomes
+    }
     before = values[0]
     for path, value in values[found.winner].items():
         if path not in before:

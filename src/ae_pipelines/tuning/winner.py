@@ -151,7 +151,7 @@ def _done(common: Common, asked: Sequence[Asked], workers: int) -> Iterator[Outc
 def _judged(
     outcomes: Mapping[str, Sequence[Outcome]], study: Study, objectives: "Mapping[str, Objective]"
 ) -> Iterator[dict[str, Any]]:
-    """The objectives of fresh trainings; places among trials are those among the trials of the study and these."""
+    """The objectives of fresh trainings; those that are places among trials: among the study's and these."""
     trials = [outcome.measures for outcome in study.complete]
     fresh = [(who, one.measures) for who, each in outcomes.items() for one in each if one.state == "complete"]
     for name, objective in objectives.items():

@@ -24,4 +24,4 @@ class Reconstruction(Objective):
     def measures(self, judged: Judged) -> dict[str, float]:
         latents = judged.latents
         rows = latents.in_split("test") & normal_rows(latents)
-        return {self.name: float(latents.column("reconstruction_error")[rows].mean(dtype="float64"))}
+        return {self.name: float(latents.column("reconstruction_error")[rows].astype("float64").mean())}
