@@ -10,16 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from ae_pipelines.report.shown.drawing import LETTER, LINE, grid, label, svg, tenth, x_axis
 from ae_pipelines.report.shown.scales import Axis, Scale, shown
 
 WIDTH, HEIGHT = 400, 240
 """Of charts, in units of their own: on a phone a unit is a little less than a pixel."""
-LETTER = 7.6
-"""Width of a letter, about."""
 BOLD = 9.0
 """The same of the names of lines."""
-LINE = 15.0
-"""Height of a line of text."""
 TOP, BOTTOM = 26.0, 42.0
 MOST_POINTS = 300
 """A curve of more values is drawn by the least and the largest of each few."""
@@ -56,10 +53,10 @@ def line_chart(lines: Sequence[Line], says: str, x: Axis, y: Axis, marks: Sequen
     left = LETTER * max(len(shown(tick)) for tick in up.ticks()) + 12
     every = np.concatenate([np.asarray(line.x, float) for line in lines] + [[mark.x for mark in marks]])
     across = x.scale(float(every.min()), float(every.max()), left + 4, WIDTH - margin)
-    parts = [_grid(across, up, x, y), *(_band(line, across, up) for line in lines if line.low is not None)]
+    parts = [grid(across, up, x, y), *(_band(line, across, up) for line in lines if line.low is not None)]
     parts += [_path(line, across, up) for line in lines]
     parts += [_mark(mark, across, TOP, HEIGHT - BOTTOM) for mark in marks]
-    return _svg(WIDTH, HEIGHT, says, [*parts, _names(lines, across, up)], "chart")
+    return svg(WIDTH, HEIGHT, says, [*parts, _names(lines, across, up)], "chart")
 
 
 def histograms(groups: dict[str, np.ndarray], says: str, x: Axis, marks: Sequence[Mark] = ()) -> Markup:
@@ -73,8 +70,8 @@ def histograms(groups: dict[str, np.ndarray], says: str, x: Axis, marks: Sequenc
         _strip(name, values, number, edges, across, top + each * (number + 1))
         for number, (name, values) in enumerate(groups.items())
     ]
-    axis = [_x_axis(across, bottom, x), *(_mark(mark, across, TOP, bottom) for mark in marks)]
-    return _svg(WIDTH, bottom + BOTTOM, says, [*parts, *axis], "chart")
+    axis = [x_axis(across, bottom, x), *(_mark(mark, across, TOP, bottom) for mark in marks)]
+    return svg(WIDTH, bottom + BOTTOM, says, [*parts, *axis], "chart")
 
 
 def curves(values: dict[str, np.ndarray], says: str) -> Markup:
@@ -86,7 +83,7 @@ def curves(values: dict[str, np.ndarray], says: str) -> Markup:
         places, heights = thinned(one)
         across = Scale(0, max(1, len(one) - 1), 2, 198)
         parts.append(_path(Line("", places, heights, role), across, up))
-    return _svg(200, 80, says, parts, "curves")
+    return svg(200, 80, says, parts, "curves")
 
 
 def bar(share: float) -> Markup:
@@ -94,7 +91,7 @@ def bar(share: float) -> Markup:
     width = Markup('<rect class="all" width="100" height="10"/><rect class="part" width="{}" height="10"/>')
     return (
         Markup('<svg class="share" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">')
-        + width.format(_n(100 * min(1.0, max(0.0, share))))
+        + width.format(tenth(100 * min(1.0, max(0.0, share))))
         + Markup("</svg>")
     )
 
@@ -113,64 +110,25 @@ def thinned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # -- parts ---------------------------------------------------------------------------------------------------
 
 
-def _svg(width: float, height: float, says: str, parts: Sequence[Markup], kind: str) -> Markup:
-    return (
-        Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            kind, _n(width), _n(height), says
-        )
-        + Markup("").join(parts)
-        + Markup("</svg>")
-    )
-
-
 def _bounds(lines: Sequence[Line]) -> tuple[float, float]:
     parts = [part for line in lines for part in (line.y, line.low, line.high) if part is not None]
     every = np.concatenate([np.asarray(part, float) for part in parts])
     return float(np.nanmin(every)), float(np.nanmax(every))
 
 
-def _grid(across: Scale, up: Scale, x: Axis, y: Axis) -> Markup:
-    parts = [
-        Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
-            _n(across.start), _n(across.end), _n(up(tick)), _n(up(tick))
-        )
-        + _text(across.start - 6, up(tick) + 4, shown(tick), "end")
-        for tick in up.ticks()
-    ]
-    return Markup("").join([*parts, _text(0, 13, y.name, "start", "title"), _x_axis(across, up.start, x)])
-
-
-def _x_axis(across: Scale, bottom: float, x: Axis) -> Markup:
-    parts = [
-        Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
-            _n(across.start), _n(across.end), _n(bottom), _n(bottom)
-        )
-    ]
-    taken = -np.inf
-    for tick in across.ticks():
-        half = LETTER * len(shown(tick)) / 2
-        if across(tick) - half < taken + LETTER:  # it would run into the one before
-            continue
-        taken = across(tick) + half
-        parts.append(_text(across(tick), bottom + LINE + 1, shown(tick), "middle"))
-    return Markup("").join(
-        [*parts, _text((across.start + across.end) / 2, bottom + 2 * LINE + 4, x.name, "middle", "title")]
-    )
-
-
 def _path(line: Line, across: Scale, up: Scale) -> Markup:
     places = [(across(x), up(y)) for x, y in zip(line.x, line.y, strict=True) if np.isfinite(y)]
-    points = " ".join(f"{_n(x)},{_n(y)}" for x, y in places)
+    points = " ".join(f"{tenth(x)},{tenth(y)}" for x, y in places)
     drawn = Markup('<polyline class="line {}" points="{}"/>').format(line.role, points)
     if not line.dots and len(places) > 1:
         return drawn
     dot = Markup('<circle class="dot {}" cx="{}" cy="{}" r="3.5"/>')
-    return drawn + Markup("").join(dot.format(line.role, _n(x), _n(y)) for x, y in places)
+    return drawn + Markup("").join(dot.format(line.role, tenth(x), tenth(y)) for x, y in places)
 
 
 def _band(line: Line, across: Scale, up: Scale) -> Markup:
     low, high = (list(zip(line.x, edge or (), strict=True)) for edge in (_listed(line.low), _listed(line.high)))
-    points = " ".join(f"{_n(across(x))},{_n(up(y))}" for x, y in [*high, *reversed(low)])
+    points = " ".join(f"{tenth(across(x))},{tenth(up(y))}" for x, y in [*high, *reversed(low)])
     return Markup('<polygon class="band {}" points="{}"/>').format(line.role, points)
 
 
@@ -183,7 +141,9 @@ def _mark(mark: Mark, across: Scale, top: float, bottom: float) -> Markup:
     anchor = "end" if x > WIDTH * 0.6 else "start"
     beside = -4 if anchor == "end" else 4
     line = Markup('<line class="mark" x1="{}" x2="{}" y1="{}" y2="{}"/>')
-    return line.format(_n(x), _n(x), _n(top - 6), _n(bottom)) + _text(x + beside, top + 3, mark.name, anchor, "mark")
+    return line.format(tenth(x), tenth(x), tenth(top - 6), tenth(bottom)) + label(
+        x + beside, top + 3, mark.name, anchor, "mark"
+    )
 
 
 def _names(lines: Sequence[Line], across: Scale, up: Scale) -> Markup:
@@ -195,7 +155,7 @@ def _names(lines: Sequence[Line], across: Scale, up: Scale) -> Markup:
         place = max(min(height + 4, room + LINE * (number + 1)), lowest + LINE)
         lowest = place
         x = across(float(np.asarray(line.x, float)[-1]))
-        parts.append(_text(x + 7, place, line.name, "start", f"name {line.role}"))
+        parts.append(label(x + 7, place, line.name, "start", f"name {line.role}"))
     return Markup("").join(parts)
 
 
@@ -210,23 +170,14 @@ def _strip(name: str, values: np.ndarray, number: int, edges: np.ndarray, across
     height = 46 / max(float(shares.max()), 1e-9)
     x = [across(edge) for edge in edges]
     corners = [
-        f"{_n(left)},{_n(bottom - share * height)} {_n(right)},{_n(bottom - share * height)}"
+        f"{tenth(left)},{tenth(bottom - share * height)} {tenth(right)},{tenth(bottom - share * height)}"
         for left, right, share in zip(x[:-1], x[1:], shares, strict=True)
     ]
-    points = f"{_n(x[0])},{_n(bottom)} {' '.join(corners)} {_n(x[-1])},{_n(bottom)}"
+    points = f"{tenth(x[0])},{tenth(bottom)} {' '.join(corners)} {tenth(x[-1])},{tenth(bottom)}"
     return (
         Markup('<polygon class="bars group-{}" points="{}"/>').format(number, points)
         + Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
-            _n(across.start), _n(across.end), _n(bottom), _n(bottom)
+            tenth(across.start), tenth(across.end), tenth(bottom), tenth(bottom)
         )
-        + _text(across.start, bottom - 52, f"{name} ({len(values):,})", "start", f"name group-{number}")
+        + label(across.start, bottom - 52, f"{name} ({len(values):,})", "start", f"name group-{number}")
     )
-
-
-def _text(x: float, y: float, text: str, anchor: str, kind: str = "tick") -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(kind, _n(x), _n(y), anchor, text)
-
-
-def _n(value: float) -> str:
-    """A coordinate, to a tenth."""
-    return f"{value:.1f}".removesuffix(".0")
