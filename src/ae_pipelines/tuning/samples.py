@@ -68,8 +68,7 @@ def _picked(samples: Samples, learn: int | None, judge: int) -> pd.Series:
     train = train.sort_values("key", kind="stable")
     judging_parts, learning_parts = list[pd.Series](), list[pd.Series]()
     groups = [train.loc[train["labelled"], "key"], train.loc[~train["labelled"], "key"]]
-    shares = _shares(len(groups[0]), len(groups[1]), judging + learning)
-    for group, count in zip(groups, shares, strict=True):
+    for group, count in zip(groups, _shares(len(groups[0]), len(groups[1]), judging + learning), strict=True):
         first = round(count * judging / (judging + learning))
         judging_parts.append(group[:first])
         learning_parts.append(group[first:count])

@@ -14,8 +14,7 @@ class Grouping(Objective):
     are changed harmlessly (moved and turned a little, or a few of their values replaced); between 0 and 1.
 
     Stability as a criterion is that of Ben-Hur et al. 2002, with corruptions in place of subsamples. Misleading like
-    `overlap`, and where few directions make groups that nothing moves: two clear blobs are stable, and may be of no
-    use.
+    `overlap`, and where few directions make groups that nothing moves: two clear blobs are stable and may be of no use.
     """
 
     name = "grouping"

@@ -1,7 +1,5 @@
 """Reconstruction."""
 
-import numpy as np
-
 from ae_pipelines.downstream.detection import normal_rows
 from ae_pipelines.tuning.objectives import OBJECTIVES, Judged, Objective
 
@@ -26,4 +24,4 @@ class Reconstruction(Objective):
     def measures(self, judged: Judged) -> dict[str, float]:
         latents = judged.latents
         rows = latents.in_split("test") & normal_rows(latents)
-        return {self.name: float(latents.column("reconstruction_error").to_numpy(np.float64)[rows].mean())}
+        return {self.name: float(latents.column("reconstruction_error")[rows].astype("float64").mean())}
