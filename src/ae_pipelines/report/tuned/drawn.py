@@ -60,8 +60,9 @@ def front(trials: Trials, across: Objective, up: Objective) -> Markup:
     ]
     best = sorted((x, y) for x, y, one in found if one.number in trials.front)
     says = f"{up.title} against {across.title}: {len(best)} of {len(found)} trials are not worse than another in both."
-    x, y = (axis_of([point[side] for point in found], one.title) for side, one in enumerate((across, up)))
-    return _scatter(trials, found, x, y, says, best if len(trials.objectives) == 2 else [])
+    along = axis_of([x for x, _, _ in found], across.title)
+    upwards = axis_of([y for _, y, _ in found], up.title)
+    return _scatter(trials, found, along, upwards, says, best if len(trials.objectives) == 2 else [])
 
 
 def curves(trials: Trials) -> Markup | None:

@@ -67,7 +67,7 @@ def _shares(columns: dict[str, np.ndarray], values: Sequence[float], seed: int) 
 
     noise = np.random.default_rng(seed).random(len(values))
     rows = {**columns, BY_CHANCE: noise}
-    between = {
+    between: dict[str, optuna.distributions.BaseDistribution] = {
         name: optuna.distributions.FloatDistribution(float(places.min()), float(places.max()))
         for name, places in rows.items()
     }
