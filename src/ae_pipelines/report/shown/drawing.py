@@ -24,8 +24,8 @@ def svg(width: float, height: float, says: str, parts: Sequence[Markup], kind: s
     )
 
 
-def grid(across: Scale, up: Scale, x: Axis, y: Axis) -> Markup:
-    """Lines at the values that the y axis names, and both axes."""
+def grid(across: Scale, up: Scale, x: Axis, y: Axis, bottom: float | None = None) -> Markup:
+    """Lines at the values that the y axis names, and both axes, of which x lies where y starts or at `bottom`."""
     parts = [
         Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
             tenth(across.start), tenth(across.end), tenth(up(tick)), tenth(up(tick))
@@ -33,7 +33,9 @@ def grid(across: Scale, up: Scale, x: Axis, y: Axis) -> Markup:
         + label(across.start - 6, up(tick) + 4, shown(tick), "end")
         for tick in up.ticks()
     ]
-    return Markup("").join([*parts, label(0, 13, y.name, "start", "title"), x_axis(across, up.start, x)])
+    return Markup("").join(
+        [*parts, label(0, 13, y.name, "start", "title"), x_axis(across, up.start if bottom is None else bottom, x)]
+    )
 
 
 def x_axis(across: Scale, bottom: float, x: Axis) -> Markup:

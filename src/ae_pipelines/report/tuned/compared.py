@@ -14,6 +14,7 @@ from ae_pipelines.report.shown.scales import Scale, shown
 from ae_pipelines.report.shown.words import Metric, metric, written
 from ae_pipelines.report.tuned.trials import Trials
 from ae_pipelines.tuning.results import AS_IT_WAS, TEST, TUNED, VALIDATION, Found
+from ae_pipelines.tuning.verdict import BEYOND_NOISE
 
 TITLES = {
     VALIDATION: "Validation rows of the study: by these the trials were judged, so the winner looks a little too good",
@@ -32,9 +33,9 @@ class Row:
     tuned: str
     difference: str
     verdict: str
-    """`better`, `worse` or empty."""
+    """`better`, `worse`, `noise` if the difference is not beyond that of seeds, or empty."""
     deviations: str
-    """The difference in standard deviations between seeds."""
+    """The difference in standard deviations between seeds, of the two the larger."""
     seeds: str
     picture: Markup
 
@@ -77,8 +78,7 @@ def _rows(compared: pd.DataFrame, part: str, higher: dict[str, bool]) -> Iterato
 def _row(name: str, before: dict[Any, Any] | None, tuned: dict[Any, Any] | None, higher: dict[str, bool]) -> Row:
     known = _metric(name, higher)
     difference = tuned["mean"] - before["mean"] if before and tuned else np.nan
-    noise = np.sqrt((before["sd"] ** 2 + tuned["sd"] ** 2) / 2) if before and tuned else np.nan
-    is_known = bool(np.isfinite(difference)) and difference != 0 and known.better != ""
+    noise = max(before["sd"], tuned["sd"]) if before and tuned else np.nan
     deviations = abs(difference) / noise if noise > 0 else np.nan
     return Row(
         words=known.words,
@@ -86,11 +86,20 @@ def _row(name: str, before: dict[Any, Any] | None, tuned: dict[Any, Any] | None,
         before=_mean(before, known),
         tuned=_mean(tuned, known),
         difference=_signed(difference, known),
-        verdict=("better" if (difference > 0) == (known.better == "higher") else "worse") if is_known else "",
+        verdict=_verdict(difference, noise, known),
         deviations=f"{deviations:.1f}" if np.isfinite(deviations) else "",
         seeds=" / ".join(dict.fromkeys(f"{one['seeds']:.0f}" for one in (before, tuned) if one)),
         picture=_picture(before, tuned),
     )
+
+
+def _verdict(difference: float, noise: float, known: Metric) -> str:
+    """By the same rule as the verdict on the study."""
+    if not (np.isfinite(difference) and np.isfinite(noise)) or not known.better:
+        return ""
+    if abs(difference) <= BEYOND_NOISE * noise:
+        return "noise"
+    return "better" if (difference > 0) == (known.better == "higher") else "worse"
 
 
 def _metric(name: str, higher: dict[str, bool]) -> Metric:

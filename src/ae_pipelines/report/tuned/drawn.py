@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from ae_pipelines.report.shown.charts import BOTTOM, HEIGHT, TOP, WIDTH, thinned
-from ae_pipelines.report.shown.drawing import LETTER, grid, label, svg, tenth, x_axis
+from ae_pipelines.report.shown.drawing import LETTER, LINE, grid, label, svg, tenth, x_axis
 from ae_pipelines.report.shown.scales import Axis, Scale, shown
 from ae_pipelines.report.tuned.fields import Field, axis_of
 from ae_pipelines.report.tuned.trials import Objective, Trials, cut, mark
@@ -25,9 +25,9 @@ def history(trials: Trials, objective: Objective) -> Markup:
     points = [(float(one.number), value, one) for one in outcomes if (value := objective.of(one)) is not None]
     last = max(outcome.number for outcome in outcomes)
     y, x = axis_of([value for _, value, _ in points], objective.title), Axis("trial", ticks=_whole(last))
-    up = _up(y, [value for _, value, _ in points])
+    up = _up(y, [value for _, value, _ in points], HEIGHT - BOTTOM - LINE)
     across = x.scale(-0.5, last + 0.5, _left(up), RIGHT, tight=True)
-    parts = [grid(across, up, x, y)]
+    parts = [grid(across, up, x, y, HEIGHT - BOTTOM)]
     parts.append(_best_so_far(points, objective, across, up))
     parts += [
         _marked(trials, one, across(one.number), HEIGHT - BOTTOM - 6) for one in outcomes if objective.of(one) is None
@@ -60,9 +60,8 @@ def front(trials: Trials, across: Objective, up: Objective) -> Markup:
     ]
     best = sorted((x, y) for x, y, one in found if one.number in trials.front)
     says = f"{up.title} against {across.title}: {len(best)} of {len(found)} trials are not worse than another in both."
-    along = axis_of([x for x, _, _ in found], across.title)
-    upwards = axis_of([y for _, y, _ in found], up.title)
-    return _scatter(trials, found, along, upwards, says, best if len(trials.objectives) == 2 else [])
+    of_x, of_y = axis_of([x for x, _, _ in found], across.title), axis_of([y for _, y, _ in found], up.title)
+    return _scatter(trials, found, of_x, of_y, says, best if len(trials.objectives) == 2 else [])
 
 
 def curves(trials: Trials) -> Markup | None:

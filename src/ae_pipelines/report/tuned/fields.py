@@ -36,9 +36,9 @@ class Field:
 
     def place(self, values: dict[str, Any]) -> float | None:
         """The number that it has among these values, or the place of its choice; None where it has none."""
-        value = values.get(self.path)
         if self.path not in values:
             return None
+        value = values[self.path]
         if self.choices:
             return float(self.choices.index(self._called(value)))
         return float(value) if _is_number(value) else None

@@ -13,6 +13,8 @@ FEWEST = 10
 """Of fewer complete trials nothing can be said."""
 FORESTS = 3
 """Each grown from other random numbers, beside another field of random numbers."""
+TREES, AT_MOST = 64, 100
+"""Of a forest; of more than so many trials fewer, since each tree takes longer."""
 BY_CHANCE = "by chance"
 
 
@@ -78,4 +80,5 @@ def _shares(columns: dict[str, np.ndarray], values: Sequence[float], seed: int) 
     for number, value in enumerate(values):
         params: dict[str, Any] = {name: float(places[number]) for name, places in rows.items()}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=between, value=value))
-    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed))
+    trees = max(1, TREES * AT_MOST // max(AT_MOST, len(values)))
+    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=trees, seed=seed))

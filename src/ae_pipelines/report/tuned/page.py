@@ -6,6 +6,7 @@ from itertools import combinations
 
 from markupsafe import Markup
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.report.page import STYLES, document
 from ae_pipelines.report.shown.charts import bar
 from ae_pipelines.report.shown.words import duration, percent
@@ -13,8 +14,9 @@ from ae_pipelines.report.tuned import compared, drawn, rows
 from ae_pipelines.report.tuned.importance import FEWEST, importances
 from ae_pipelines.report.tuned.together import together
 from ae_pipelines.report.tuned.trials import Objective, Trials, key
-from ae_pipelines.tuning.objectives import OBJECTIVES
+from ae_pipelines.tuning import objectives
 from ae_pipelines.tuning.results import Found
+from ae_pipelines.tuning.verdict import BEYOND_NOISE
 
 SCRIPTS = ("elements.js", "theme.js", "tuned.js")
 SHEETS = (*STYLES, "tuned.css")
@@ -59,6 +61,7 @@ def page(found: Found) -> str:
         key=[key(role) for role in trials.roles()],
         parts=[_of(trials, objective) for objective in trials.objectives],
         fewest=FEWEST,
+        beyond=BEYOND_NOISE,
         fronts=[drawn.front(trials, *pair) for pair in combinations(trials.objectives, 2)] if trials.front else [],
         curves=drawn.curves(trials),
         together=together(trials),
@@ -95,13 +98,17 @@ def _sentences(trials: Trials) -> Iterator[str]:
 
 
 def _notes(found: Found) -> list[tuple[str, str]]:
-    """Each objective, and what it measures and when it misleads, where that is known."""
-    known = set(OBJECTIVES.kinds())
-    notes = []
-    for name, higher in zip(found.study.objectives, found.study.higher_is_better, strict=True):
-        maker = OBJECTIVES.maker(name) if name in known else None
-        title, misleads = (str(getattr(maker, part, "")) for part in ("title", "misleads"))
-        text = f"{title}; " if title else ""
-        text += f"{'higher' if higher else 'lower'} is better."
-        notes.append((name, text + (f" When it misleads: {misleads}." if misleads else "")))
-    return notes
+    """Each objective, what it measures, and what to mind."""
+    return [
+        (name, _about(name, higher))
+        for name, higher in zip(found.study.objectives, found.study.higher_is_better, strict=True)
+    ]
+
+
+def _about(name: str, higher: bool) -> str:
+    better = f"{'higher' if higher else 'lower'} is better."
+    try:
+        objective = objectives.built(name)
+    except InputError:  # the study is of a version that had it
+        return better
+    return f"{objective.title}; {better} Mind: {objective.misleads}."

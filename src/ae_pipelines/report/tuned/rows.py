@@ -6,9 +6,11 @@ import numpy as np
 
 from ae_pipelines.report.shown.scales import shown
 from ae_pipelines.report.tuned.fields import NO_VALUE, short_names
-from ae_pipelines.report.tuned.trials import CALLED, Trials
+from ae_pipelines.report.tuned.trials import Trials
 from ae_pipelines.tuning.results import Study
 
+STATES = {"as-it-was": "as it was", "tuned": "winner", "front": "on the front"}
+"""What complete trials of these roles are called."""
 FIRST_LINE = 120
 """Letters of an error that are shown before it is opened."""
 
@@ -76,7 +78,7 @@ def table(trials: Trials) -> Table:
         cells += [Cell(str(len(one.curve)), str(len(one.curve)))]
         cells += [_number(one.curve[-1] if one.curve else None), _number(one.seconds, 3)]
         role = trials.role(one)
-        state = one.state if role in ("complete", "pruned", "failed") else CALLED[role]
+        state = STATES.get(role, one.state)
         found.append(Trial(one.number, role, state, cells))
     return Table(columns, found)
 
