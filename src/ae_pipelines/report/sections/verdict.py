@@ -7,7 +7,7 @@ from ae_pipelines.comparison import controls
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
-from ae_pipelines.report.shown.words import isolated
+from ae_pipelines.report.shown.words import duration, isolated
 
 
 def section(results: Results) -> Section:
@@ -23,7 +23,7 @@ def section(results: Results) -> Section:
         elsewhere=None if contract.elsewhere is None else contract.elsewhere.words,
         epochs=len(results.training_history or ()),
         when=time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime()),
-        took=_duration(time.time() - run.started) if trained_now and run.started else None,
+        took=duration(time.time() - run.started) if trained_now and run.started else None,
         run=run.id if trained_now else contract.run_id,
         address=run.address if trained_now else None,
         registered=(results.registration or {}).get("why"),
@@ -103,8 +103,3 @@ def _samples(results: Results) -> str:
     manifest, labelled = results.samples.manifest, int(results.latents.labelled.sum())
     text = f"{len(results.samples):,} samples of {isolated(manifest.source)}, {labelled:,} with a label"
     return f"{text}, {manifest.rejected:,} left out" if manifest.rejected else text
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.0f} s"

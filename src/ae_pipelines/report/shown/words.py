@@ -165,3 +165,8 @@ def interval(low: float | None, high: float | None) -> str:
     if low is None or high is None or not (low == low and high == high):
         return ""
     return f" ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.0f} s"

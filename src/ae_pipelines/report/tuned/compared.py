@@ -140,14 +140,22 @@ def _unit(known: Metric) -> str:
 def _picture(before: dict[Any, Any] | None, tuned: dict[Any, Any] | None) -> Markup:
     """Both means with their deviations, over each other; decoration of the numbers beside it."""
     both = [("as-it-was", 8.0, before), ("tuned", 20.0, tuned)]
-    known = [(role, y, one["mean"], np.nan_to_num(one["sd"])) for role, y, one in both if one and np.isfinite(one["mean"])]
+    known = [
+        (role, y, one["mean"], np.nan_to_num(one["sd"])) for role, y, one in both if one and np.isfinite(one["mean"])
+    ]
     if not known:
         return Markup("")
     low, high = min(mean - sd for *_, mean, sd in known), max(mean + sd for *_, mean, sd in known)
     across = Scale(low, high, 8, 112)
-    line = Markup('<line class="spread {}" x1="{}" x2="{}" y1="{y}" y2="{y}"/><circle class="spread {}" cx="{}" cy="{y}" r="4"/>')
+    line = Markup(
+        '<line class="spread {}" x1="{}" x2="{}" y1="{y}" y2="{y}"/><circle class="spread {}" cx="{}" cy="{y}" r="4"/>'
+    )
     drawn = [
         line.format(role, tenth(across(mean - sd)), tenth(across(mean + sd)), role, tenth(across(mean)), y=tenth(y))
         for role, y, mean, sd in known
     ]
-    return Markup('<svg class="beside" viewBox="0 0 120 28" aria-hidden="true">') + Markup("").join(drawn) + Markup("</svg>")
+    return (
+        Markup('<svg class="beside" viewBox="0 0 120 28" aria-hidden="true">')
+        + Markup("").join(drawn)
+        + Markup("</svg>")
+    )

@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from ae_pipelines.report.shown.charts import BOTTOM, HEIGHT, TOP, WIDTH, thinned
-from ae_pipelines.report.shown.drawing import LETTER, LINE, grid, label, svg, tenth, x_axis
+from ae_pipelines.report.shown.drawing import LETTER, grid, label, svg, tenth, x_axis
 from ae_pipelines.report.shown.scales import Axis, Scale, shown
 from ae_pipelines.report.tuned.fields import Field, axis_of
 from ae_pipelines.report.tuned.trials import Objective, Trials, cut, mark
@@ -29,7 +29,9 @@ def history(trials: Trials, objective: Objective) -> Markup:
     across = x.scale(-0.5, last + 0.5, _left(up), RIGHT, tight=True)
     parts = [grid(across, up, x, y)]
     parts.append(_best_so_far(points, objective, across, up))
-    parts += [_marked(trials, one, across(one.number), HEIGHT - BOTTOM - 6) for one in outcomes if objective.of(one) is None]
+    parts += [
+        _marked(trials, one, across(one.number), HEIGHT - BOTTOM - 6) for one in outcomes if objective.of(one) is None
+    ]
     parts += _marks(trials, points, across, up)
     return svg(WIDTH, HEIGHT, _history_says(trials, objective, points), parts, "chart trials")
 
@@ -42,8 +44,10 @@ def against(trials: Trials, field: Field, objective: Objective) -> Markup:
         if (value := objective.of(one)) is not None and (place := field.place(one.values)) is not None
     ]
     says = f"{objective.title} of {len(found)} trials against {field.path}."
-    return _strips(trials, field, objective, found, says) if field.choices else _scatter(
-        trials, found, field.axis, axis_of([value for _, value, _ in found], objective.title), says
+    return (
+        _strips(trials, field, objective, found, says)
+        if field.choices
+        else _scatter(trials, found, field.axis, axis_of([value for _, value, _ in found], objective.title), says)
     )
 
 
@@ -97,7 +101,9 @@ def _strips(trials: Trials, field: Field, objective: Objective, found: Sequence[
     for number, name in enumerate(field.choices):
         middle = TOP - 12 + STRIP * number + 29
         parts.append(label(4, middle - 15, cut(name, 50), "start"))
-        parts.append(Markup('<line class="grid" x1="4" x2="{0}" y1="{1}" y2="{1}"/>').format(tenth(RIGHT), tenth(middle)))
+        parts.append(
+            Markup('<line class="grid" x1="4" x2="{0}" y1="{1}" y2="{1}"/>').format(tenth(RIGHT), tenth(middle))
+        )
     by_role = {one.number: (value, TOP - 12 + STRIP * place + 29, one) for place, value, one in found}
     for one in trials.in_order_of_drawing():
         if one.number in by_role:
@@ -137,7 +143,9 @@ def _history_says(trials: Trials, objective: Objective, points: Sequence[Point])
     number = next(one.number for _, value, one in points if value == best)
     first = next((value for number_, value, _ in points if number_ == 0), None)
     start = "" if first is None else f" The recipe as it was has {shown(first, 4)}."
-    return f"{objective.title} of {len(points)} complete trials. The best is {shown(best, 4)}, of trial {number}.{start}"
+    return (
+        f"{objective.title} of {len(points)} complete trials. The best is {shown(best, 4)}, of trial {number}.{start}"
+    )
 
 
 def _curve(role: str, number: int, places: np.ndarray, values: np.ndarray, across: Scale, up: Scale) -> Markup:

@@ -71,7 +71,10 @@ def _shares(columns: dict[str, np.ndarray], values: Sequence[float], seed: int) 
         name: optuna.distributions.FloatDistribution(float(places.min()), float(places.max()))
         for name, places in rows.items()
     }
+    said = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # else it tells of each study that is made
     study = optuna.create_study()
+    optuna.logging.set_verbosity(said)
     for number, value in enumerate(values):
         params: dict[str, Any] = {name: float(places[number]) for name, places in rows.items()}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=between, value=value))
