@@ -16,7 +16,14 @@ TINY = {
     "training": {"epochs": 3, "threads": 1, "learning_rate": 1e-6},
 }
 SPACE = {"fields": {"model.latent_size": {"low": 8, "high": 16}, "training.learning_rate": {"low": 3e-3, "high": 1e-2}}}
-QUICK = {"trials": "3", "learn": "300", "judge": "60", "final_seeds": "2", "objective": "reconstruction", "space": SPACE}
+QUICK = {
+    "trials": "3",
+    "learn": "300",
+    "judge": "60",
+    "final_seeds": "2",
+    "objective": "reconstruction",
+    "space": SPACE,
+}
 
 
 def test_one_command_finds_a_recipe_that_is_picked_by_name(run, tmp_path, mlflow_runs, capsys):
