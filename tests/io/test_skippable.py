@@ -5,7 +5,7 @@ import pytest
 from kedro.io import DatasetError
 from matplotlib.figure import Figure
 
-from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.base.skipped import NotAskedFor, Skipped
 from ae_pipelines.downstream.calibration import Temperature
 from ae_pipelines.io.atomic_datasets import JSONDataset, MatplotlibDataset, ParquetDataset
 from ae_pipelines.io.skops_model import SkopsDataset
@@ -46,3 +46,12 @@ def test_what_is_neither_there_nor_skipped_is_still_an_error(tmp_path):
     assert not JSONDataset(filepath=str(tmp_path / "a.json")).exists()
     with pytest.raises(DatasetError):
         JSONDataset(filepath=str(tmp_path / "a.json")).load()
+
+
+def test_what_nobody_asked_for_leaves_an_earlier_result_as_it_is(tmp_path):
+    dataset = JSONDataset(filepath=str(tmp_path / "a.json"))
+    dataset.save(NotAskedFor("another kind"))
+    assert not [*tmp_path.iterdir()]
+    dataset.save({"a": 1})
+    dataset.save(NotAskedFor("another kind"))
+    assert dataset.load() == {"a": 1}

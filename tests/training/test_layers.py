@@ -80,7 +80,8 @@ def test_a_file_holds_what_is_learned_without_gradients_too():
 
 def test_shapes_are_those_of_what_corruptions_make():
     small = of([{"kind": "downscale", "factor": 2}], kind="autoencoder", net=CONV, latent_size=2)
-    crops = of([{"kind": "crop", "size": 6, "whole": "kept"}], kind="views", net={"kind": "resnet", "widths": [4]})
+    crop = {"kind": "crop", "size": 6, "whole": "kept"}
+    crops = of([crop], kind="views", net={"kind": "resnet", "widths": [4]})
     assert outline(small, IMAGES).input_shape == (1, 4, 4)
     found = outline(crops, IMAGES)
     assert (found.input_shape, found.training_shape) == ((1, 8, 8), (1, 6, 6))

@@ -1,5 +1,6 @@
 """`kedro run`, made easier in two ways: fields of a picked recipe can be overridden, and errors can be read."""
 
+import errno
 import os
 import warnings
 from collections.abc import Iterable, Mapping
@@ -98,6 +99,8 @@ def input_error(exception: BaseException) -> InputError | None:
             return InputError(f"{error}: start in the folder that holds conf/, or give --project-path")
         if isinstance(error, ValueError) and _raised_in(error) == "kedro.pipeline.pipeline":
             return InputError(f"{error} `kedro registry describe <pipeline>` lists what there is")
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return InputError(f"{error}: make room, or give another data_dir; what is finished stays and is used again")
         if (said := said_by_mlflow(error)) is not None:
             return InputError(said)
     return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -105,5 +105,5 @@ def axis_of(values: Sequence[float] | np.ndarray, name: str, times: float = MANY
     return Axis(name, log=bool(len(known) and known.min() > 0 and known.max() > times * known.min()))
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))

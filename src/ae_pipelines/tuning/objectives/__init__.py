@@ -135,7 +135,7 @@ def built(name: str) -> Objective:
     if name not in offered():
         raise InputError(
             f"no objective called {name!r}; {suggestion(name, [AUTO, *offered()])} Or name a metric of the run, such "
-            "as classify/accuracy, few_labels/error_with_100_labels or fit/test/autoencoder/mse"
+            "as classify/accuracy, few_labels/error_with_100_labels or fit/test/autoencoder/reconstruction"
         )
     return ObjectiveChoice(kind=name).build()
 

@@ -70,9 +70,8 @@ def held_out_right(vectors: np.ndarray, labels: np.ndarray, seed: int) -> np.nda
     repeats = max(1, FITTED // len(classes))
     right = np.zeros(len(classes))
     for repeat in range(repeats):
-        for learned, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=seed + repeat).split(
-            vectors, classes
-        ):
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed + repeat)
+        for learned, held_out in folds.split(vectors, classes):
             fitted = ready.fit(learned, classes[learned])
             found = fitted.probabilities(ready.places.of(vectors[held_out])).argmax(axis=1)
             right[held_out] += found == classes[held_out]
