@@ -168,5 +168,6 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
+    """In minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.0f} s"

@@ -106,8 +106,7 @@ def _metric(name: str, higher: dict[str, bool]) -> Metric:
     """What a measure means; of an objective only its own name is certain."""
     last = name.rpartition("/")[2]
     if name in higher:
-        known = metric("", name)
-        return Metric(known.words, "number", "higher" if higher[name] else "lower")
+        return Metric(name, "number", "higher" if higher[name] else "lower")
     if last == "mse":
         return MSE
     for stage in ("classify", "cluster", "detect", "fit", "embed"):
@@ -127,7 +126,7 @@ def _signed(difference: float, known: Metric) -> str:
     if not np.isfinite(difference):
         return "—"
     sign = "+" if difference > 0 else "−" if difference < 0 else ""
-    return f"{sign}{_plain(abs(difference), known)}{_unit(known)}"
+    return f"{sign}{_plain(abs(difference), known)}{' points' if _unit(known) else ''}"
 
 
 def _number(value: float, known: Metric) -> str:

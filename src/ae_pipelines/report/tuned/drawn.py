@@ -14,6 +14,8 @@ from ae_pipelines.tuning.trial import Outcome
 
 RIGHT = WIDTH - 14.0
 """Where charts without names at their right side end."""
+MANY_LINES = 60
+"""More lines than so many are drawn fainter, so that they stay apart."""
 STRIP = 42.0
 """Height of a choice's strip, with its name."""
 Point = tuple[float, float, Outcome]
@@ -77,7 +79,8 @@ def curves(trials: Trials) -> Markup | None:
     across = x.scale(1, longest, _left(up), RIGHT, tight=True)
     lines = [_curve(trials.role(one), one.number, places, values, across, up) for one, places, values in shown_]
     says = f"Validation loss by epoch of {len(lines)} trials, at most {longest} epochs."
-    return svg(WIDTH, HEIGHT, says, [grid(across, up, x, y), *lines], "chart trials")
+    kind = "chart trials many" if len(lines) > MANY_LINES else "chart trials"
+    return svg(WIDTH, HEIGHT, says, [grid(across, up, x, y), *lines], kind)
 
 
 # -- parts ---------------------------------------------------------------------------------------------------

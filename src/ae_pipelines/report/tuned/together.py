@@ -8,7 +8,7 @@ from markupsafe import Markup
 from ae_pipelines.report.shown.drawing import label, svg, tenth
 from ae_pipelines.report.shown.scales import Axis, Scale, shown
 from ae_pipelines.report.tuned.fields import axis_of, short_names
-from ae_pipelines.report.tuned.trials import Trials, cut
+from ae_pipelines.report.tuned.trials import Trials, cut, end_of
 from ae_pipelines.tuning.trial import Outcome
 
 TOP, BOTTOM, HEIGHT = 46.0, 300.0, 340.0
@@ -100,7 +100,7 @@ def _axis(upright: Upright, x: float, each: float) -> Markup:
     return Markup("").join(
         [
             line,
-            label(x, TOP - 14, cut(upright.name, letters), "middle", "title"),
+            label(x, TOP - 14, end_of(upright.name, letters), "middle", "title"),
             *(label(x + 5, upright.scale(tick) + 4, name, "start", "tick over") for tick, name in upright.ticks),
         ]
     )

@@ -41,7 +41,7 @@ class Objective:
     @property
     def title(self) -> str:
         """As axes are called."""
-        return f"{cut(self.name, 36)} ({'higher' if self.higher_is_better else 'lower'} is better)"
+        return f"{end_of(self.name, 36)} ({'higher' if self.higher_is_better else 'lower'} is better)"
 
     def of(self, outcome: Outcome) -> float | None:
         """None unless the trial is complete."""
@@ -110,5 +110,10 @@ def key(role: str) -> Markup:
 
 
 def cut(text: str, most: int) -> str:
-    """So many letters of a text; its beginning says less than its end in a path."""
+    """The first so many letters of a text."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def end_of(text: str, most: int) -> str:
+    """Its last so many letters, which of a path say more than its first."""
     return text if len(text) <= most else f"…{text[len(text) - most + 1 :]}"
