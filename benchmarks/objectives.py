@@ -3,15 +3,9 @@ recipes, on digits and on parts of MNIST and CIFAR-10; for `tune.objective` and 
 
 Each recipe learns from the samples of a study, and objectives judge it by others of the train split. Then a linear
 probe, and classifiers of 100 labels, are fitted on the latents of what it learned from and judged by the real test
-<<<<<<< HEAD
 split. What is finished stays in --folder and is not done again, so that several processes may share the work: start
 one with --data=mnist and another with --data=cifar10, or each with other --seeds. The table is made of whatever is
 there.
-=======
-split.
-What is finished stays in --folder and is not done again, so that several processes may share the work: start one with
---data=mnist and another with --data=cifar10, or each with other --seeds. The table is made of whatever is there.
->>>>>>> tune-objectives
 """
 
 import argparse
