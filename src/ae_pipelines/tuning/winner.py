@@ -135,6 +135,7 @@ def _again(
     asked = [Asked(seed, one.values | {SEED: seed}) for seed in seeds]
     for outcome in _done(common, asked, options.workers):
         outcomes.append(outcome)
+        log.info("%s again, seed %d: %d of %d", one.who, outcome.number, len(outcomes), len(seeds))
         about = {"who": one.who, "seed": outcome.number}
         with run.part(f"{one.who} · seed {outcome.number} · as a trial", about) as part:
             part.report({f"tune/{name}": value for name, value in outcome.measures.items()}, len(outcome.curve))
