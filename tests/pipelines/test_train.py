@@ -115,6 +115,8 @@ def smaller(model):
     small = {name: size for name, size in SMALLER.items() if name in known}
     if model.get("net", {}).get("kind") == "resnet":
         small["net"] = model["net"] | {"widths": [4, 4, 4]}
+    if model["kind"] == "pca":
+        small["latent_size"] = 16
     if "parts" in model:
         small["parts"] = [part | smaller(part) for part in model["parts"]]
     return small

@@ -47,8 +47,8 @@ class SpaceFiles(Mapping[str, Any]):
 
 def with_space(tune: Any, spaces: Mapping[str, Any], recipe: dict[str, Any]) -> Any:
     """What is given for `tune`, with all of the space in place of its name; `InputError` if there is none. A recipe
-    that is yet to be found has no space."""
-    if not isinstance(tune, dict) or ("space" not in tune and recipe.get("name") == AUTO):
+    that is yet to be found has no space, and neither has any where there are no files of them."""
+    if not isinstance(tune, dict) or ("space" not in tune and (recipe.get("name") == AUTO or not spaces)):
         return tune
     given = tune.get("space", default_space(spaces, recipe))
     return tune | {"space": _called(given, spaces, "tune.space")}

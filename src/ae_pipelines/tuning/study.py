@@ -15,7 +15,7 @@ import ae_pipelines
 from ae_pipelines.base import atomic
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.executors import cpus, in_processes
+from ae_pipelines.base.executors import in_processes
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 JOURNAL, ASKED = "study.journal", "asked.json"
 NOT_OF_TRIALS = {"trials", "minutes", "final_seeds"}
 """Options on which no trial depends: a study goes on when they change."""
-MOST_THREADS = 4
-"""Of a training that has the machine for itself: small nets are not faster with more."""
 
 
 def run_study(samples: Samples, recipe: Recipe, options: TuneOptions, folder: Path, run: Run = NO_RUN) -> Study:
@@ -79,10 +77,7 @@ class _Trials:
         higher_is_better = tuple(one.higher_is_better for one in self._objectives.values())
         self._named = InOptuna(options.space, recipe, higher_is_better)
         self._sampling = Sampling(self._named, options.sampler, options.seed)
-        threads = 1 if options.workers > 1 else min(cpus(), MOST_THREADS)
-        self._common = Common(
-            samples.folder, recipe, folder, tuple(self._objectives), options.pruner, threads, options.seed
-        )
+        self._common = Common(samples.folder, recipe, folder, tuple(self._objectives), options.pruner, options.seed)
         self._told: list[Outcome] = []
         self._asked: list[dict[str, Any]] = []
         """Values of the trials that have begun, by number."""

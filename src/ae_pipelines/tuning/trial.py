@@ -39,8 +39,6 @@ class Common:
     objectives: tuple[str, ...]
     pruner: str
     """Its name in `PRUNERS`."""
-    threads: int
-    """Of a training, where the recipe does not say."""
     seed: int
 
     def folder_of(self, number: int) -> Path:
@@ -129,7 +127,7 @@ def _measures(common: Common, asked: Asked, watch: "_Watch", folder: Path) -> di
     from ae_pipelines.tuning.objectives import Judged, built
 
     samples = Samples(common.samples)
-    recipe = _on_threads(recipe_of(common.recipe, asked.number, asked.values), common.threads)
+    recipe = on_one_thread(recipe_of(common.recipe, asked.number, asked.values))
     objectives = [built(name) for name in common.objectives]
     for objective in objectives:
         objective.check_recipe(recipe)
@@ -196,9 +194,9 @@ def _validation_loss(metrics: Mapping[str, float]) -> float | None:
     return metrics[names[0]] if names else None
 
 
-def _on_threads(recipe: Recipe, threads: int) -> Recipe:
-    """The recipe with a number of threads, on which the last bits of what it learns depend."""
-    training = recipe.training.model_copy(update={"threads": recipe.training.threads or threads})
+def on_one_thread(recipe: Recipe) -> Recipe:
+    """The recipe with a number of threads, on which the last bits of what it learns depend: its own, or one."""
+    training = recipe.training.model_copy(update={"threads": recipe.training.threads or 1})
     return recipe.model_copy(update={"training": training})
 
 

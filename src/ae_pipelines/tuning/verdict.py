@@ -43,11 +43,11 @@ class Compared:
 def verdict(study: Study, winner: int, compared: pd.DataFrame, failed: Sequence[Outcome] = ()) -> str:
     """One line: whether the winner is better in the first objective by more than `BEYOND_NOISE` standard deviations
     over seeds, of the two recipes' the larger. `failed`: fresh trainings that came to nothing."""
-    trials = f"{len(study.outcomes)} trials"
+    trials = len(study.outcomes)
     why = f"; with seed {failed[0].number} a training failed: {failed[0].error}" if failed else ""
     first = next(both_of(compared))
     if winner == 0:
-        return f"{study.recipe} as it was is the best of {trials}: {first.metric} {first.was}{why}"
+        return f"{study.recipe} as it was is the best of {trials} trials: {first.metric} {first.was}{why}"
     numbers = f"{first.metric} {first.was} as it was, {first.tuned} tuned (trial {winner} of {trials}){why}"
     if first.was and first.tuned and _beyond(first.was, first.tuned, study.higher_is_better[0]):
         return f"{study.recipe} tuned is better than as it was, beyond the noise of seeds: {numbers}"

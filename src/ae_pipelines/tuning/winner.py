@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.executors import cpus, in_processes
+from ae_pipelines.base.executors import in_processes
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.comparison.scoreboard.board import Entry, ScoreboardOptions, scores
 from ae_pipelines.comparison.scoreboard.tasks import TaskChoice
@@ -18,8 +18,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.tuning.options import TuneOptions
 from ae_pipelines.tuning.results import AS_IT_WAS, TEST, TUNED, VALIDATION, Found, Study
-from ae_pipelines.tuning.study import MOST_THREADS
-from ae_pipelines.tuning.trial import Asked, Common, Outcome, do, recipe_of
+from ae_pipelines.tuning.trial import Asked, Common, Outcome, do, on_one_thread, recipe_of
 from ae_pipelines.tuning.verdict import verdict
 
 if TYPE_CHECKING:
@@ -128,13 +127,13 @@ def _again(
         folder=folder / f"trial-{one.number:04d}",
         objectives=tuple(study.objectives),
         pruner="none",
-        threads=1 if options.workers > 1 else min(cpus(), MOST_THREADS),
         seed=options.seed,
     )
     outcomes = []
     asked = [Asked(seed, one.values | {SEED: seed}) for seed in seeds]
     for outcome in _done(common, asked, options.workers):
         outcomes.append(outcome)
+        log.info("%s again, seed %d: %d of %d", one.who, outcome.number, len(outcomes), len(seeds))
         about = {"who": one.who, "seed": outcome.number}
         with run.part(f"{one.who} · seed {outcome.number} · as a trial", about) as part:
             part.report({f"tune/{name}": value for name, value in outcome.measures.items()}, len(outcome.curve))
@@ -182,7 +181,7 @@ def _tested(
     tasks = {name: task for name, task in TASKS.items() if _suits(task, samples)}
     if not (tasks and lasting):
         return []
-    recipes = {one.who: Entry(recipe=_on_one_thread(one.recipe) if workers > 1 else one.recipe) for one in lasting}
+    recipes = {one.who: Entry(recipe=on_one_thread(one.recipe) if workers > 1 else one.recipe) for one in lasting}
     options = ScoreboardOptions(recipes=recipes, tasks=tasks, seeds=[*seeds], controls=False)
     try:
         if workers > 1:  # what they leave is found below
@@ -205,8 +204,3 @@ def _suits(task: TaskChoice, samples: Samples) -> bool:
     except InputError:
         return False
     return True
-
-
-def _on_one_thread(recipe: Recipe) -> Recipe:
-    training = recipe.training.model_copy(update={"threads": recipe.training.threads or 1})
-    return recipe.model_copy(update={"training": training})

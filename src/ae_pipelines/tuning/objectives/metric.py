@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from ae_pipelines.base.errors import InputError, first_of, suggestion
 from ae_pipelines.comparison.scoreboard.board import LESS_IS_BETTER
 from ae_pipelines.comparison.scoreboard.tasks import TASKS, TaskChoice
@@ -28,7 +30,7 @@ ERROR_WITH = re.compile(r"error_with_(\d+)_labels")
 class Metric(Objective):
     """A number of the scoreboard or of the fit stage, by its name, on samples that judge: `classify/accuracy`,
     `few_labels/error_with_100_labels`, `cluster/accuracy`, `neighbours/same_class`, `reconstruction/mse` (a task's kind
-    and its metric), or `fit/test/autoencoder/mse` (fit/ and a metric of the fit stage).
+    and its metric), or `fit/test/autoencoder/reconstruction` (fit/ and a metric of the fit stage).
 
     Loss terms are misleading between recipes that minimise different ones, or on corrupted samples.
     """
@@ -105,6 +107,13 @@ class _OfTask:
 
     def check(self, recipe: Recipe, samples: Samples) -> None:
         self._task.check_samples(samples)
+        found = ERROR_WITH.fullmatch(self.metric)
+        train = samples.label_counts().get("train", default=pd.Series(dtype=int)).sum()
+        if found and not len(samples.classes()) <= int(found[1]) < train:
+            raise InputError(
+                f"tune.objective={self.kind}/{self.metric}: trials learn from {train} labelled samples of "
+                f"{len(samples.classes())} classes: name fewer labels than that, and one of each class at least"
+            )
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,7 @@ class _OfFit:
         if not (LOSSES.match(self.metric) or GAINS.match(self.metric)):
             raise InputError(
                 f"tune.objective={FIT}/{self.metric}: it is not known whether more or less of it is better. Give a "
-                f"loss term, such as {FIT}/test/autoencoder/mse, or another objective"
+                f"loss term, such as {FIT}/test/autoencoder/reconstruction, or another objective"
             )
 
     decodes = False
