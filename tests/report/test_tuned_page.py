@@ -79,6 +79,16 @@ def test_the_best_so_far_only_gets_better():
     assert chart.count('class="trial failed"') == len(by_hand.FAILED)
 
 
+def test_a_trial_far_worse_than_others_lies_at_the_edge_and_leaves_them_room():
+    study = by_hand.study()
+    outcomes = [replace(one, measures={"classifier": 0.01}) if one.number == 4 else one for one in study.outcomes]
+    with_odd, objective = trials(replace(study, outcomes=outcomes)), trials().objectives[0]
+    assert with_odd.far_off() == {4}
+    assert trials().far_off() == set()
+    assert with_odd.at(objective, outcomes[4]) > 0.7
+    assert "at the edge of charts: trial 4." in page(by_hand.found(with_odd.study))
+
+
 def test_the_field_that_matters_is_the_most_important_and_others_are_no_more_than_chance():
     found = importance.importances(trials(), trials().objectives[0])
     assert found.fields[0].path == "model.latent_size"
@@ -158,6 +168,14 @@ def test_curves_leave_out_what_is_no_number():
     assert "nan" not in drawn.curves(trials(study))
     empty = replace(study, outcomes=[Outcome(0, "failed", by_hand.OWN, [])])
     assert drawn.curves(trials(empty)) is None
+
+
+def test_a_curve_far_above_the_others_is_left_out_and_named():
+    study = by_hand.study()
+    outcomes = [replace(one, curve=[90.0, 80.0]) if one.number == 4 else one for one in study.outcomes]
+    text = page(by_hand.found(replace(study, outcomes=outcomes)))
+    assert "far larger: 4." in text
+    assert drawn.curves(trials(study)).count("<polyline") == len(study.outcomes)
 
 
 def test_trials_that_failed_alike_are_told_of_once():

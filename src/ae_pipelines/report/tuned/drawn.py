@@ -9,7 +9,7 @@ from ae_pipelines.report.shown.charts import BOTTOM, HEIGHT, TOP, WIDTH, thinned
 from ae_pipelines.report.shown.drawing import LETTER, LINE, grid, label, svg, tenth, x_axis
 from ae_pipelines.report.shown.scales import Axis, Scale, shown
 from ae_pipelines.report.tuned.fields import Field, axis_of
-from ae_pipelines.report.tuned.trials import Objective, Trials, cut, mark
+from ae_pipelines.report.tuned.trials import FAR_OFF, Objective, Trials, cut, mark
 from ae_pipelines.tuning.trial import Outcome
 
 RIGHT = WIDTH - 14.0
@@ -24,7 +24,7 @@ Point = tuple[float, float, Outcome]
 def history(trials: Trials, objective: Objective) -> Markup:
     """The objective of each trial by its number, and the best so far; below the axis those that were not judged."""
     outcomes = trials.study.outcomes
-    points = [(float(one.number), value, one) for one in outcomes if (value := objective.of(one)) is not None]
+    points = [(float(one.number), value, one) for one in outcomes if (value := trials.at(objective, one)) is not None]
     last = max(outcome.number for outcome in outcomes)
     y, x = axis_of([value for _, value, _ in points], objective.title), Axis("trial", ticks=_whole(last))
     up = _up(y, [value for _, value, _ in points], HEIGHT - BOTTOM - LINE)
@@ -43,7 +43,7 @@ def against(trials: Trials, field: Field, objective: Objective) -> Markup:
     found = [
         (place, value, one)
         for one in trials.study.outcomes
-        if (value := objective.of(one)) is not None and (place := field.place(one.values)) is not None
+        if (value := trials.at(objective, one)) is not None and (place := field.place(one.values)) is not None
     ]
     says = f"{objective.title} of {len(found)} trials against {field.path}."
     return (
@@ -58,7 +58,7 @@ def front(trials: Trials, across: Objective, up: Objective) -> Markup:
     found = [
         (x, y, one)
         for one in trials.study.outcomes
-        if (x := across.of(one)) is not None and (y := up.of(one)) is not None
+        if (x := trials.at(across, one)) is not None and (y := trials.at(up, one)) is not None
     ]
     best = sorted((x, y) for x, y, one in found if one.number in trials.front)
     says = f"{up.title} against {across.title}: {len(best)} of {len(found)} trials are not worse than another in both."
@@ -66,9 +66,17 @@ def front(trials: Trials, across: Objective, up: Objective) -> Markup:
     return _scatter(trials, found, of_x, of_y, says, best if len(trials.objectives) == 2 else [])
 
 
+def far_larger(trials: Trials) -> set[int]:
+    """Numbers of the trials whose last loss is far larger than those of most, as that of another kind of model is."""
+    last = {one.number: values[-1] for one in trials.study.outcomes if len(values := _finite(one.curve)[1])}
+    low, high = np.quantile(list(last.values()), (0.25, 0.75)) if last else (0.0, 0.0)
+    return {number for number, value in last.items() if value > high + FAR_OFF * (high - low)}
+
+
 def curves(trials: Trials) -> Markup | None:
-    """The validation loss of trials by epoch; None if no trial has any."""
-    shown_ = [(one, *_finite(one.curve)) for one in trials.in_order_of_drawing()]
+    """The validation loss of trials by epoch, without those that are `far_larger`; None if no trial has any."""
+    left_out = far_larger(trials)
+    shown_ = [(one, *_finite(one.curve)) for one in trials.in_order_of_drawing() if one.number not in left_out]
     shown_ = [(one, places, values) for one, places, values in shown_ if len(values)]
     if not shown_:
         return None
@@ -141,10 +149,10 @@ def _best_so_far(points: Sequence[Point], objective: Objective, across: Scale, u
 def _history_says(trials: Trials, objective: Objective, points: Sequence[Point]) -> str:
     if not points:
         return f"{objective.title}: no trial is complete."
-    values = [value for _, value, _ in points]
-    best = max(values) if objective.higher_is_better else min(values)
-    number = next(one.number for _, value, one in points if value == best)
-    first = next((value for number_, value, _ in points if number_ == 0), None)
+    values = {one.number: objective.of(one) or 0.0 for _, _, one in points}
+    best = max(values.values()) if objective.higher_is_better else min(values.values())
+    number = next(number for number, value in values.items() if value == best)
+    first = values.get(0)
     start = "" if first is None else f" The recipe as it was has {shown(first, 4)}."
     return (
         f"{objective.title} of {len(points)} complete trials. The best is {shown(best, 4)}, of trial {number}.{start}"

@@ -63,6 +63,8 @@ def page(found: Found) -> str:
         fewest=FEWEST,
         beyond=BEYOND_NOISE,
         fronts=[drawn.front(trials, *pair) for pair in combinations(trials.objectives, 2)] if trials.front else [],
+        far_off=sorted(trials.far_off()),
+        far_larger=sorted(drawn.far_larger(trials)),
         curves=drawn.curves(trials),
         together=together(trials),
         failures=rows.failures(found.study),

@@ -63,7 +63,7 @@ def _uprights(trials: Trials, complete: Sequence[Outcome]) -> list[Upright]:
         elif places:
             found.append(_of_numbers(name, field.axis, places))
     for objective in trials.objectives:
-        values = {one.number: value for one in complete if (value := objective.of(one)) is not None}
+        values = {one.number: value for one in complete if (value := trials.at(objective, one)) is not None}
         found.append(_of_numbers(objective.name, axis_of(list(values.values()), ""), values))
     return found
 

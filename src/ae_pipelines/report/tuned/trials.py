@@ -21,6 +21,8 @@ SHAPES = {
     "failed": "M-4 -4L4 4M-4 4L4 -4",
 }
 """Marks of trials by their role, as SVG paths around 0, 0: roles differ by shape, too."""
+FAR_OFF = 3
+"""So many times the distance of the quartiles below the lower one (Tukey's outer fence)."""
 CALLED = {
     "complete": "trial",
     "front": "one of the best (Pareto front)",
@@ -66,6 +68,33 @@ class Trials:
             Objective(name, higher)
             for name, higher in zip(self.study.objectives, self.study.higher_is_better, strict=True)
         ]
+
+    def at(self, objective: Objective, outcome: Outcome) -> float | None:
+        """Where charts show its value: at their edge if it is far worse than others, which would lie on each other."""
+        value, edge = objective.of(outcome), self._edges[objective]
+        if value is None:
+            return None
+        return max(value, edge) if objective.higher_is_better else min(value, edge)
+
+    def far_off(self) -> set[int]:
+        """Numbers of the trials that charts show at an edge."""
+        return {
+            one.number
+            for one in self.study.outcomes
+            for objective in self.objectives
+            if self.at(objective, one) != objective.of(one)
+        }
+
+    @cached_property
+    def _edges(self) -> dict[Objective, float]:
+        found = {}
+        for objective in self.objectives:
+            sign = 1 if objective.higher_is_better else -1
+            values = [sign * value for one in self.study.outcomes if (value := objective.of(one)) is not None]
+            low, high = np.quantile(values, (0.25, 0.75)) if values else (0.0, 0.0)
+            fence = low - FAR_OFF * (high - low)
+            found[objective] = sign * min((value for value in values if value >= fence), default=0.0)
+        return found
 
     @cached_property
     def front(self) -> set[int]:
