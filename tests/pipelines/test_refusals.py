@@ -63,8 +63,8 @@ def refused(monkeypatch, ran, mlflow_runs):
         (
             "recpie=conv",
             "no parameter called 'recpie'; known: classify, cluster, compare, contrast, data_dir, detect, drift, "
-            "embed, generate, ingest, model_name, projector, promote, raw_dir, recipe, recognise, report, restore, "
-            "score, scoreboard, search, source.",
+            "embed, generate, ingest, model_name, projector, promote, raw_dir, recipe, recipes_dir, recognise, report, "
+            "restore, score, scoreboard, search, source, tune.",
         ),
         ("cluster.clusters=1", "cluster: clusters: given 1, but input should be greater than 1"),
         ("raw_dir=$AE_NOWHERE/x", "raw_dir: given '$AE_NOWHERE/x', but there is no environment variable AE_NOWHERE"),

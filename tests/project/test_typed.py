@@ -25,7 +25,7 @@ QUOTES = st.sampled_from([json.dumps, lambda text: json.dumps(text, ensure_ascii
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@given(text=TEXT, texts=st.lists(TEXT), quoted=QUOTES)
+@given(text=TEXT.filter(lambda text: text != "f"), texts=st.lists(TEXT), quoted=QUOTES)
 @settings(max_examples=500, deadline=None)
 def test_any_text_in_quotes_arrives_unchanged(text, texts, quoted):
     found = typed(

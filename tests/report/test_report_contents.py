@@ -12,6 +12,7 @@ from ae_pipelines.report.page import SCRIPTS, STYLES
 from ae_pipelines.report.page_data.contents import Contents, contents
 from ae_pipelines.report.page_data.packed import NO_PLACE
 from ae_pipelines.report.results import Results
+from ae_pipelines.report.tuned import page as tuned
 from ae_pipelines.report.two_runs import page as comparing
 
 COUNT = 600
@@ -89,7 +90,7 @@ def test_every_script_and_style_there_is_belongs_to_a_page():
     from importlib.resources import files
 
     there = {file.name for file in (files("ae_pipelines.report") / "static").iterdir()}
-    assert there == {*SCRIPTS, *STYLES, *comparing.SCRIPTS, *comparing.SHEETS}
+    assert there == {*SCRIPTS, *STYLES, *comparing.SCRIPTS, *comparing.SHEETS, *tuned.SCRIPTS, *tuned.SHEETS}
 
 
 def test_no_script_reads_text_as_html():
