@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ae_pipelines.models import Player
 from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.corruptions import training_shape
 from ae_pipelines.models.method import Method, restored, restores
 from ae_pipelines.models.nets.resampling import without_learning
 from ae_pipelines.samples.store import Samples
@@ -29,7 +30,9 @@ def evaluate(trained: TrainedModel, samples: Samples, recipe: Recipe) -> dict[st
         found = {f"test/{name}": value for name, value in terms.items()} | model.measures(test)
         watch = LatentWatch(model, test, trained.contract.task.input_shape)
         found |= {f"latent_{name}": value for name, value in watch.measured().items()}
-        return found | (_restoration(model, test) if recipe.loader.corruptions else {})
+        corrupted = [choice.build() for choice in recipe.loader.corruptions]
+        as_later = training_shape(corrupted, samples.spec) == trained.contract.task.input_shape  # no smaller crops
+        return found | (_restoration(model, test) if corrupted and as_later else {})
 
 
 @contextmanager
