@@ -89,7 +89,7 @@ class TunedRecipeDataset(AbstractDataset[TunedRecipe, Any]):
 def _places(folder: Path, tuned: TunedRecipe) -> Iterator[tuple[int, Path]]:
     number = 1
     while True:
-        yield number, folder / f"{_file_name(tuned.name(number))}.yml"
+        yield number, folder / f"{atomic.file_name(tuned.name(number))}.yml"
         number += 1
 
 
@@ -103,11 +103,6 @@ def _replaceable(path: Path, name: str) -> bool:
 
 def _hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
-
-
-def _file_name(name: str) -> str:
-    """The name with only what every file system allows."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
 
 
 def _typed(name: str) -> str:

@@ -92,7 +92,7 @@ class ScoreboardOptions(Options):
         """`InputError` if two names make one folder, or a recipe uses one that does not come before it."""
         folders: list[str] = []
         for name, entry in self.recipes.items():
-            if (folder := _file_name(name)) in folders:
+            if (folder := atomic.file_name(name)) in folders:
                 raise InputError(f"scoreboard: {name!r} and another recipe would share the folder {folder}: rename one")
             for other in Trained(name, entry.recipe).stands_on():
                 if other not in folders:
@@ -181,7 +181,7 @@ def _cells(samples: Samples, options: ScoreboardOptions, folder: Path) -> Iterat
             for encoder in [Trained(name, entry.recipe), *_controls(samples, name, entry, own, options, seed)]:
                 wanted.setdefault(encoder.name, (encoder, {}))[1].update(_suitable(encoder, own))
         for encoder, its_tasks in wanted.values():
-            yield Cell(encoder, seed, its_tasks, folder / f"seed-{seed}" / _file_name(encoder.name))
+            yield Cell(encoder, seed, its_tasks, folder / f"seed-{seed}" / atomic.file_name(encoder.name))
 
 
 def _controls(
@@ -247,7 +247,9 @@ class _Encodings:
     def _file(self, normal_labels: tuple[str, ...]) -> LatentsFile:
         samples, cell = self._samples, self._cell
         key = cell.key(samples, normal_labels)
-        folder = cell.folder / "-".join(["normal", *map(_file_name, normal_labels)]) if normal_labels else cell.folder
+        folder = (
+            cell.folder / "-".join(["normal", *map(atomic.file_name, normal_labels)]) if normal_labels else cell.folder
+        )
         path = folder / LATENTS
         if not (path.exists() and LatentsFile(path).metadata.get("scoreboard_key") == key):
             about = f", normal: {first_of(normal_labels)}" if normal_labels else ""
@@ -284,11 +286,6 @@ def _summary(rows: pd.DataFrame) -> pd.DataFrame:
     table = groups["value"].agg(mean="mean", sd="std", seeds="count")
     table["seconds"] = groups["seconds"].agg(lambda seconds: seconds.astype(float).mean())
     return table.reset_index()
-
-
-def _file_name(name: str) -> str:
-    """The name with only what every file system allows."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
 
 
 def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
