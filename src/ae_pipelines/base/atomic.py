@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -22,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """A path in the folder of `path` for an unfinished file, which is removed when the block ends.
+    """A path in the folder of `path` for an unfinished file or folder, which is removed when the block ends.
 
     Leftovers of killed writers are removed first.
     """
@@ -32,34 +32,41 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        remove(temporary)
 
 
 def publish(temporary: Path, path: Path) -> None:
-    """Rename a finished file to `path`: its data reach the disk before the name does (fsync, `os.replace`, fsync)."""
-    _flush(temporary)
+    """Rename a finished file or folder to `path`: its data reach the disk before the name does (fsync, `os.replace`,
+    fsync).
+
+    A file takes the place of a file in one step. Where one of both is a folder, the old one is removed first: for a
+    moment a reader finds nothing, never a mixture.
+    """
+    for part in (*temporary.rglob("*"), temporary):
+        _flush(part)
+    if temporary.is_dir() or path.is_dir():
+        remove(path)
     temporary.replace(path)
     _flush(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `folder` when the block ends without error.
-
-    For a moment, the old folder is removed and the new one not yet renamed: a reader then finds nothing, never a
-    mixture.
-    """
+    """A temporary folder that becomes `folder` when the block ends without error; see `publish`."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)  # left by a killed writer
     temporary.mkdir(parents=True)
     try:
         yield temporary
-        for path in (*temporary.rglob("*"), temporary):
-            _flush(path)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
-        _flush(folder.parent)
+        publish(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -82,7 +89,7 @@ def _sweep(path: Path) -> None:
     for leftover in path.parent.glob(f".{path.stem}.*.tmp{path.suffix}"):
         writer = leftover.name.removeprefix(f".{path.stem}.").split(".")[0]
         if writer.isdigit() and not _alive(int(writer)):
-            leftover.unlink(missing_ok=True)
+            remove(leftover)
 
 
 def _alive(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""The half-product: one parquet file with a latent vector for every sample.
+"""The half-product: parquet with a latent vector for every sample, in one file or, for many, in a folder of part files.
 
 Columns: `sample_id`, `split`, `label` (nullable), `seen` (whether the encoder learned from it),
 `latent: FixedSizeList<float32>[d]`, `reconstruction_error` and, for images, `blurred_error`. The schema's metadata say
@@ -9,7 +9,6 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -17,10 +16,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.latents.parquet import COLUMNS, ERRORS, ROWS_PER_GROUP, vectors_of
+from ae_pipelines.base.parts import ROWS_AT_ONCE, Parts
+from ae_pipelines.latents.labels import Labels
+from ae_pipelines.latents.parquet import COLUMNS, ERRORS, vectors_of
+
+KEPT_BYTES = 2**28
+"""Vectors of up to so many bytes are kept once they were read; of more, only what is asked for is read, each time."""
 
 
 class Latents(ABC):
@@ -41,7 +44,20 @@ class Latents(ABC):
     @property
     @abstractmethod
     def vectors(self) -> np.ndarray:
-        """(n, d), float32."""
+        """(n, d), float32; all of them, so for latents that fit into memory."""
+
+    @abstractmethod
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """The vectors of some rows, (len(rows), d), float32; `rows` are positions, or a bool per row."""
+
+    @abstractmethod
+    def pieces(self) -> "Iterator[LatentsInMemory]":
+        """All rows, at most `ROWS_AT_ONCE` consecutive ones at a time."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> Labels:
+        """The label of each row."""
 
     @property
     @abstractmethod
@@ -68,7 +84,7 @@ class Latents(ABC):
     @cached_property
     def labelled(self) -> np.ndarray:
         """A bool per row: whether it has a label."""
-        return self.column("label").notna().to_numpy()
+        return self.labels.known
 
     def in_split(self, split: str) -> np.ndarray:
         """A bool per row: whether it is in this split."""
@@ -88,11 +104,6 @@ class Latents(ABC):
     def normal_labels(self) -> list[str]:
         """The labels of the samples that the encoder learned from; none: it learned from all."""
         return list(json.loads(self.metadata.get("normal_labels", "[]")))
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """Label of each row as text; empty where unknown."""
-        return self.column("label").fillna("").to_numpy(dtype=str)
 
 
 class LatentsInMemory(Latents):
@@ -123,9 +134,21 @@ class LatentsInMemory(Latents):
     def column(self, name: str) -> pd.Series:
         return self._table[name]
 
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        return self._vectors[rows]
+
+    def pieces(self) -> "Iterator[LatentsInMemory]":
+        for start in range(0, len(self), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            yield LatentsInMemory(self._table.iloc[part], self._vectors[part], self.metadata)
+
+    @cached_property
+    def labels(self) -> Labels:
+        return Labels.of(self.column("label"))
+
 
 class LatentsFile(Latents):
-    """A latents file; each part is read when it is asked for.
+    """Latents in parquet; each part is read when it is asked for.
 
     Raises `InputError` if the file is missing, damaged or not a latents file.
     """
@@ -135,20 +158,18 @@ class LatentsFile(Latents):
             raise InputError(
                 f"no latents in {path}: run ingest, fit and embed first", stages=("ingest", "fit", "embed")
             )
-        self._path = path
-        with self._or_damaged():
-            file = pq.read_metadata(path)
-            schema = file.schema.to_arrow_schema()
-            self._size, self._count = schema.field("latent").type.list_size, file.num_rows
-            self._names: list[str] = schema.names
+        self._parts = Parts(path, "a latents file", "run embed again")
+        with self._parts.or_damaged():
+            self._size = int(self._parts.schema.field("latent").type.list_size)
+        self._names: list[str] = self._parts.schema.names
         self.metadata = {
-            key.decode().removeprefix("ae_pipelines."): value.decode()
-            for key, value in (schema.metadata or {}).items()
-            if key.startswith(b"ae_pipelines.")
+            key.removeprefix("ae_pipelines."): value
+            for key, value in self._parts.metadata.items()
+            if key.startswith("ae_pipelines.")
         }
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._parts)
 
     @property
     def size(self) -> int:
@@ -159,41 +180,78 @@ class LatentsFile(Latents):
         return self._names
 
     def column(self, name: str) -> pd.Series:
-        return self._read([name]).column(0).to_pandas()
+        return self._parts.read([name]).column(0).to_pandas()
 
     def mean(self, name: str, split: str) -> float:
         total, count = 0.0, 0
-        with self._or_damaged(), pq.ParquetFile(self._path, page_checksum_verification=True, pre_buffer=False) as file:
-            for batch in file.iter_batches(ROWS_PER_GROUP, columns=[name, "split"], use_threads=False):
-                chosen = batch.column(name).filter(pc.equal(batch.column("split"), split))
-                total += pc.sum(chosen.cast(pa.float64())).as_py() or 0.0
-                count += len(chosen)
+        for piece in self._parts.pieces([name, "split"]):
+            chosen = piece.column(name).filter(pc.equal(piece.column("split"), split))
+            total += pc.sum(chosen.cast(pa.float64())).as_py() or 0.0
+            count += len(chosen)
         return total / count if count else math.nan
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        return self._read([name for name in (*COLUMNS, *ERRORS) if name in self._names]).to_pandas()
+        return self._parts.read(self._about).to_pandas()
 
     @cached_property
     def vectors(self) -> np.ndarray:
         """(n, d), float32; `InputError` if some are not finite."""
-        with self._or_damaged():
-            vectors = vectors_of(self._read(["latent"]).column(0))
+        return self._finite(self._parts.read(["latent"]).column(0))
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        if 4 * self._size * len(self) <= KEPT_BYTES:
+            return self.vectors[rows]
+        wanted = np.flatnonzero(rows) if rows.dtype == bool else rows
+        ascending, places = np.unique(wanted, return_inverse=True)
+        found = self._finite(self._parts.take(["latent"], ascending).column(0))
+        return found if np.array_equal(ascending, wanted) else found[places]
+
+    def pieces(self) -> Iterator[LatentsInMemory]:
+        for piece in self._parts.pieces([*self._about, "latent"]):
+            vectors = self._finite(piece.column("latent"))
+            yield LatentsInMemory(piece.select(self._about).to_pandas(), vectors, self.metadata)
+
+    @cached_property
+    def labels(self) -> Labels:
+        return self._numbered("label")
+
+    def in_split(self, split: str) -> np.ndarray:
+        return self._splits.isin([split])
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        column = self._parts.read(["seen"]).column(0)
+        return np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks] or [np.empty(0, bool)])
+
+    @cached_property
+    def _splits(self) -> Labels:
+        return self._numbered("split")
+
+    @property
+    def _about(self) -> list[str]:
+        """The columns besides vectors."""
+        return [name for name in (*COLUMNS, *ERRORS) if name in self._names]
+
+    def _numbered(self, name: str) -> Labels:
+        """A column of text with few different values."""
+        numbers, codes = dict[str, int](), [np.empty(0, np.int32)]
+        for piece in self._parts.pieces([name], categories=[name]):
+            for chunk in piece.column(0).chunks:
+                here = [numbers.setdefault(text, len(numbers)) for text in chunk.dictionary.to_pylist()]
+                codes.append(np.array([*here, -1], np.int32)[chunk.indices.fill_null(len(here)).to_numpy()])
+        names = sorted(filter(None, numbers))
+        places = {text: place for place, text in enumerate(names)}
+        order = np.array([*(places.get(text, -1) for text in numbers), -1], np.int32)
+        return Labels(order[np.concatenate(codes)], np.asarray(names, dtype=str))
+
+    def _finite(self, column: pa.ChunkedArray) -> np.ndarray:
+        with self._parts.or_damaged():
+            vectors = vectors_of(column)
         if not np.isfinite(vectors).all():
             bad = int((~np.isfinite(vectors)).any(axis=1).sum())
-            raise InputError(f"{bad} of {len(vectors)} latents in {self._path} have NaN or Inf: run embed again")
+            raise InputError(f"{bad} of {len(vectors)} latents in {self._parts.path} have NaN or Inf: run embed again")
         return vectors
-
-    def _read(self, names: list[str]) -> pa.Table:
-        with self._or_damaged():
-            return pq.read_table(self._path, columns=names, page_checksum_verification=True, memory_map=False)
-
-    @contextmanager
-    def _or_damaged(self) -> Iterator[None]:
-        try:
-            yield
-        except (pa.ArrowException, OSError, KeyError, AttributeError, ValueError) as error:
-            raise InputError(f"{self._path} is damaged or not a latents file ({error}): run embed again") from error
 
 
 def read_latents(path: Path) -> Latents:

@@ -1,16 +1,15 @@
 """Latents on their way to a file: made block by block, written in row groups."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import parts
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.file import Latents, LatentsInMemory
 from ae_pipelines.latents.parquet import COLUMNS, ERRORS, ROWS_PER_GROUP, SCHEMA, column_of, parquet_options
@@ -54,34 +53,30 @@ class LatentStream:
     metadata: dict[str, str]
     """What made them: the encoder's sha256, the run, the hash of the preprocessing, the sample store."""
 
+    rows_per_file: int = parts.ROWS_PER_FILE
+    """More rows than these go into a folder of part files."""
+
     def into(self, path: Path) -> None:
         """Write the file."""
         write_latents(path, self)
 
 
 def write_latents(path: Path, stream: LatentStream) -> None:
-    """Write the stream to one parquet file, atomically and without holding it in memory."""
+    """Write the stream to parquet, atomically and without holding it in memory."""
     ids = _Ids(stream.ids)
-    with atomic.replacing(path) as temporary, ThreadPoolExecutor(1) as beside:
-        writer, writing = None, None
-        try:
-            for batch in regrouped(stream.blocks):
-                if not np.isfinite(batch.vectors).all():
-                    raise InputError("the encoder gave NaN or Inf: train again, with a lower learning rate")
-                rows = pa.table(_columns(ids.take(len(batch.vectors)), batch))
-                if writer is None:
-                    schema = rows.schema.with_metadata({f"ae_pipelines.{k}": v for k, v in stream.metadata.items()})
-                    options = parquet_options(schema, categories=["split", "label"])
-                    writer = pq.ParquetWriter(temporary, schema, write_statistics=[*COLUMNS, *ERRORS], **options)
-                if writing is not None:
-                    writing.result()
-                writing = beside.submit(writer.write_table, rows)  # while the next rows are prepared
-            if writing is not None:
-                writing.result()
-        finally:
-            if writer is not None:
-                beside.submit(writer.close).result()
+    about = {f"ae_pipelines.{name}": value for name, value in stream.metadata.items()}
+    with parts.writing(path, _options, stream.rows_per_file) as writer:
+        for batch in regrouped(stream.blocks):
+            if not np.isfinite(batch.vectors).all():
+                raise InputError("the encoder gave NaN or Inf: train again, with a lower learning rate")
+            rows = pa.table(_columns(ids.take(len(batch.vectors)), batch))
+            writer.write(rows.replace_schema_metadata(about))
         ids.refuse_leftovers()
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    options = parquet_options(schema, categories=["split", "label"])
+    return options | {"write_statistics": [*COLUMNS, *ERRORS]}
 
 
 class _Ids:
