@@ -48,6 +48,20 @@ def test_what_is_written_is_read(path):
     assert found.metadata == {"encoder_sha256": "abc"}
 
 
+def test_some_rows_and_pieces_are_those_of_the_whole(path, monkeypatch):
+    monkeypatch.setattr("ae_pipelines.latents.file.KEPT_BYTES", 0)
+    monkeypatch.setattr("ae_pipelines.base.parts.ROWS_AT_ONCE", 90)
+    found, whole = LatentsFile(path), read_latents(path)
+    for rows in (np.array([999, 3, 3, 500]), INDEX["seen"].to_numpy(), np.array([], int)):
+        np.testing.assert_array_equal(found.at(rows), VECTORS[rows])
+    pieces = list(found.pieces())
+    np.testing.assert_array_equal(np.concatenate([piece.vectors for piece in pieces]), VECTORS)
+    pd.testing.assert_frame_equal(pd.concat([piece.table for piece in pieces], ignore_index=True), whole.table)
+    assert max(map(len, pieces)) <= 90
+    np.testing.assert_array_equal(found.labels.codes, whole.labels.codes)
+    np.testing.assert_array_equal(found.in_split("train"), whole.in_split("train"))
+
+
 def test_a_file_gives_the_means_that_its_rows_have(path):
     found = LatentsFile(path)
     expected = VECTORS[INDEX["split"] == "test", 0].mean(dtype=np.float64)

@@ -132,12 +132,12 @@ class PartsWriter:
     def write(self, table: pa.Table) -> None:
         """Write these rows after the earlier ones."""
         while True:
-            if self._writer is None or self._rows[-1] == self._most:
-                self._begin(table.schema)
+            writer = self._writer
+            if writer is None or self._rows[-1] == self._most:
+                writer = self._begin(table.schema)
             part = table.slice(0, self._most - self._rows[-1])
             self._wait()
-            assert self._writer is not None
-            self._writing = self._beside.submit(self._writer.write_table, part)
+            self._writing = self._beside.submit(writer.write_table, part)
             self._rows[-1] += len(part)
             table = table.slice(len(part))
             if not len(table):
@@ -153,7 +153,7 @@ class PartsWriter:
             parts = [{"name": _name(number), "rows": rows} for number, rows in enumerate(self._rows)]
             (self._place / MANIFEST).write_text(json.dumps({"rows": sum(self._rows), "parts": parts}, indent=1))
 
-    def _begin(self, schema: pa.Schema) -> None:
+    def _begin(self, schema: pa.Schema) -> pq.ParquetWriter:
         """Open the next file: the place itself, then parts in a folder in its place."""
         self._end()
         place = self._place
@@ -165,6 +165,7 @@ class PartsWriter:
             place = place / _name(len(self._rows))
         self._rows.append(0)
         self._writer = pq.ParquetWriter(place, schema, **self._options(schema))
+        return self._writer
 
     def _end(self) -> None:
         writer, self._writer = self._writer, None

@@ -40,7 +40,7 @@ def compared(
     """
     rows = _rows(latents, ROWS if samples is None else _most(samples), options.seed)
     judge = _Judge(latents, rows, ClassifyOptions(few_labels=[LABELS], draws=options.draws, seed=options.seed))
-    metrics = judge.counts() | judge(OURS, latents.vectors[rows]) | judge(PCA, pca_latents.vectors[rows])
+    metrics = judge.counts() | judge(OURS, latents.at(rows)) | judge(PCA, pca_latents.at(rows))
     left_out = []
     others = {} if samples is None else _others(samples, rows, autoencoder, latents.size, options.seed)
     for control, vectors in others.items():

@@ -165,7 +165,7 @@ def _point(labels: int, classifiers: list[Supervised], judged: np.ndarray) -> di
 def _spaces(latents: Latents, trained: dict[int, Supervised], judged: np.ndarray, seed: int) -> pd.DataFrame:
     """Where `MAP_ROWS` of the judged samples, picked at random, lie in each space."""
     shown = np.sort(np.random.default_rng(seed).permutation(judged)[:MAP_ROWS])
-    vectors = {"latents": latents.vectors[shown]}
+    vectors = {"latents": latents.at(shown)}
     vectors |= {f"supervised_{labels}": classifier.embedding(shown) for labels, classifier in trained.items()}
     known = {"sample_id": latents.column("sample_id").to_numpy()[shown], "label": latents.labels[shown]}
     return pd.DataFrame(known | {space: list(places) for space, places in vectors.items()})

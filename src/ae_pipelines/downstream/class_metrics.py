@@ -51,7 +51,7 @@ def classification_metrics(latents: Latents, classifier: Classifier, options: Cl
     if missed := len(np.unique(classes)) - len(np.unique(classes[right])):
         metrics["classes_never_recognised"] = float(missed)
     if unseen := int(test.sum() - known.sum()):
-        names = first_of(list(np.unique(latents.labels[test & ~known])))
+        names = first_of(list(latents.labels.counts(test & ~known).index))
         log.warning("%d test samples are of classes without a train sample: %s", unseen, names)
         metrics["test_rows_of_unseen_classes"] = float(unseen)
     return metrics
@@ -100,7 +100,7 @@ def cautions(metrics: dict[str, float], table: pd.DataFrame, classifier: Classif
 
 def passed_over(latents: Latents, classifier: Classifier) -> list[str]:
     """A warning that names the classes of the train split that the classifier was not taught, if there are any."""
-    found = np.unique(latents.labels[latents.labelled & latents.in_split("train")])
+    found = latents.labels.counts(latents.in_split("train")).index
     names = [str(name) for name in found if name not in classifier.classes]
     if not names:
         return []
@@ -120,7 +120,7 @@ def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
 
 def _probabilities(latents: Latents, classifier: Classifier, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n, classes) and true classes (n,) of some rows."""
-    probabilities = np.concatenate(list(classifier.probabilities(latents.vectors[known])))
+    probabilities = np.concatenate(list(classifier.probabilities(latents.at(known))))
     return probabilities, np.searchsorted(classifier.classes, latents.labels[known])
 
 
@@ -131,5 +131,5 @@ def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, o
     learned = at_most(LEARNED_ROWS, np.flatnonzero(train), draw)
     judged = at_most(JUDGED_ROWS, np.flatnonzero(test), draw)
     names, classes = numbered(latents.labels[learned])
-    rows = Index(latents.vectors[learned], exact=True).nearest(latents.vectors[judged], options.neighbours)[1]
+    rows = Index(latents.at(learned), exact=True).nearest(latents.at(judged), options.neighbours)[1]
     return float((names[vote(rows, classes).argmax(axis=1)] == latents.labels[judged]).mean())

@@ -119,7 +119,7 @@ def pool(latents: Latents, options: ClassifyOptions, taught: np.ndarray, hidden:
     others[taught] = False
     draw = np.random.default_rng(options.seed)
     rows = np.sort(np.append(taught, at_most(LEARNED_ROWS - len(taught), np.flatnonzero(others), draw)))
-    return Pool(rows, options.build().prepare(latents.vectors[rows], options.seed))
+    return Pool(rows, options.build().prepare(latents.at(rows), options.seed))
 
 
 def at_most_learned(rows: np.ndarray, options: ClassifyOptions) -> np.ndarray:
@@ -136,7 +136,8 @@ def numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def fit_classifier(latents: Latents, options: ClassifyOptions) -> Classifier:
     """A classifier fitted on the labelled rows of the train split, and calibrated; `TooFewLabels` if there are too few
     to fit or to evaluate it."""
-    _refuse_disjoint(np.unique(latents.labels[training_rows(latents)]), np.unique(latents.labels[test_rows(latents)]))
+    train, test = (latents.labels.counts(rows).index for rows in (training_rows(latents), test_rows(latents)))
+    _refuse_disjoint(train.to_numpy(str), test.to_numpy(str))
     rows = at_most_learned(np.flatnonzero(training_rows(latents)), options)
     names, classes = numbered(latents.labels[rows])
     ready = pool(latents, options, rows, hidden=np.zeros(len(latents), bool)).tuned(rows, classes)
@@ -169,11 +170,11 @@ def predict(classifier: Classifier, latents: Latents) -> pd.DataFrame:
 def training_rows(latents: Latents) -> np.ndarray:
     """The rows of the train split that teach a classifier, a bool per row: those with a label that another row of any
     split has too. `TooFewLabels` if they are not of two classes."""
-    alone = _alone(pd.Series(latents.labels[latents.labelled]).value_counts())
+    alone = _alone(latents.labels.counts())
     train = latents.in_split("train")
     rows = latents.labelled & train
-    _refuse_few_classes(pd.Series(latents.labels[rows]).value_counts(), alone, lambda: int(train.sum()))
-    return rows & ~pd.Index(latents.labels).isin(alone)
+    _refuse_few_classes(latents.labels.counts(rows), alone, lambda: int(train.sum()))
+    return rows & ~latents.labels.isin(alone)
 
 
 def test_rows(latents: Latents) -> np.ndarray:
@@ -186,7 +187,7 @@ def test_rows(latents: Latents) -> np.ndarray:
 
 def judged_rows(latents: Latents, rows: np.ndarray, classifier: Classifier) -> np.ndarray:
     """Those of the rows (a bool each) whose class the classifier knows."""
-    return rows & np.isin(latents.labels, classifier.classes)
+    return rows & latents.labels.isin(classifier.classes)
 
 
 def _calibration(
@@ -201,7 +202,7 @@ def _calibration(
     rows, classes = rows[chosen], classes[chosen]
     probabilities = np.empty((len(rows), int(classes.max()) + 1), np.float32)
     for learned, held_out in folds:
-        places = ready.prepared.places.of(latents.vectors[rows[held_out]])
+        places = ready.prepared.places.of(latents.at(rows[held_out]))
         probabilities[held_out] = ready.fit(rows[learned], classes[learned]).probabilities(places)
     return fit(probabilities, classes)
 

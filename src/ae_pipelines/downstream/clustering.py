@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.registry import Choice
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Assigner, Clusterer, Grouping
 from ae_pipelines.downstream.on_latents import EncodedBy
@@ -150,7 +151,7 @@ def fit_groups(latents: Latents, options: ClusterOptions) -> Groups:
     clusterer: Clusterer = options.build()
     vectors = _vectors_to_fit(latents, options, clusterer.most_rows)
     possible = min(len(vectors) - 1, len(np.unique(vectors[: 100 * WITHOUT_LABELS.stop], axis=0)))
-    numbers = options.numbers(len(np.unique(latents.labels[latents.labelled])), possible)
+    numbers = options.numbers(len(latents.labels.counts()), possible)
     if len(numbers) > 1:
         log.info("choosing among %d to %d groups by %s", numbers[0], numbers[-1], options.criterion)
     _refuse_too_few(len(vectors), max(numbers, default=1))
@@ -213,11 +214,11 @@ def matched_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     return _accuracy(labels, clusters, _classes_of_clusters(labels, clusters))
 
 
-def cluster_sizes(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:
+def cluster_sizes(latents: Latents, clusters: Table) -> pd.DataFrame:
     """One row per group, noise (-1) first: `size`, `share` of all rows, `mean_distance` to the centre, how many rows
     are `labelled`, the commonest `label` among these and its share of them, `purity`, with the bounds of its 95 %
     interval, `purity_low` and `purity_high`."""
-    groups = clusters.groupby("cluster")
+    groups = pd.DataFrame({name: clusters[name] for name in ("cluster", "distance")}).groupby("cluster")
     table = pd.DataFrame({"size": groups.size(), "mean_distance": groups["distance"].mean()})
     table.insert(1, "share", table["size"] / len(clusters))
     found = clusters["cluster"].to_numpy()[latents.labelled]
@@ -232,13 +233,14 @@ def cluster_sizes(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def nearest_samples(samples: Samples, clusters: pd.DataFrame) -> dict[int, np.ndarray]:
+def nearest_samples(samples: Samples, clusters: Table) -> dict[int, np.ndarray]:
     """For each of the `SHOWN_GROUPS` largest groups the samples nearest to its centre, nearest first, at most
     `SHOWN_SAMPLES`, (count, *shape), float32, as a model gets them; noise is not a group."""
     rows = _nearest_rows(clusters["cluster"].to_numpy(), clusters["distance"].to_numpy())
-    ids = clusters["sample_id"]
-    places = _places(samples, ids.iloc[np.concatenate([*rows.values(), np.array([], int)])])
-    found = {group: places.reindex(ids.iloc[these]).dropna().to_numpy(int) for group, these in rows.items()}
+    shown = np.concatenate([*rows.values(), np.array([], int)])
+    ids = clusters.take(shown)["sample_id"].set_axis(shown)
+    places = _places(samples, ids)
+    found = {group: places.reindex(ids.loc[these]).dropna().to_numpy(int) for group, these in rows.items()}
     return {group: samples.spec.as_input(samples.take(these)) for group, these in found.items()}
 
 
@@ -266,7 +268,7 @@ def _vectors_to_fit(latents: Latents, options: ClusterOptions, most: int | None)
     if most is not None and len(rows) > most:
         log.info("%s looks for groups among %d of %d latents", options.kind, most, len(rows))
         rows = np.sort(np.random.default_rng(options.seed).choice(rows, most, replace=False))
-    return latents.vectors if len(rows) == len(latents) else latents.vectors[rows]
+    return latents.vectors if len(rows) == len(latents) else latents.at(rows)
 
 
 def _best(groupings: Iterator[Grouping], numbers: list[int], options: ClusterOptions) -> tuple[Grouping, Tried]:

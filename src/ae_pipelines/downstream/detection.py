@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.registry import Choice
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.detectors import DETECTORS, Scorer
 from ae_pipelines.downstream.on_latents import EncodedBy
@@ -139,7 +140,7 @@ def normal_rows(latents: Latents) -> np.ndarray:
     """A bool per row: whether it is normal. All are, unless the encoder learned from some labels alone."""
     if not latents.normal_labels:
         return np.ones(len(latents), bool)
-    return np.isin(latents.labels, latents.normal_labels)
+    return latents.labels.isin(latents.normal_labels)
 
 
 def anomalous_rows(latents: Latents) -> np.ndarray:
@@ -194,7 +195,7 @@ def find_anomalies(model: AnomalyModel, latents: Latents) -> pd.DataFrame:
     )
 
 
-def detection_metrics(latents: Latents, model: AnomalyModel, anomalies: pd.DataFrame) -> dict[str, float]:
+def detection_metrics(latents: Latents, model: AnomalyModel, anomalies: Table) -> dict[str, float]:
     """`threshold`, `alarms_per_thousand` as requested and measured on `normal_rows` of the test split,
     `calibration_rows`, and, where it has known anomalies, how many `anomalous_rows`, `auroc`, `average_precision`,
     `recall` at the threshold and `recall_at_one_per_thousand` (of the anomalies, where one in 1,000 normal test rows is
@@ -269,7 +270,7 @@ def scores_by_group(latents: Latents, scores: np.ndarray) -> dict[str, np.ndarra
     return {name: scores[rows] for name, rows in groups.items() if rows.any()}
 
 
-def in_words(model: AnomalyModel, anomalies: pd.DataFrame) -> str:
+def in_words(model: AnomalyModel, anomalies: Table) -> str:
     """What was found, in one line."""
     return (
         f"The oddest samples by {model.kind}: {int(anomalies['anomaly'].sum()):,} of {len(anomalies):,} lie above the "

@@ -53,14 +53,14 @@ def curve(
     judged = classification.test_rows(latents) if judged is None else judged & latents.labelled
     rows = classification.at_most_learned(np.flatnonzero(classification.training_rows(latents) & ~judged), options)
     names, classes = classification.numbered(latents.labels[rows])
-    judged = judged & np.isin(latents.labels, names)
+    judged = judged & latents.labels.isin(names)
     if len(names) < 2 or not judged.any():
         raise TooFewLabels(
             f"{len(rows)} labelled rows of {len(names)} classes to learn from and {int(judged.sum())} of the same "
             "classes to judge by: give labels of at least two classes on both sides"
         )
     ready = classification.pool(latents, options, rows, hidden=judged)
-    places = ready.prepared.places.of(latents.vectors[judged])
+    places = ready.prepared.places.of(latents.at(judged))
     truth = np.searchsorted(names, latents.labels[judged])
     points = []
     for sets in _draws(classes, counts or options.few_labels, draws or options.draws, options.seed):

@@ -19,10 +19,10 @@ def to_label(classifier: Classifier, latents: Latents, options: ClassifyOptions)
     """
     classifier.encoded_by.refuse_other(latents, "classifier", "classify")
     rows = np.flatnonzero(latents.in_split("train") & ~latents.labelled)
-    margins, best = _margins(classifier, latents.vectors[rows])
+    margins, best = _margins(classifier, latents.at(rows))
     candidates = np.argsort(margins, kind="stable")[: CANDIDATES * options.label_next]
     rows, margins, best = rows[candidates], margins[candidates], best[candidates]
-    groups = _groups(latents.vectors[rows], options)
+    groups = _groups(latents.at(rows), options)
     chosen = _in_turn(groups)[: options.label_next]
     return pd.DataFrame(
         {

@@ -39,7 +39,7 @@ def plane(latents: Latents, layouts: Sequence[LayoutName], most: int, seed: int)
     rows = np.arange(len(latents))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-    vectors = latents.vectors[rows]
+    vectors = latents.at(rows)
     columns = {"sample_id": latents.column("sample_id").iloc[rows].to_numpy(object)}
     for name in [AS_THEY_ARE] if latents.size == 2 else layouts:
         places = placed(vectors, name, seed)

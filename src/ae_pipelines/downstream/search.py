@@ -77,7 +77,7 @@ def queries(latents: Latents, options: SearchOptions, encode: Callable[[Path], n
     rows = ids.get_indexer(list(options.ids)).astype(np.int64)
     if not options.ids and options.image is None:
         rows = _random_rows(latents, options)
-    found = Queries(ids[rows].tolist(), latents.vectors[rows], rows)
+    found = Queries(ids[rows].tolist(), latents.at(rows), rows)
     if options.image is None:
         return found
     return Queries(
@@ -146,7 +146,7 @@ def neighbour_agreement(latents: Latents, k: int, seed: int = 0) -> float:
     test = _judged(latents, seed)
     if not (len(train) and len(test)):
         return math.nan
-    _, rows = Index(latents.vectors[train], exact=True).nearest(latents.vectors[test], k)
+    _, rows = Index(latents.at(train), exact=True).nearest(latents.at(test), k)
     return float((latents.labels[train][rows] == latents.labels[test][:, None]).mean())
 
 
@@ -173,7 +173,7 @@ def search_metrics(latents: Latents, options: SearchOptions) -> dict[str, float]
 def recall(latents: Latents, options: SearchOptions) -> float:
     """The share of the `options.k` nearest vectors that an approximate index finds, over 1,000 random queries."""
     drawn = np.random.default_rng(options.seed).permutation(len(latents))[:RECALL_ROWS]
-    wanted = latents.vectors[drawn]
+    wanted = latents.at(drawn)
     _, found = Index(latents.vectors, exact=False).nearest(wanted, options.k)
     _, true = Index(latents.vectors, exact=True).nearest(wanted, options.k)
     return float(np.mean([np.isin(mine, theirs).mean() for mine, theirs in zip(true, found, strict=True)]))

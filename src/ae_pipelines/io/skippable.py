@@ -34,7 +34,7 @@ class Skippable:
             return
         if isinstance(data, Skipped):
             atomic.write_text(self._note, json.dumps(asdict(data)))
-            Path(self._filepath).unlink(missing_ok=True)
+            atomic.remove(Path(self._filepath))
         else:
             super().save(data)  # type: ignore[misc]
             self._note.unlink(missing_ok=True)

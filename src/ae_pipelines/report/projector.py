@@ -63,7 +63,7 @@ class Projector:
         rows = self._rows()
         spec = self.samples.spec
         with atomic.replacing_folder(folder) as place:
-            self.latents.vectors[rows].astype("<f4").tofile(place / VECTORS)
+            self.latents.at(rows).astype("<f4").tofile(place / VECTORS)
             (place / METADATA).write_text(_table(known(self.latents, self.groups, rows)), encoding="utf-8")
             sheet = Sheet.of(spec, len(rows)) if is_image(spec) else None
             if sheet:

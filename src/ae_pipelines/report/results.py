@@ -10,6 +10,7 @@ import pandas as pd
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.base.skipped import Skipped
+from ae_pipelines.base.tables import Table, TableFile
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
@@ -71,6 +72,9 @@ class Results:
     """Why some results are not shown, a sentence each."""
 
     def __post_init__(self) -> None:
+        for part in fields(self):
+            if isinstance(value := getattr(self, part.name), TableFile):
+                setattr(self, part.name, value.frame())
         provenance.refuse_other_samples(self.latents, self.samples)
         provenance.refuse_other_encoder(self.latents, self.autoencoder.contract.sha256)
         self._refuse_other_map()
@@ -129,7 +133,7 @@ class Results:
             self.pca_classifier = None
 
 
-def of_these(latents: Latents, model: Any, table: pd.DataFrame | None) -> bool:
+def of_these(latents: Latents, model: Any, table: Table | None) -> bool:
     """Whether a model was fitted on latents of this encoder, and its table has a row for each of these samples, which
     may be newer than the encoder."""
     if model is None or table is None or model.encoded_by.encoder != latents.encoder:

@@ -24,11 +24,8 @@ class References:
         from ae_pipelines.downstream.nearest import Index
 
         index = Index(self.vectors, exact=True)
-        parts = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
-        means = [
-            self._means(latents.vectors[part], *index.nearest(latents.vectors[part], self.neighbours + 1))
-            for part in parts
-        ]
+        parts = (latents.at(rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE))
+        means = [self._means(z, *index.nearest(z, self.neighbours + 1)) for z in parts]
         return np.concatenate(means or [np.empty(0, np.float32)])
 
     def _means(self, z: np.ndarray, distances: np.ndarray, nearest: np.ndarray) -> np.ndarray:
@@ -58,4 +55,4 @@ class KnnDistance:
                 f"detector 'knn_distance': {len(rows)} normal rows have no {self.neighbours} neighbours each: "
                 f"give detect.neighbours below {len(rows)}, or more samples"
             )
-        return References(np.ascontiguousarray(latents.vectors[rows]), self.neighbours)
+        return References(np.ascontiguousarray(latents.at(rows)), self.neighbours)

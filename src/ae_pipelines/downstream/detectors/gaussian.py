@@ -20,7 +20,7 @@ class Gaussian:
 
     def scores(self, latents: Latents, rows: np.ndarray) -> np.ndarray:
         parts = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
-        white = ((latents.vectors[part] - self.mean) @ self.whitening for part in parts)
+        white = ((latents.at(part) - self.mean) @ self.whitening for part in parts)
         return np.concatenate([np.linalg.norm(z, axis=1) for z in white] or [np.empty(0)]).astype(np.float32)
 
 
@@ -34,7 +34,7 @@ class Mahalanobis:
     """Added to each variance, as a share of their mean, so that latents that hardly vary do not dominate."""
 
     def fit(self, latents: Latents, rows: np.ndarray, seed: int) -> Gaussian:
-        mean, covariance = _moments(latents.vectors, rows)
+        mean, covariance = _moments(latents, rows)
         variance = np.trace(covariance) / len(covariance)
         if not variance > 0:
             raise InputError(
@@ -45,12 +45,12 @@ class Mahalanobis:
         return Gaussian(mean.astype(np.float32), np.linalg.inv(lower).T.astype(np.float32))
 
 
-def _moments(vectors: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(latents: Latents, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of some rows, a block at a time."""
-    offset = vectors[rows[0]].astype(np.float64)  # a mean far above the deviation would cost digits
+    offset = latents.at(rows[:1])[0].astype(np.float64)  # a mean far above the deviation would cost digits
     total, products = np.zeros(len(offset)), np.zeros((len(offset), len(offset)))
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        z = vectors[rows[start : start + ROWS_AT_ONCE]] - offset
+        z = latents.at(rows[start : start + ROWS_AT_ONCE]) - offset
         total += z.sum(axis=0)
         products += z.T @ z
     mean = total / len(rows)

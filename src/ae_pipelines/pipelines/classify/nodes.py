@@ -7,6 +7,7 @@ import pandas as pd
 
 from ae_pipelines.base.errors import TooFewLabels
 from ae_pipelines.base.skipped import Skipped, unless_skipped
+from ae_pipelines.base.tables import Table, TableStream
 from ae_pipelines.comparison import controls
 from ae_pipelines.downstream import class_metrics, classification, few_labels, labelling
 from ae_pipelines.downstream.classification import ClassifyOptions
@@ -25,9 +26,9 @@ def fit(latents: Latents, options: ClassifyOptions) -> Any:
 
 
 @unless_skipped
-def predict(classifier: Any, latents: Latents) -> pd.DataFrame:
+def predict(classifier: Any, latents: Latents) -> TableStream:
     """Each sample's class and its probability."""
-    return classification.predict(classifier, latents)
+    return TableStream(classification.predict(classifier, piece) for piece in latents.pieces())
 
 
 @unless_skipped
@@ -80,7 +81,7 @@ def measure_controls(compared: dict[str, Any]) -> dict[str, float]:
 
 
 @unless_skipped
-def tabulate(latents: Latents, predictions: pd.DataFrame, classifier: Any, metrics: dict[str, float]) -> pd.DataFrame:
+def tabulate(latents: Latents, predictions: Table, classifier: Any, metrics: dict[str, float]) -> pd.DataFrame:
     """Precision, recall, f1 and support of each class."""
     table = class_metrics.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
     passed_over = class_metrics.passed_over(latents, classifier)
@@ -96,7 +97,7 @@ def list_to_label(classifier: Any, latents: Latents, options: ClassifyOptions) -
 
 
 @unless_skipped
-def draw_confusion(latents: Latents, predictions: pd.DataFrame, metrics: dict[str, float]) -> Any:
+def draw_confusion(latents: Latents, predictions: Table, metrics: dict[str, float]) -> Any:
     """Which classes are confused."""
     from ae_pipelines.plots import classes
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ae_pipelines.base.tables import Table, TableStream
 from ae_pipelines.downstream import clustering, intervals
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.latents import provenance
@@ -19,18 +20,18 @@ def fit(latents: Latents, options: ClusterOptions) -> Any:
     return clustering.fit_groups(latents, options)
 
 
-def assign(model: Any, latents: Latents) -> pd.DataFrame:
+def assign(model: Any, latents: Latents) -> TableStream:
     """Each sample's group and its distance to the centre."""
-    return clustering.assign(model, latents)
+    return TableStream(clustering.assign(model, piece) for piece in latents.pieces())
 
 
 def measure(
     latents: Latents,
     model: Any,
-    clusters: pd.DataFrame,
+    clusters: Table,
     pca_latents: Latents,
     pca_model: Any,
-    pca_clusters: pd.DataFrame,
+    pca_clusters: Table,
 ) -> dict[str, float]:
     """How good the groups are, beside groups of PCA latents."""
     metrics = clustering.cluster_metrics(latents, model, clusters["cluster"].to_numpy())
@@ -40,7 +41,7 @@ def measure(
     return metrics | {f"pca_{name}": control[name] for name in control if name not in clustering.ABOUT}
 
 
-def tabulate(latents: Latents, clusters: pd.DataFrame) -> pd.DataFrame:
+def tabulate(latents: Latents, clusters: Table) -> pd.DataFrame:
     """How large each group is, and what is in it."""
     return clustering.cluster_sizes(latents, clusters)
 
@@ -52,7 +53,7 @@ def draw_report(model: Any, sizes: pd.DataFrame) -> Any:
     return clusters.report(sizes, model.kind, model.tried.numbers, model.tried.values, model.tried.criterion)
 
 
-def draw_examples(latents: Latents, samples: Samples, clusters: pd.DataFrame, sizes: pd.DataFrame) -> Any:
+def draw_examples(latents: Latents, samples: Samples, clusters: Table, sizes: pd.DataFrame) -> Any:
     """The samples nearest to each group's centre."""
     from ae_pipelines.plots import clusters as plots
     from ae_pipelines.plots.figure import column_names

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ae_pipelines.base.tables import Table, TableStream
 from ae_pipelines.downstream import detection, intervals, localisation
 from ae_pipelines.downstream.detection import DetectOptions
 from ae_pipelines.latents import provenance
@@ -26,18 +27,18 @@ def fit_control(pca_latents: Latents, options: DetectOptions, anomaly_model: Any
     return detection.fit_detector(pca_latents, options.for_kind(anomaly_model.kind))
 
 
-def find(anomaly_model: Any, latents: Latents) -> pd.DataFrame:
+def find(anomaly_model: Any, latents: Latents) -> TableStream:
     """Each sample's score, and whether it is an anomaly."""
-    return detection.find_anomalies(anomaly_model, latents)
+    return TableStream(detection.find_anomalies(anomaly_model, piece) for piece in latents.pieces())
 
 
 def measure(
     latents: Latents,
     anomaly_model: Any,
-    anomalies: pd.DataFrame,
+    anomalies: Table,
     pca_latents: Latents,
     pca_anomaly_model: Any,
-    pca_anomalies: pd.DataFrame,
+    pca_anomalies: Table,
     options: DetectOptions,
     samples: Samples,
     autoencoder: Any,
@@ -69,18 +70,16 @@ def _localised(samples: Samples, autoencoder: Any) -> dict[str, float]:
     return metrics | {"masked_images": float(masks.any(axis=(1, 2)).sum())}
 
 
-def list_oddest(anomalies: pd.DataFrame, samples: Samples, autoencoder: Any) -> pd.DataFrame:
+def list_oddest(anomalies: Table, samples: Samples, autoencoder: Any) -> pd.DataFrame:
     """The oddest samples and, of a table, the columns that are reconstructed worst."""
     from ae_pipelines.training import examples
 
     rows = detection.oddest(anomalies["score"].to_numpy(), detection.LISTED)
     residual = examples.rebuilt(autoencoder, samples.take(rows)).get("residual")
-    return detection.listed(anomalies.iloc[rows], residual, samples.spec)
+    return detection.listed(anomalies.take(rows), residual, samples.spec)
 
 
-def draw_oddest(
-    latents: Latents, anomaly_model: Any, anomalies: pd.DataFrame, samples: Samples, autoencoder: Any
-) -> Any:
+def draw_oddest(latents: Latents, anomaly_model: Any, anomalies: Table, samples: Samples, autoencoder: Any) -> Any:
     """The oddest samples, and the distribution of scores."""
     from ae_pipelines.plots import anomalies as plots
     from ae_pipelines.plots.figure import column_names

@@ -5,6 +5,7 @@ from typing import Any, get_type_hints
 
 import pandas as pd
 
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import plane
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.report.options import ReportOptions
@@ -17,7 +18,7 @@ def lay_out(latents: Latents, options: ReportOptions) -> pd.DataFrame:
 
 
 def draw_latent_map(
-    latents: Latents, places: pd.DataFrame, clusters: pd.DataFrame | None = None, cluster_model: Any = None
+    latents: Latents, places: pd.DataFrame, clusters: Table | None = None, cluster_model: Any = None
 ) -> Any:
     """The latents in the plane, by label and by group, as far as there are any."""
     from ae_pipelines.plots import latent_map

@@ -145,7 +145,7 @@ class Attempt:
         }
 
     def _neighbours(self) -> dict[str, Any]:
-        vectors = self.results.latents.vectors[self.rows]
+        vectors = self.results.latents.at(self.rows)
         return neighbours.packed(vectors, self.block, self.most_bytes * FOR_NEIGHBOURS)
 
     def _fields(self) -> Iterable[Field]:

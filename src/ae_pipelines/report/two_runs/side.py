@@ -73,7 +73,7 @@ def _are_of(places: pd.DataFrame, latents: Latents) -> bool:
         return False
     if "pca" not in plane.layouts_of(places):
         return True
-    again = plane.placed(latents.vectors[rows], "pca", seed=0)
+    again = plane.placed(latents.at(rows), "pca", seed=0)
     return bool(np.allclose(again, plane.places_in(places, "pca"), rtol=1e-3, atol=1e-3 * np.abs(again).max()))
 
 

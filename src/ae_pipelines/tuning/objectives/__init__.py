@@ -48,7 +48,7 @@ class Judged:
     @cached_property
     def vectors(self) -> np.ndarray:
         """Latents (n, d) of the rows that judge, float32."""
-        return self.latents.vectors[self.latents.in_split("test")]
+        return self.latents.at(self.latents.in_split("test"))
 
     @cached_property
     def both_ways(self) -> "BothWays":

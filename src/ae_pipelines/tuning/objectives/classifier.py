@@ -34,7 +34,7 @@ class Classifier(Objective):
     def measures(self, judged: Judged) -> dict[str, float]:
         latents = judged.latents
         rows = labelled_rows(latents)
-        right = held_out_right(latents.vectors[rows], latents.labels[rows], judged.seed)
+        right = held_out_right(latents.at(rows), latents.labels[rows], judged.seed)
         counted = latents.in_split("test")[rows] if judged.trained.module.wants_labels else np.full(len(rows), True)
         return {self.name: float(right[counted].mean())}
 
@@ -51,8 +51,8 @@ class Classifier(Objective):
 
 def labelled_rows(latents: Latents) -> np.ndarray:
     """Rows (positions, ascending) of classes that every fold can have: at most `MOST`, those that judge first."""
-    names, counts = np.unique(latents.labels[latents.labelled], return_counts=True)
-    usable = np.isin(latents.labels, names[counts >= FEWEST_OF_A_CLASS]) & latents.labelled
+    sizes = latents.labels.counts()
+    usable = latents.labels.isin(sizes.index[sizes >= FEWEST_OF_A_CLASS])
     judging = latents.in_split("test")
     rows = np.append(np.flatnonzero(usable & judging), np.flatnonzero(usable & ~judging))[:MOST]
     _, classes, counts = np.unique(latents.labels[rows], return_inverse=True, return_counts=True)
