@@ -183,7 +183,7 @@ def test_the_half_product_says_that_its_vectors_are_components_of_a_feature_map(
 @pytest.mark.slow
 def test_mnist_itself_goes_through(run, test_data):
     recipe = {"name": "dense", "training": {"epochs": 1}}
-    data = run("train", source="mnist", raw_dir=str(test_data), recipe=recipe)
+    data = run("ingest", "fit", "embed", "classify", source="mnist", raw_dir=str(test_data), recipe=recipe)
     found = read_latents(data / "07_model_output/latents.parquet")
     assert len(found) == 70_000
     assert found.table["sample_id"].is_unique
