@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ae_pipelines.downstream import plane
+from ae_pipelines.downstream.manifold import umap_kept_compiled
 from ae_pipelines.downstream.nearest import Index
 from ae_pipelines.latents.file import LatentsInMemory
 
@@ -80,3 +81,7 @@ def test_principal_components_of_many_dimensions_are_the_same_ones(monkeypatch, 
     expected = plane.placed(vectors.astype(np.float32), "pca", seed=0)
     monkeypatch.setattr(plane, "FEW_DIMENSIONS", 4)
     np.testing.assert_allclose(plane.placed(vectors.astype(np.float32), "pca", seed=0), expected, atol=1e-4)
+
+
+def test_what_numba_compiles_of_umap_is_kept_for_the_next_process():
+    assert umap_kept_compiled().distances.euclidean.stats.cache_path is not None
