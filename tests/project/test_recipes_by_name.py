@@ -56,4 +56,6 @@ def test_a_mistyped_recipe_is_refused_with_the_nearest_of_all(loader):
 
 
 def test_the_recipe_that_suits_is_yet_to_be_found(loader):
-    assert loader("recipe=auto,recipe.training.epochs=2")["parameters"]["recipe"]["training"] == {"epochs": "2"}  # as typed
+    assert loader("recipe=auto,recipe.training.epochs=2")["parameters"]["recipe"]["training"] == {
+        "epochs": "2"
+    }  # as typed
