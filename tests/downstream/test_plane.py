@@ -97,6 +97,6 @@ def test_tsne_takes_no_more_threads_than_were_asked_for(monkeypatch):
     seen = set()
     monkeypatch.setattr(TSNE, "fit_transform", counted)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with threadpool_limits(2, user_api="openmp"):  # as a training leaves it
+    with threadpool_limits(2, user_api="openmp"):  # as UMAP leaves it
         plane.placed(two_blobs(20), "tsne", seed=0)
     assert seen == {1}
