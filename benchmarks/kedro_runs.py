@@ -1,7 +1,7 @@
 """Runs of `kedro run` as users start it, each once and in its own folder.
 
-`python benchmarks/kedro_runs.py --folder <data_dir of a whole run>` says what a run costs that has nothing to do, beside
-what Kedro itself imports.
+`python benchmarks/kedro_runs.py --folder <data_dir of a whole run>` says what a run costs that has nothing to do,
+beside what Kedro itself imports.
 """
 
 import argparse

@@ -85,7 +85,7 @@ class ConfigLoader(OmegaConfigLoader):
 
     def _read_dir_configs(self, conf_path: str, patterns: Iterable[str], key: str, *others: Any) -> Any:
         if key == "parameters" and self._only is not None and conf_path == self._get_conf_env_path(self.base_env):
-            patterns = only_that_of(self._only, patterns, conf_path, self._fs)
+            patterns = only_that_of(self._only, patterns, conf_path, self._fs.glob)
         return super()._read_dir_configs(conf_path, patterns, key, *others)
 
     def _merge_configs(self, config: dict[str, Any], env_config: dict[str, Any], key: str, env_path: str) -> Any:

@@ -5,8 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fsspec import AbstractFileSystem
-
 from ae_pipelines.training.suits import AUTO
 
 FILES = "parameters*/recipes/**"
@@ -41,8 +39,8 @@ class Recipes(Mapping[str, Any]):
         return Recipes(auto | dict(self._at_hand), lambda: auto | dict(self._all))
 
 
-def only_that_of(name: str, patterns: Iterable[str], folder: str, files: AbstractFileSystem) -> list[str]:
+def only_that_of(name: str, patterns: Iterable[str], folder: str, glob: Callable[[str], list[str]]) -> list[str]:
     """The patterns of parameter files below a folder, but of recipe files only the one called like this recipe."""
-    named = [path for path in files.glob(f"{Path(folder).as_posix()}/{FILES}") if Path(path).stem == name]
+    named = [path for path in glob(f"{Path(folder).as_posix()}/{FILES}") if Path(path).stem == name]
     others = [pattern for pattern in patterns if pattern != FILES]
     return others + [Path(path).relative_to(Path(folder).absolute()).as_posix() for path in named]
