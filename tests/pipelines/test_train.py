@@ -130,7 +130,7 @@ def few_samples(monkeypatch):
     monkeypatch.setattr(photos, "STRIDE", photos.PATCH)
     (every,) = Digits().blocks()
     some = Block(every.values[:600], every.ids[:600], every.labels[:600])
-    monkeypatch.setattr(Digits, "blocks", lambda self: iter([some]))
+    monkeypatch.setattr(Digits, "blocks", lambda self: (block for block in [some]))
     monkeypatch.setattr(Digits, "count", lambda self: 600)
 
 
