@@ -77,8 +77,7 @@ def test_what_is_not_registered_is_said_with_what_is(registry, images):
         ModelRegistry(images.folder, "other").fetch(None, "champion")
 
 
-def test_training_again_on_the_same_data_gives_two_runs_and_one_version(rows, monkeypatch):
-    monkeypatch.setenv("AE_RUN", "ae_train/tomorrow")  # as a task of an orchestrator
+def test_training_again_on_the_same_data_gives_two_runs_and_one_version(rows):
     source = {"name": "array", "path": str(rows.train_file), "layout": "NF", "key": "values", "labels": "labels"}
     rows.run("train", source=source)
     client = MlflowClient(rows.registry)
