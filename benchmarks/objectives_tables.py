@@ -64,7 +64,7 @@ def added(board: pd.DataFrame) -> pd.DataFrame:
         board[name] = sum(by_seed[part].transform(places) for part in parts)
     logarithm = np.log(board["rankme"]).groupby(board["seed"])
     board["overlap + log rankme, standard scores"] = by_seed["overlap"].transform(scores) + logarithm.transform(scores)
-    board["overlap x root of rankme (overlap_rankme)"] = board["overlap"] * board["rankme"] ** 0.5
+    board["overlap_rankme"] = board["overlap"] * board["rankme"] ** 0.5
     board["overlap x log rankme"] = board["overlap"] * np.log(board["rankme"])
     board["overlap x rankme"] = board["overlap"] * board["rankme"]
     board["overlap x rankme / latent size"] = board["overlap"] * board["rankme"] / board["latent_size"]
