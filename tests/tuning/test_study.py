@@ -17,6 +17,7 @@ from ae_pipelines.base.executors import in_order
 from ae_pipelines.base.run import Run
 from ae_pipelines.tuning import study as studies
 from ae_pipelines.tuning import trial as trials
+from ae_pipelines.tuning.objectives import OBJECTIVES
 from ae_pipelines.tuning.space import Space
 from ae_pipelines.tuning.study import run_study
 
@@ -138,6 +139,12 @@ def test_more_trials_go_on_from_where_a_study_was(few, tiny, options, tmp_path, 
 def test_whatever_trials_depend_on_makes_another_study(few, tiny, options, change):
     assert studies.study_id(few, tiny, options()) != studies.study_id(few, tiny, options(**change))
     assert studies.study_id(few, tiny, options()) == studies.study_id(few, tiny, options(trials=3, minutes=1))
+
+
+def test_trials_that_were_judged_by_an_objective_of_another_meaning_are_another_study(few, tiny, options, monkeypatch):
+    before = studies.study_id(few, tiny, options())
+    monkeypatch.setattr(OBJECTIVES.maker("small_mse"), "title", "half the mean squared error")
+    assert studies.study_id(few, tiny, options()) != before
 
 
 def test_no_trial_begins_when_the_minutes_are_over_but_the_first(few, tiny, options, tmp_path, costless, monkeypatch):

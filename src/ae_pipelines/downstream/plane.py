@@ -81,7 +81,7 @@ def _tsne(vectors: np.ndarray, seed: int) -> np.ndarray:
 
     perplexity = min(PERPLEXITY, max(1.0, (len(vectors) - 1) / 3))
     start = "pca" if vectors.shape[1] > 1 else "random"
-    # After UMAP there are more threads than were asked for, and each takes a core while it waits for the others.
+    # In a run it had more threads than were asked for, and each takes a core while it waits for the others.
     with threadpool_limits(_threads_asked_for(), user_api="openmp"):
         return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ae_pipelines
 from ae_pipelines.base import atomic
@@ -25,9 +25,6 @@ from ae_pipelines.tuning.pruning import Curves, yardstick
 from ae_pipelines.tuning.results import Study
 from ae_pipelines.tuning.sampling import Sampling
 from ae_pipelines.tuning.trial import Asked, Common, Outcome, do, kept, recipe_of
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +57,12 @@ def run_study(samples: Samples, recipe: Recipe, options: TuneOptions, folder: Pa
 
 def study_id(samples: Samples, recipe: Recipe, options: TuneOptions) -> str:
     """A hash of all that trials depend on; `samples` are those of the study."""
+    from ae_pipelines.tuning.objectives import pick
+
     chosen = options.model_dump(mode="json", exclude=NOT_OF_TRIALS)
-    return canonical_sha256([samples.id, recipe.model_dump(mode="json"), chosen, ae_pipelines.__version__])[:12]
+    judged = {name: one.title for name, one in pick(options.objective, samples, recipe).items()}
+    about = [samples.id, recipe.model_dump(mode="json"), chosen, judged, ae_pipelines.__version__]
+    return canonical_sha256(about)[:12]
 
 
 class _Trials:
