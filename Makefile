@@ -122,7 +122,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) --no-compile $$(grep '^torch==' requirements.lock)
 	@$(PIP) --no-compile -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # by all cores, pip would do it by one
+	@$(BIN)/python -m compileall -qq -j 0 -x /tests/ $(VENV)/lib || true  # by all cores, pip would do it by one
 	@touch $(INSTALLED)
 
 # requirements.lock, which is for everyone, knows nothing of it: `make lock` leaves it out.

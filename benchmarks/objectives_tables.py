@@ -9,8 +9,6 @@ import pandas as pd
 from paired import write_table
 from scipy.stats import rankdata
 
-from ae_pipelines.tuning.objectives.overlap_rankme import shares_below
-
 DRAWS = 1_000
 """Of recipes, with replacement, for the intervals (Efron 1979)."""
 LEVEL = 95
@@ -19,7 +17,7 @@ LESS = ("reconstruction", "seconds", "latent_size")
 TRUTHS = {"probe": 1, "error100": -1}
 NAMES = {"digits": "digits", "mnist": "MNIST", "cifar10": "CIFAR-10"}
 TOGETHER: dict[str, tuple[str, ...]] = {
-    "overlap + rankme, places (overlap_rankme)": ("overlap", "rankme"),
+    "overlap + rankme, places": ("overlap", "rankme"),
     "grouping + rankme, places": ("grouping", "rankme"),
     "overlap + grouping + rankme, places": ("overlap", "grouping", "rankme"),
     "overlap + lidar, places": ("overlap", "lidar"),
@@ -60,12 +58,14 @@ def added(board: pd.DataFrame) -> pd.DataFrame:
     """With what several objectives make together, among the recipes of each seed."""
     board = board.copy()
     by_seed = board.groupby("seed")
-    places: Callable[[pd.Series], pd.Series] = lambda values: pd.Series(shares_below(values), values.index)  # noqa: E731
+    places: Callable[[pd.Series], pd.Series] = lambda values: (values.rank() - 1) / (len(values) - 1)  # noqa: E731
     scores: Callable[[pd.Series], pd.Series] = lambda values: (values - values.mean()) / values.std()  # noqa: E731
     for name, parts in TOGETHER.items():
         board[name] = sum(by_seed[part].transform(places) for part in parts)
     logarithm = np.log(board["rankme"]).groupby(board["seed"])
     board["overlap + log rankme, standard scores"] = by_seed["overlap"].transform(scores) + logarithm.transform(scores)
+    board["overlap_rankme"] = board["overlap"] * board["rankme"] ** 0.5
+    board["overlap x log rankme"] = board["overlap"] * np.log(board["rankme"])
     board["overlap x rankme"] = board["overlap"] * board["rankme"]
     board["overlap x rankme / latent size"] = board["overlap"] * board["rankme"] / board["latent_size"]
     return board

@@ -16,7 +16,7 @@ from making import PROJECT
 
 pytestmark = pytest.mark.slow
 
-QUICK = "recipe=dense,recipe.training.epochs=2,recipe.training.threads=1,classify.few_labels=[100],classify.draws=1"
+QUICK = "recipe=dense,recipe.training.epochs=2,recipe.training.threads=1"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from ae_pipelines.project.configuration import ConfigLoader, Context
 from ae_pipelines.project.given import GivenHook
 from ae_pipelines.project.locking import LockHook
 from ae_pipelines.project.optional import OptionalHook
+from ae_pipelines.project.runners import RunnerHook
 from ae_pipelines.project.suiting import SuitingHook
 from ae_pipelines.project.tracked import TrackingHook
 from ae_pipelines.project.warned import WarningsHook
@@ -19,7 +20,17 @@ warnings.filterwarnings("ignore", message="register_new_resolver", category=User
 for _runner in ("sequential_runner", "thread_runner", "parallel_runner"):
     logging.getLogger(f"kedro.runner.{_runner}").addFilter(NoHintAfterRefusal())
 
-HOOKS = (LockHook(), CheckHook(), SuitingHook(), OptionalHook(), WarningsHook(), GivenHook(), TrackingHook())
+# The last of those that want to be first is.
+HOOKS = (
+    LockHook(),
+    CheckHook(),
+    SuitingHook(),
+    OptionalHook(),
+    WarningsHook(),
+    GivenHook(),
+    TrackingHook(),
+    RunnerHook(),
+)
 CONTEXT_CLASS = Context
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
+from making import ArraySource
 from self_distillation import SelfDistillation
 from small_architecture import SMALL
 from torch.nn.utils import parameters_to_vector
@@ -18,6 +19,8 @@ from ae_pipelines.models.losses import LOSSES
 from ae_pipelines.models.method import Method, of_half
 from ae_pipelines.models.nets import NETS
 from ae_pipelines.models.penalties import PENALTIES, PenaltyChoice
+from ae_pipelines.samples.ingest import write_store
+from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches, Finish
@@ -121,6 +124,13 @@ def choice(case) -> ModelChoice:
 def built(case, seed=0):
     torch.manual_seed(seed)
     return choice(case).build(TASK)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A third of them: six steps an epoch."""
+    (block,) = Digits().blocks()
+    return write_store(tmp_path_factory.mktemp("some_digits"), ArraySource(block.values[:600], block.labels[:600]))
 
 
 @pytest.fixture(params=ALL, ids=map(name, ALL))
@@ -341,7 +351,7 @@ def recipe_of(case, **training) -> Recipe:
     return Recipe.model_validate(
         {
             "model": choice(case).model_dump(),
-            "loader": {"batch_size": 128, "corruptions": corruptions},
+            "loader": {"batch_size": 64, "corruptions": corruptions},
             "training": {"epochs": 2, "threads": 1, "learning_rate": 1e-3, **training},
         }
     )

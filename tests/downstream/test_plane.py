@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ae_pipelines.downstream import plane
+from ae_pipelines.downstream.manifold import umap_kept_compiled
 from ae_pipelines.downstream.nearest import Index
 from ae_pipelines.latents.file import LatentsInMemory
 
@@ -80,3 +83,20 @@ def test_principal_components_of_many_dimensions_are_the_same_ones(monkeypatch, 
     expected = plane.placed(vectors.astype(np.float32), "pca", seed=0)
     monkeypatch.setattr(plane, "FEW_DIMENSIONS", 4)
     np.testing.assert_allclose(plane.placed(vectors.astype(np.float32), "pca", seed=0), expected, atol=1e-4)
+
+
+def test_what_numba_compiles_of_umap_is_kept_for_the_next_process():
+    assert umap_kept_compiled().distances.euclidean.stats.cache_path is not None
+
+
+def test_tsne_takes_no_more_threads_than_were_asked_for(monkeypatch):
+    def counted(self, vectors):
+        seen.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
+        return vectors[:, :2]
+
+    seen = set()
+    monkeypatch.setattr(TSNE, "fit_transform", counted)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with threadpool_limits(2, user_api="openmp"):  # as UMAP leaves it
+        plane.placed(two_blobs(20), "tsne", seed=0)
+    assert seen == {1}

@@ -5,6 +5,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -158,3 +160,8 @@ def test_kedro_viz_is_given_a_picture_itself(tmp_path):
     dataset = MatplotlibDataset(filepath=str(tmp_path / "a.png"))
     dataset.save(figure(1))
     assert base64.b64decode(dataset.preview()) == (tmp_path / "a.png").read_bytes()
+
+
+def test_a_catalog_of_pictures_and_tables_imports_no_libraries_to_draw_and_to_ask_databases():
+    seen = "import sys, ae_pipelines.io.atomic_datasets; print({'matplotlib', 'sqlalchemy'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", seen], text=True).strip() == "set()"

@@ -1,4 +1,5 @@
-"""Every kind of data a user may bring, through the whole main job."""
+"""Every kind of data a user may bring, into latents and classes; arrays through the whole main job. What other tests
+take through it: images from a folder, tables, and images of 12 bits."""
 
 import io
 import json
@@ -20,6 +21,7 @@ IMAGES = (DIGITS.images * 15).astype(np.uint8)
 QUICK = {"training": {"epochs": 2, "threads": 1}, "loader": {"batch_size": 32}}
 DENSE, CONV = {"name": "dense", **QUICK}, {"name": "conv", **QUICK}
 NARROW = {"name": "dense", "model": {"latent_size": 4}, **QUICK}
+TO_CLASSES = ("ingest", "fit", "embed", "classify")
 
 
 def encoded(image, kind):
@@ -62,12 +64,17 @@ def table(folder):
 
 
 @pytest.mark.parametrize(
-    ("make", "recipe", "accepted"),
-    [(folder, CONV, 537), (parquet, DENSE, 536), (array, CONV, 536), (table, NARROW, 177)],
+    ("make", "recipe", "accepted", "stages"),
+    [
+        (folder, CONV, 537, TO_CLASSES),
+        (parquet, DENSE, 536, TO_CLASSES),
+        (array, CONV, 536, ("train",)),
+        (table, NARROW, 177, TO_CLASSES),
+    ],
     ids=["image_folder", "image_parquet", "array", "table"],
 )
-def test_the_main_job_runs_on_any_source_and_counts_add_up(run, tmp_path, make, recipe, accepted):
-    data = run("train", source=make(tmp_path / "raw"), recipe=recipe)
+def test_the_main_job_runs_on_any_source_and_counts_add_up(run, tmp_path, make, recipe, accepted, stages):
+    data = run(*stages, source=make(tmp_path / "raw"), recipe=recipe)
     counts = json.loads((data / "08_reporting/ingest_metrics.json").read_text())
     assert (counts["read"], counts["accepted"], counts["rejected"]) == (accepted + 1, accepted, 1)
     assert len(pd.read_parquet(data / "02_intermediate/rejects.parquet")) == 1

@@ -114,14 +114,14 @@ def test_what_cannot_be_made_is_refused_before_training(run, tmp_path, recipe, o
     assert not (tmp_path / "data/06_models").exists()
 
 
-def test_what_is_refused_overwrites_nothing(run):
-    recipe = small("dense", latent_size=3)
-    data = run("ingest", "fit", "generate", recipe=recipe, generate=QUICK)
+def test_what_is_refused_overwrites_nothing(ran, run):
+    recipe = small("cvae", latent_size=4)
+    data = ran("ingest", "fit", "generate", recipe=recipe, generate=QUICK)
     files = [path for path in data.rglob("*") if path.is_file() and path.parent.name != "02_intermediate"]
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
     for options, message in (
-        ({"manifold": True}, "latents of this autoencoder have 3 numbers"),
-        ({"classes": ["1"]}, "was trained without labels"),
+        ({"manifold": True}, "latents of this vae have 4 numbers"),
+        ({"classes": ["ten"]}, "no class is called ten"),
         ({"between": ["a", "b"]}, "no sample is called a, b"),
         ({"beside": "/nowhere"}, "no trained model in /nowhere"),
     ):

@@ -1,4 +1,4 @@
-"""Runs as processes of their own: signals, several at once, other folders, start-up."""
+"""Runs as processes of their own: signals, several at once, start-up; from another folder in test_wheel.py."""
 
 import signal
 import subprocess
@@ -83,19 +83,6 @@ def test_several_first_runs_at_once_in_both_spellings_and_from_below_the_project
         output, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, output
     assert [record.info.status for record in mlflow_runs()] == ["FINISHED"] * 2
-
-
-def test_the_project_runs_from_anywhere_by_its_path(tmp_path):
-    command = [sys.executable, "-m", "ae_pipelines", f"--project-path={PROJECT}", "--pipelines=ingest"]
-    result = subprocess.run(
-        [*command, f"--params=data_dir={tmp_path / 'data'}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert result.returncode == 0, result.stderr
-    assert (tmp_path / "data/02_intermediate/samples/manifest.json").exists()
 
 
 def test_starting_a_run_imports_nothing_heavy():

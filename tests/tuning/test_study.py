@@ -17,6 +17,7 @@ from ae_pipelines.base.executors import in_order
 from ae_pipelines.base.run import Run
 from ae_pipelines.tuning import study as studies
 from ae_pipelines.tuning import trial as trials
+from ae_pipelines.tuning.objectives import OBJECTIVES
 from ae_pipelines.tuning.space import Space
 from ae_pipelines.tuning.study import run_study
 
@@ -134,10 +135,16 @@ def test_more_trials_go_on_from_where_a_study_was(few, tiny, options, tmp_path, 
     assert len(set(heard)) <= 4, "nothing was done again"
 
 
-@pytest.mark.parametrize("change", [{"seed": 2}, {"workers": 2}, {"pruner": "none"}, {"objective": ["small_place"]}])
+@pytest.mark.parametrize("change", [{"seed": 2}, {"workers": 2}, {"pruner": "none"}, {"objective": ["exactness"]}])
 def test_whatever_trials_depend_on_makes_another_study(few, tiny, options, change):
     assert studies.study_id(few, tiny, options()) != studies.study_id(few, tiny, options(**change))
     assert studies.study_id(few, tiny, options()) == studies.study_id(few, tiny, options(trials=3, minutes=1))
+
+
+def test_trials_that_were_judged_by_an_objective_of_another_meaning_are_another_study(few, tiny, options, monkeypatch):
+    before = studies.study_id(few, tiny, options())
+    monkeypatch.setattr(OBJECTIVES.maker("small_mse"), "title", "half the mean squared error")
+    assert studies.study_id(few, tiny, options()) != before
 
 
 def test_no_trial_begins_when_the_minutes_are_over_but_the_first(few, tiny, options, tmp_path, costless, monkeypatch):
@@ -196,13 +203,13 @@ def test_a_full_disk_ends_the_study_and_what_was_done_is_kept(few, tiny, options
 
 
 def test_with_several_objectives_no_trial_is_pruned_and_the_front_is_best(few, tiny, options, tmp_path, costless):
-    study = run_study(few, tiny, options(objective=["small_place", "small_mse"], trials=9), tmp_path)
+    study = run_study(few, tiny, options(objective=["exactness", "small_mse"], trials=9), tmp_path)
     assert {one.state for one in study.outcomes} == {"complete", "failed"}
     complete = study.complete
     lowest = min(complete, key=lambda one: one.measures["small_mse"])
     assert study.best() == [lowest.number]
-    assert [*lowest.measures] == ["small_place", "small_mse"]
-    assert lowest.measures["small_place"] == len(complete) - 1, "its place among all, not among those before it"
+    assert [*lowest.measures] == ["exactness", "small_mse"]
+    assert lowest.measures["exactness"] == max(one.measures["exactness"] for one in complete)
 
 
 def test_each_trial_that_ends_is_a_part_of_the_run_with_what_became_of_it(few, tiny, options, tmp_path, costless):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.numbers import with_deviation
 from ae_pipelines.tuning import winner as winners
 from ae_pipelines.tuning.results import AS_IT_WAS, TEST, TUNED, VALIDATION, Found, Study
 from ae_pipelines.tuning.space import Space
@@ -44,13 +45,13 @@ def compared(was, tuned, metric="good"):
 def test_a_winner_is_better_beyond_two_of_the_larger_deviation(was, tuned, higher, better):
     said = verdict(study((1,), (2,), higher=(higher,)), 1, compared(was, tuned))
     assert said.startswith(f"small tuned is {'' if better else 'not '}better than as it was")
-    assert f"good {was[0]:.4g} ± {was[1]:.2g} as it was, {tuned[0]:.4g} ± {tuned[1]:.2g} tuned" in said
+    assert f"good {with_deviation(*was)} as it was, {with_deviation(*tuned)} tuned" in said
     assert "\n" not in said
 
 
 def test_where_the_recipe_as_it_was_is_best_the_verdict_says_so():
     said = verdict(study((2,), (1,)), 0, compared((0.5, 0.01), None))
-    assert said == "small as it was is the best of 2 trials: good 0.5 ± 0.01"
+    assert said == "small as it was is the best of 2 trials: good 0.500 ± 0.010"
 
 
 def test_of_a_front_the_winner_is_the_best_in_the_first_objective():

@@ -13,7 +13,7 @@ class Options(BaseModel):
 
     `Words` as they were typed are read by the type of their field."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @classmethod
     def model_validate(cls, obj: Any, **kwargs: Any) -> Self:

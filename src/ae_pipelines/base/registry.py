@@ -82,7 +82,7 @@ class Choice(Options):
     Creating one is cheap; `check` imports the room and validates the options against the maker's signature.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     registry: ClassVar[Registry]
     kind: str
 

@@ -16,6 +16,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.project.advice import advised, caused_by
+from ae_pipelines.project.runners import refuse_async
 from ae_pipelines.project.typed import typed
 from ae_pipelines.tracking.store import said_by_mlflow
 
@@ -52,6 +53,7 @@ class RunCommand(click.Command):
         # Both spellings stay supported here, so the old one needs no warning on every run.
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         try:
+            refuse_async(context.params)
             refuse_unknown_pipelines(context.params)
             for option in NAMES_OF_NODES & context.params.keys():
                 if typed_names := context.params[option]:

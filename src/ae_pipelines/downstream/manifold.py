@@ -1,7 +1,11 @@
 """Latents laid out so that near ones stay near and groups are separated."""
 
+import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 
@@ -17,17 +21,35 @@ def umap_of(vectors: np.ndarray, *, components: int, neighbours: int, seed: int,
     Uses one thread, so that the same seed gives the same picture. Only these rows are laid out: others are placed by
     their neighbours.
     """
-    from umap import UMAP
-
+    umap = umap_kept_compiled()
     neighbours, start = min(neighbours, len(vectors) - 1), "spectral"
     if len(vectors) <= components + 1:  # too few for eigenvectors
         start = "random"
-    layout = UMAP(
+    layout = umap.UMAP(
         n_neighbors=neighbours, min_dist=min_dist, n_components=components, init=start, random_state=seed, n_jobs=1
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about its own numba code, and about disconnected parts of the graph
         return layout.fit_transform(np.ascontiguousarray(vectors, np.float32)).astype(np.float32)
+
+
+@cache
+def umap_kept_compiled() -> ModuleType:
+    """umap, whose functions numba keeps once it has compiled them, beside umap, in the user's cache, or where
+    `NUMBA_CACHE_DIR` says. umap itself has them compiled in every process, which takes longer than a layout of some
+    thousand rows; the machine code is the same. Where nothing can be written they are compiled as before.
+    """
+    import umap
+    from numba.core.dispatcher import Dispatcher
+
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] != umap.__name__:
+            continue
+        for function in vars(module).values():
+            if isinstance(function, Dispatcher) and function.py_func.__module__ == name and not function.signatures:
+                with suppress(RuntimeError):  # numba finds no folder to write to
+                    function.enable_caching()
+    return umap
 
 
 def among_neighbours(vectors: np.ndarray, shown: np.ndarray, lay_out: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

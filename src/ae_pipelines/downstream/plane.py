@@ -1,6 +1,7 @@
 """Latents in the plane, by several layouts."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -76,10 +77,19 @@ def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
 def _tsne(vectors: np.ndarray, seed: int) -> np.ndarray:
     """t-SNE (van der Maaten & Hinton 2008; Barnes-Hut)."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     perplexity = min(PERPLEXITY, max(1.0, (len(vectors) - 1) / 3))
     start = "pca" if vectors.shape[1] > 1 else "random"
-    return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors)
+    # In a run it had more threads than were asked for, and each takes a core while it waits for the others.
+    with threadpool_limits(_threads_asked_for(), user_api="openmp"):
+        return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors)
+
+
+def _threads_asked_for() -> int | None:
+    """What `OMP_NUM_THREADS` says; None: nothing, so that the number stays."""
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(given) if given.isdecimal() and int(given) > 0 else None
 
 
 def _principal(vectors: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""kedro-datasets' own classes, made atomic: same options, same previews, and a kill leaves the old file.
+"""Files of well-known kinds, as kedro-datasets loads, saves and previews them, but atomic: a kill leaves the old file.
 
 Kedro's datasets write into the final file, so a killed run leaves a torn one that looks complete.
 """
@@ -7,12 +7,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro_datasets.json import JSONDataset as _JSONDataset
-from kedro_datasets.matplotlib import MatplotlibDataset as _MatplotlibDataset
-from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 from kedro_datasets.text import TextDataset as _TextDataset
 
 from ae_pipelines.base import atomic
 from ae_pipelines.io.notes import kept_in
+from ae_pipelines.io.pictures_and_tables import Picture, Table
 from ae_pipelines.io.skippable import Skippable
 
 
@@ -24,7 +23,7 @@ class Atomic:
     def save(self, data: Any) -> None:
         final = self._filepath
         with atomic.replacing(Path(final)) as temporary:
-            self._filepath = PurePosixPath(temporary)
+            self._filepath = type(final)(temporary)
             try:
                 super().save(data)  # type: ignore[misc]
             finally:
@@ -35,12 +34,12 @@ class JSONDataset(Skippable, Atomic, _JSONDataset):
     """`kedro_datasets.json.JSONDataset`, atomic."""
 
 
-class MatplotlibDataset(Skippable, Atomic, _MatplotlibDataset):
-    """`kedro_datasets.matplotlib.MatplotlibDataset`, atomic."""
+class MatplotlibDataset(Skippable, Atomic, Picture):
+    """A picture, as `kedro_datasets.matplotlib.MatplotlibDataset` writes it, atomic."""
 
 
-class ParquetDataset(Skippable, Atomic, _ParquetDataset):
-    """`kedro_datasets.pandas.ParquetDataset`, atomic."""
+class ParquetDataset(Skippable, Atomic, Table):
+    """A table, as `kedro_datasets.pandas.ParquetDataset` writes it, atomic."""
 
 
 class TextDataset(Skippable, Atomic, _TextDataset):

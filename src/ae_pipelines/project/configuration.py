@@ -3,6 +3,7 @@
 `--params=source=mnist,recipe=conv` picks; `recipe.training.epochs=3` overrides one field of what is picked.
 """
 
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -15,15 +16,13 @@ from kedro.validation import ParameterValidationError
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.words import expanded, guessed
 from ae_pipelines.project.other_run import folder_of_other
+from ae_pipelines.project.recipes_by_name import Recipes, only_that_of
 from ae_pipelines.project.spaces_by_name import SpaceFiles, with_grid, with_space
 from ae_pipelines.report.two_runs.options import WITH
-from ae_pipelines.training.suits import AUTO
 
 FOLDERS = ("data_dir", "raw_dir", "recipes_dir")
 TEXTS = (*FOLDERS, "model_name")
 """Those of `globals.yml` that are paths, and those that are text."""
-UNDECIDED = {"model": {"kind": "autoencoder"}}
-"""Stands for the recipe that suits the samples, until they are seen (`suiting.py`)."""
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -37,9 +36,11 @@ class ConfigLoader(OmegaConfigLoader):
         self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **options: Any
     ) -> None:
         self._overrides = dict(runtime_params or {})
+        self._only: str | None = None
+        """The recipe that is read alone of those in the base's folder of recipes; None: all are read."""
         self.other_run: str | None = None
         """The folder of the run that this one is compared with, which catalog entries read; None: there is none."""
-        self._recipes: dict[str, Any] = {}
+        self._recipes: Mapping[str, Any] = {}
         self._parameters: dict[str, Any] | None = None
         super().__init__(conf_source, env, {}, **options)
         self._overrides |= {name: _text(name, self._overrides[name]) for name in TEXTS if name in self._overrides}
@@ -55,8 +56,8 @@ class ConfigLoader(OmegaConfigLoader):
             name, source = self._picked("source", sources)
             config["source"] = _of_kedro(sources[name]) | _with_path(source)
         if key == "parameters" and "recipes" in config:
-            self._recipes = recipes = config.pop("recipes")
-            name, recipe = self._picked("recipe", {AUTO: UNDECIDED, **recipes})
+            self._recipes = recipes = Recipes(config.pop("recipes"), self._every_recipe)
+            name, recipe = self._picked("recipe", recipes.or_auto())
             config["recipe"] = recipe | {"name": name}
             spaces = SpaceFiles(self)
             if "tune" in config:
@@ -68,12 +69,30 @@ class ConfigLoader(OmegaConfigLoader):
         return config
 
     def _all_parameters(self) -> dict[str, Any]:
-        """What the files have, read once: Kedro asks for it several times in a run."""
+        """What the files have, read once: Kedro asks for it several times in a run. Of the base's recipes, which are
+        files of their names, it is the picked one; all of them take as long to read as everything else."""
         if self._parameters is None:
+            self._only = self._name("recipe")
             self._parameters = super().__getitem__("parameters")
+            if "recipes" not in self._parameters:  # the one that is picked is yet to be found, or to be missed
+                self._only = None
+                self._parameters = super().__getitem__("parameters")
         return deepcopy(self._parameters)
 
-    def _picked(self, noun: str, known: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    def _every_recipe(self) -> dict[str, Any]:
+        self._only = None
+        return dict(super().__getitem__("parameters").get("recipes", {}))
+
+    def _read_dir_configs(self, conf_path: str, patterns: Iterable[str], key: str, *others: Any) -> Any:
+        if key == "parameters" and self._only is not None and conf_path == self._get_conf_env_path(self.base_env):
+            patterns = only_that_of(self._only, patterns, conf_path, self._fs.glob)
+        return super()._read_dir_configs(conf_path, patterns, key, *others)
+
+    def _merge_configs(self, config: dict[str, Any], env_config: dict[str, Any], key: str, env_path: str) -> Any:
+        """As Kedro does, which would take longer over nothing than over reading a file."""
+        return super()._merge_configs(config, env_config, key, env_path) if env_config else config
+
+    def _picked(self, noun: str, known: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """The name, and the entry of that name with the fields that the user overrides."""
         name = self._name(noun)
         if name not in known:
@@ -114,12 +133,13 @@ class ConfigLoader(OmegaConfigLoader):
             found = found[name]
         return guessed(found)
 
-    def _name(self, noun: str, recipes: dict[str, Any] | None = None) -> str:
+    def _name(self, noun: str, recipes: Recipes | None = None) -> str:
         """The name that the user gives, else, for a source, that in the recipe, else that in `globals.yml`."""
         given = self._given(noun).get("name")
         if given is None and noun == "source":
-            recipes = recipes or self._all_parameters()["recipes"]
-            given = self._picked("recipe", {AUTO: UNDECIDED, **recipes})[1].get("source")
+            if recipes is None:
+                recipes = Recipes(self._all_parameters()["recipes"], self._every_recipe)
+            given = self._picked("recipe", recipes.or_auto())[1].get("source")
         return str(given if given is not None else self._globals[noun])
 
     def _given(self, noun: str) -> dict[str, Any]:
@@ -149,7 +169,7 @@ def _with_path(source: dict[str, Any]) -> dict[str, Any]:
     return source | {"path": _path("source.path", path)} if isinstance(path, str) else source
 
 
-def _with_recipes(scoreboard: Any, recipes: dict[str, Any], picked: dict[str, Any]) -> Any:
+def _with_recipes(scoreboard: Any, recipes: Mapping[str, Any], picked: dict[str, Any]) -> Any:
     """The scoreboard's options, each recipe's name replaced by the recipe with the entry's changes; the picked
     recipe where they name none."""
     if not isinstance(scoreboard, dict):
@@ -162,7 +182,7 @@ def _with_recipes(scoreboard: Any, recipes: dict[str, Any], picked: dict[str, An
     return scoreboard | {"recipes": {name: _entry(name, entry or {}, recipes) for name, entry in named.items()}}
 
 
-def _entry(name: str, entry: Any, recipes: dict[str, Any]) -> Any:
+def _entry(name: str, entry: Any, recipes: Mapping[str, Any]) -> Any:
     if not isinstance(entry, dict):
         return entry
     given = entry.get("recipe", {})

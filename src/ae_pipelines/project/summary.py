@@ -9,6 +9,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.numbers import with_deviation
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.comparison import controls
@@ -242,7 +243,9 @@ def _tuned(metrics: dict[str, Any]) -> list[str]:
 def _with_deviation(metrics: dict[str, Any], name: str) -> str:
     if name not in metrics:
         return ""
-    return f"{metrics[name]:.4g}" + (f" ± {metrics[f'{name}_sd']:.2g}" if f"{name}_sd" in metrics else "")
+    if f"{name}_sd" not in metrics:
+        return f"{metrics[name]:.4g}"
+    return with_deviation(metrics[name], metrics[f"{name}_sd"])
 
 
 def _of_the_method(metrics: dict[str, Any]) -> list[str]:

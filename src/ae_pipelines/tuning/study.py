@@ -5,11 +5,10 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ae_pipelines
 from ae_pipelines.base import atomic
@@ -26,9 +25,6 @@ from ae_pipelines.tuning.pruning import Curves, yardstick
 from ae_pipelines.tuning.results import Study
 from ae_pipelines.tuning.sampling import Sampling
 from ae_pipelines.tuning.trial import Asked, Common, Outcome, do, kept, recipe_of
-
-if TYPE_CHECKING:
-    from ae_pipelines.tuning.objectives import Objective
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +57,12 @@ def run_study(samples: Samples, recipe: Recipe, options: TuneOptions, folder: Pa
 
 def study_id(samples: Samples, recipe: Recipe, options: TuneOptions) -> str:
     """A hash of all that trials depend on; `samples` are those of the study."""
+    from ae_pipelines.tuning.objectives import pick
+
     chosen = options.model_dump(mode="json", exclude=NOT_OF_TRIALS)
-    return canonical_sha256([samples.id, recipe.model_dump(mode="json"), chosen, ae_pipelines.__version__])[:12]
+    judged = {name: one.title for name, one in pick(options.objective, samples, recipe).items()}
+    about = [samples.id, recipe.model_dump(mode="json"), chosen, judged, ae_pipelines.__version__]
+    return canonical_sha256(about)[:12]
 
 
 class _Trials:
@@ -110,7 +110,7 @@ class _Trials:
 
     def _tell(self, outcome: Outcome) -> None:
         self._told.append(outcome)
-        self._journal.add(outcome, goals(self._told, self._objectives)[-1])
+        self._journal.add(outcome, goals(outcome, self._objectives))
 
     def _asking(self, until: float) -> Iterator[Asked]:
         for number in range(len(self._told), self._options.trials):
@@ -133,7 +133,7 @@ class _Trials:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             return values
         under_way = self._asked[len(known) : number]
-        drawn = self._sampling.values(number, known, goals(known, self._objectives), under_way)
+        drawn = self._sampling.values(number, known, [goals(one, self._objectives) for one in known], under_way)
         if drawn is not None:
             atomic.write_text(path, json.dumps(drawn))
         return drawn
@@ -176,7 +176,6 @@ class _Trials:
 
     def study(self, seconds: float) -> Study:
         """What has been found so far."""
-        found = goals(self._told, self._objectives)
         return Study(
             id=self._folder.name,
             recipe=self._recipe.name,
@@ -184,7 +183,7 @@ class _Trials:
             space=self._options.space,
             objectives=list(self._objectives),
             higher_is_better=list(self._named.higher_is_better),
-            outcomes=[_with(one, self._objectives, reached) for one, reached in zip(self._told, found, strict=True)],
+            outcomes=list(self._told),
             seconds=seconds,
         )
 
@@ -201,20 +200,9 @@ class _Trials:
         return " · ".join([*words, f"{_time(left)} left"] if left else words)
 
 
-def goals(outcomes: Sequence[Outcome], objectives: "Mapping[str, Objective]") -> list[Goals]:
-    """The objectives of each trial among these; None where it is not complete."""
-    complete = [one.measures for one in outcomes if one.state == "complete"]
-    columns = [objective.combined(complete) for objective in objectives.values()] if complete else []
-    rows = iter(zip(*columns, strict=True))
-    return [list(next(rows)) if one.state == "complete" else None for one in outcomes]
-
-
-def _with(outcome: Outcome, names: Iterable[str], reached: Goals) -> Outcome:
-    """The outcome with its objectives first among its measures."""
-    if reached is None:
-        return outcome
-    own = dict(zip(names, reached, strict=True))
-    return replace(outcome, measures=own | {name: one for name, one in outcome.measures.items() if name not in own})
+def goals(outcome: Outcome, objectives: Iterable[str]) -> Goals:
+    """The objectives of a trial; None where it is not complete."""
+    return [outcome.measures[name] for name in objectives] if outcome.state == "complete" else None
 
 
 class _TrialFailed(Exception):  # noqa: N818

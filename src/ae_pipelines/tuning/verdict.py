@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ae_pipelines.base.numbers import with_deviation
 from ae_pipelines.tuning.results import AS_IT_WAS, TUNED, Found, Study
 from ae_pipelines.tuning.trial import Outcome
 
@@ -22,7 +23,7 @@ class Value:
     """With n - 1."""
 
     def __str__(self) -> str:
-        return f"{self.mean:.4g} ± {self.sd:.2g}"
+        return with_deviation(self.mean, self.sd)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """What the winner of a study is worth: it and the recipe as it was, trained again with fresh seeds."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,6 @@ from ae_pipelines.tuning.options import TuneOptions
 from ae_pipelines.tuning.results import AS_IT_WAS, TEST, TUNED, VALIDATION, Found, Study
 from ae_pipelines.tuning.trial import Asked, Common, Outcome, do, on_one_thread, recipe_of
 from ae_pipelines.tuning.verdict import verdict
-
-if TYPE_CHECKING:
-    from ae_pipelines.tuning.objectives import Objective
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +64,10 @@ def found(
     What is finished in `folder`, where the study is, is not done again, and a killed training is taken up. `InputError`
     if no trial was complete.
     """
-    from ae_pipelines.tuning.objectives import pick
-
     both, seeds = list(_contestants(study, recipe)), fresh_seeds(recipe, options.final_seeds)
     own = folder / study.id
     outcomes = {one.who: _again(one, seeds, study_samples, recipe, study, options, own / FINAL, run) for one in both}
-    rows = list(_judged(outcomes, study, pick(study.objectives, study_samples, recipe)))
+    rows = list(_judged(outcomes, study.objectives))
     lasting = [one for one in both if all(outcome.state == "complete" for outcome in outcomes[one.who])]
     rows += _tested(samples, lasting, seeds, own / WHOLE, options.workers, run)
     compared = pd.DataFrame(rows, columns=COLUMNS)
@@ -147,16 +142,11 @@ def _done(common: Common, asked: Sequence[Asked], workers: int) -> Iterator[Outc
     return (do(common, one) for one in asked)
 
 
-def _judged(
-    outcomes: Mapping[str, Sequence[Outcome]], study: Study, objectives: "Mapping[str, Objective]"
-) -> Iterator[dict[str, Any]]:
-    """The objectives of fresh trainings; those that are places among trials: among the study's and these."""
-    trials = [outcome.measures for outcome in study.complete]
-    fresh = [(who, one.measures) for who, each in outcomes.items() for one in each if one.state == "complete"]
-    for name, objective in objectives.items():
-        values = objective.combined([*trials, *(measures for _, measures in fresh)])[len(trials) :]
-        for who in outcomes:
-            yield _row(who, name, [value for value, (whose, _) in zip(values, fresh, strict=True) if whose == who])
+def _judged(outcomes: Mapping[str, Sequence[Outcome]], objectives: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The objectives of fresh trainings."""
+    for name in objectives:
+        for who, each in outcomes.items():
+            yield _row(who, name, [one.measures[name] for one in each if one.state == "complete"])
 
 
 def _row(who: str, metric: str, values: Sequence[float]) -> dict[str, Any]:

@@ -71,8 +71,7 @@ def test_it_gives_finite_numbers_the_same_each_time_and_leaves_latents_as_they_a
     assert all(type(value) is float and np.isfinite(value) for value in found.values())
     assert built(name).measures(second) == pytest.approx(found, rel=1e-6)
     np.testing.assert_array_equal(first.latents.vectors, second.latents.vectors)
-    [number] = built(name).combined([found])
-    assert np.isfinite(number)
+    assert name in found
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -48,17 +48,6 @@ def test_of_vectors_some_values_are_replaced():
     assert harmless(SampleSpec(shape=(20,), dtype="float32"))[0].kind == "cut_mix"
 
 
-def test_places_are_added_and_equal_values_share_one():
-    found = [{"overlap": 1, "rankme": 3}, {"overlap": 2, "rankme": 1}, {"overlap": 2, "rankme": 2}]
-    assert built("overlap_rankme").combined(found) == [0.5, 0.375, 0.625]
-    assert built("overlap_rankme").combined(found[:1]) == [0.5]
-    assert built("overlap_rankme").combined([]) == []
-
-
-def test_what_is_measured_alone_is_combined_as_it_is():
-    assert built("overlap").combined([{"overlap": 0.2, "rankme": 3.0}, {"overlap": 0.1}]) == [0.2, 0.1]
-
-
 def test_classes_that_lie_apart_are_found_and_noise_is_not():
     labels = np.array(["a", "b"])[np.arange(100) % 2]
     noise = np.random.default_rng(2).normal(size=(100, 3)).astype(np.float32)
@@ -101,3 +90,15 @@ def test_classes_of_too_few_samples_and_samples_without_a_label_do_not_count():
 )
 def test_which_way_a_metric_is_better(name, higher):
     assert built(name).higher_is_better is higher
+
+
+def test_neighbours_that_stay_count_by_the_root_of_the_effective_rank(monkeypatch):
+    class Both:
+        overlap = 0.5
+
+    class Made:
+        both_ways = Both()
+        vectors = np.eye(5)[np.arange(100) % 5]  # 4 directions of equal variance once they are centred
+
+    found = built("overlap_rankme").measures(Made())
+    assert found["overlap_rankme"] == pytest.approx(0.5 * found["rankme"] ** 0.5)

@@ -1,7 +1,7 @@
 """What a recipe may be tuned for: each module here has one objective, found by its kind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -59,7 +59,7 @@ class Judged:
 
 
 class Objective(ABC):
-    """What is best: one number of a trial, or measures that become one number among trials."""
+    """What is best: a number of a trial."""
 
     name: str
     """What it is asked for by."""
@@ -73,12 +73,7 @@ class Objective(ABC):
 
     @abstractmethod
     def measures(self, judged: Judged) -> dict[str, float]:
-        """Finite numbers by name, of a single trial."""
-
-    def combined(self, found: Sequence[Mapping[str, float]]) -> list[float]:
-        """The objective of each complete trial, from the measures of all of them (those of other objectives may be
-        among them). It may change as trials are added: only the order within one list counts."""
-        return [measures[self.name] for measures in found]
+        """Finite numbers by name: the objective by its own, and what else is known with it."""
 
     def check_recipe(self, recipe: Recipe) -> None:
         """`InputError` if models of this recipe cannot be judged so."""
