@@ -35,7 +35,8 @@ class Conflicts:
 
     def add(self, sha256: Sequence[str], labels: Sequence[str | None], splits: Sequence[str] | None) -> None:
         """Note samples that were taken; `splits` where the source gives some, and may have copies."""
-        pairs = list(zip(labels, splits or [None] * len(labels), strict=True))
+        given: Sequence[str | None] = splits or [None] * len(labels)
+        pairs = list(zip(labels, given, strict=True))
         some = [place for place, pair in enumerate(pairs) if pair != (None, None)]
         keys = _keys([sha256[place] for place in some])
         codes = np.array([self._codes.setdefault(pairs[place], len(self._codes)) for place in some], np.int64)

@@ -46,7 +46,8 @@ class FirstPlaces:
         if len(new):
             order, first = _by_key(keys[new])
             group = np.cumsum(first) - 1
-            kept = _Sorted(*keys[new[order[first]]].T.copy(), places[new[order[first]]])
+            high, low = keys[new[order[first]]].T.copy()
+            kept = _Sorted(high, low, places[new[order[first]]])
             found[new[order]] = kept.places[group]
             self._keep(kept)
         return found
@@ -55,7 +56,8 @@ class FirstPlaces:
         """The place that each key was first added with; `NOWHERE` for one that is not there."""
         high, low = np.ascontiguousarray(keys[:, 0]), np.ascontiguousarray(keys[:, 1])
         found = np.full(len(keys), NOWHERE, np.int64)
-        for table in (*self._recent, *self._runs):
+        tables: list[_Sorted | _Run] = [*self._recent, *self._runs]
+        for table in tables:
             np.maximum(found, table.find(high, low), out=found)
         return found
 

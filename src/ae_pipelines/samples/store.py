@@ -7,30 +7,21 @@ killed writer leaves the earlier store intact. `store_writer.py` writes it.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
-from ae_pipelines.samples import splits
+from ae_pipelines.samples.index import VALIDATION, Index, plain, read_table
 from ae_pipelines.samples.shards import ShardFile, new_digest
 from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
-
-BATCH_ROWS = 65_536
-"""Rows of the index that are read at once."""
-FEW_VALUES = ("split", "label", "source")
-"""Columns of the index that are read as numbers of their different values."""
-VALIDATION = "validation_place"
-"""Column of the index with `splits.validation_places`, which earlier stores do not have."""
 
 COUNTED = ("read", "accepted", "rejected", "duplicates", "conflicting")
 
@@ -98,6 +89,7 @@ class Samples:
         self.folder = folder
         self.manifest = Manifest.of(path)
         self.spec = self.manifest.spec
+        self._index = Index(folder / self.manifest.index, len(self))
 
     @property
     def id(self) -> str:
@@ -150,7 +142,7 @@ class Samples:
         reused."""
         counts = {name: getattr(self.manifest, name) for name in COUNTED}
         labelled, splits = sum(self.class_counts().values()), Counter[str]()
-        for (split, _), count in self._label_counts.items():
+        for (split, _), count in self._index.counts.items():
             splits[split] += count
         report = self.folder / "last_ingest.json"
         last = json.loads(report.read_text()) if report.exists() else {}
@@ -160,39 +152,17 @@ class Samples:
 
     def index_batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
         """Some columns of the index, a few rows at a time."""
-        for batch in self._index_batches(*columns):
-            yield pa.RecordBatch.from_arrays([_plain(column) for column in batch.columns], batch.schema.names)
-
-    def _index_batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
-        """The same with `FEW_VALUES` as dictionaries, which takes a tenth of the time."""
-        path = self.folder / self.manifest.index
-        few = [name for name in FEW_VALUES if name in columns]
-        options = {"page_checksum_verification": True, "pre_buffer": False, "buffer_size": 2**16}
-        with _refusing_damage(path), pq.ParquetFile(path, read_dictionary=few, **options) as file:
-            yield from file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False)
+        for batch in self._index.batches(*columns):
+            yield pa.RecordBatch.from_arrays([*map(plain, batch.columns)], batch.schema.names)
 
     def _table(self, name: str) -> pd.DataFrame:
-        with _refusing_damage(self.folder / name):
-            return pq.read_table(self.folder / name, page_checksum_verification=True).to_pandas()
+        return read_table(self.folder / name)
 
     def label_counts(self) -> pd.Series:
         """Number of samples by (split, label); unlabelled ones are not counted."""
-        rows = [(*key, count) for key, count in self._label_counts.items()]
+        rows = [(*key, count) for key, count in self._index.counts.items()]
         table = pd.DataFrame(rows, columns=["split", "label", "samples"])
         return table.dropna(subset="label").set_index(["split", "label"])["samples"]
-
-    @cached_property
-    def _label_counts(self) -> Counter[tuple[str, str | None]]:
-        """Number of samples by (split, label), in the order of the first of each."""
-        counts = Counter[tuple[str, str | None]]()
-        for batch in self._index_batches("split", "label"):
-            splits, labels = (_codes(batch.column(name)) for name in ("split", "label"))
-            pairs = splits.codes.astype(np.int64) * (len(labels.values) + 1) + labels.codes
-            found, first, number = np.unique(pairs, return_index=True, return_counts=True)
-            for place in np.argsort(first):
-                split, label = divmod(int(found[place]), len(labels.values) + 1)
-                counts[splits.values[split], [*labels.values, None][label]] += int(number[place])
-        return counts
 
     def classes(self) -> tuple[str, ...]:
         """The different labels in the train split, sorted."""
@@ -203,23 +173,13 @@ class Samples:
     def label_numbers(self, classes: tuple[str, ...]) -> np.ndarray:
         """Each sample's place in `classes`, int64; -1 without a label, or with one that is not among them."""
         numbers = {name: number for number, name in enumerate(classes)}
-        return self._label_codes(lambda name: numbers.get(name, -1)).astype(np.int64)
+        return self._index.label_codes(lambda name: numbers.get(name, -1)).astype(np.int64)
 
     def label_codes(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Each sample's place among all labels, int32, -1 without one; and these, sorted."""
         names = tuple(sorted(self.class_counts()))
         numbers = {name: number for number, name in enumerate(names)}
-        return self._label_codes(numbers.__getitem__), names
-
-    def _label_codes(self, number_of: Callable[[str], int]) -> np.ndarray:
-        """The number of each sample's label, int32; -1 without one."""
-        numbers, start = np.empty(len(self), np.int32), 0
-        for batch in self._index_batches("label"):
-            codes, values = _codes(batch.column(0))
-            of_value = np.array([*map(number_of, values), -1], np.int32)
-            numbers[start : start + len(codes)] = of_value[codes]
-            start += len(codes)
-        return numbers
+        return self._index.label_codes(numbers.__getitem__), names
 
     def distinct(self, at_least: int) -> int:
         """Number of different contents; counting stops at `at_least`."""
@@ -232,41 +192,18 @@ class Samples:
 
     def positions(self, split: str) -> np.ndarray:
         """Positions of a split's samples, int64; `InputError` if there are none."""
-        rows = np.flatnonzero(self._mask(lambda batch: _is_one_of(batch.column(0), [split]), "split"))
+        rows = np.flatnonzero(self._index.in_split(split))
         if not len(rows):
             raise InputError(f"none of the {len(self)} samples are in the {split} split: give more samples")
         return rows
 
     def seen(self, learned_from: LearnedFrom) -> np.ndarray:
         """A bool for each sample: whether a model learned from it."""
-        columns = ["split"]
-        if learned_from.normal_labels:
-            columns.append("label")
-        if learned_from.validation_share:
-            columns.append(VALIDATION if self._knows_validation else "sha256")
-        return self._mask(lambda batch: _seen(batch, learned_from), *columns)
+        return self._index.seen(learned_from)
 
     def identities(self, learned_from: LearnedFrom) -> Iterator[pa.RecordBatch]:
         """`sample_id`, `split`, `label` and `seen` (whether a model learned from it), a few rows at a time."""
-        place = [VALIDATION if self._knows_validation else "sha256"] if learned_from.validation_share else []
-        for batch in self._index_batches("sample_id", "split", "label", *place):
-            columns = [_plain(batch.column(name)) for name in ("sample_id", "split", "label")]
-            seen = pa.array(_seen(batch, learned_from))
-            yield pa.RecordBatch.from_arrays([*columns, seen], ["sample_id", "split", "label", "seen"])
-
-    @cached_property
-    def _knows_validation(self) -> bool:
-        path = self.folder / self.manifest.index
-        with _refusing_damage(path):
-            return VALIDATION in pq.read_schema(path).names
-
-    def _mask(self, test: Callable[[pa.RecordBatch], np.ndarray], *columns: str) -> np.ndarray:
-        """Result of `test` for all samples, bools, by these columns of the index."""
-        mask, start = np.empty(len(self), bool), 0
-        for batch in self._index_batches(*columns):
-            mask[start : start + len(batch)] = test(batch)
-            start += len(batch)
-        return mask
+        return self._index.identities(learned_from)
 
     # -- values: plain reads, no memory mapping ----------------------------------------------------------
 
@@ -312,53 +249,6 @@ class Samples:
 
     def _shards(self) -> Iterator[tuple[Shard, ShardFile]]:
         return zip(self.manifest.shards, self.shard_files(), strict=True)
-
-
-class _Codes(NamedTuple):
-    """A column of few different values."""
-
-    codes: np.ndarray
-    """The place of each row's value; `len(values)` where it is null."""
-    values: list[str]
-
-
-def _codes(column: pa.DictionaryArray) -> _Codes:
-    values = column.dictionary.to_pylist()
-    return _Codes(column.indices.fill_null(len(values)).to_numpy(zero_copy_only=False), values)
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
-
-
-def _is_one_of(column: pa.DictionaryArray, names: Sequence[str]) -> np.ndarray:
-    """A bool for each row."""
-    codes, values = _codes(column)
-    return np.array([*(value in names for value in values), False])[codes]
-
-
-def _seen(batch: pa.RecordBatch, learned_from: LearnedFrom) -> np.ndarray:
-    """A bool for each row of the index: whether a model learned from it."""
-    seen = _is_one_of(batch.column("split"), ["train"])
-    if learned_from.normal_labels:
-        seen &= _is_one_of(batch.column("label"), learned_from.normal_labels)
-    if learned_from.validation_share:
-        known = VALIDATION in batch.schema.names
-        places = (
-            batch.column(VALIDATION).to_numpy()
-            if known
-            else splits.validation_places(batch.column("sha256").to_pylist())
-        )
-        seen &= ~splits.held_out(places, learned_from.validation_share)
-    return seen
-
-
-@contextmanager
-def _refusing_damage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is damaged or gone ({error}): ingest again") from error
 
 
 def _refuse_damaged(shard: Shard, file: ShardFile, sha256: str) -> None:

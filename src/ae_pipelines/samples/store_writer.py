@@ -22,13 +22,14 @@ from ae_pipelines.samples.conflicts import COLUMNS, Conflicts, Suspects, judge
 from ae_pipelines.samples.decoding import DUPLICATE
 from ae_pipelines.samples.first_places import FirstPlaces, short_keys
 from ae_pipelines.samples.growing_table import GrowingTable, growing_table
+from ae_pipelines.samples.index import VALIDATION
 from ae_pipelines.samples.labels import LabelReader
 from ae_pipelines.samples.ranges import UsedValues
 from ae_pipelines.samples.shards import ShardWriter, known_name, shard_name
 from ae_pipelines.samples.source import Block, Copy, Reject
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.splits import splits_by_content, validation_places
-from ae_pipelines.samples.store import VALIDATION, Manifest, Samples
+from ae_pipelines.samples.store import Manifest, Samples
 
 log = logging.getLogger(__name__)
 
