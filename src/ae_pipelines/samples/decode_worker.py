@@ -55,6 +55,6 @@ def decoded(decode: Callable[[bytes], np.ndarray], content: bytes, digest: bytes
 
 def _decode(common: Common, content: bytes) -> Outcome:
     digest = hashlib.sha256(content).digest()
-    if common.known.may_hold(np.array([int.from_bytes(digest[:8])], np.uint64))[0]:
+    if common.known.may_hold_one(int.from_bytes(digest[:8])):
         return Outcome(digest)
     return decoded(common.decode, content, digest)

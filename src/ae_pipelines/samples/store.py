@@ -141,7 +141,7 @@ class Samples:
         """Read, accepted, rejected, duplicates, conflicting; labelled; by split; what the last ingest decoded and
         reused."""
         counts = {name: getattr(self.manifest, name) for name in COUNTED}
-        labelled, splits = sum(self.class_counts().values()), Counter[str]()
+        labelled, splits = int(self.label_counts().sum()), Counter[str]()
         for (split, _), count in self._index.counts.items():
             splits[split] += count
         report = self.folder / "last_ingest.json"
@@ -192,10 +192,15 @@ class Samples:
 
     def positions(self, split: str) -> np.ndarray:
         """Positions of a split's samples, int64; `InputError` if there are none."""
-        rows = np.flatnonzero(self._index.in_split(split))
-        if not len(rows):
+        self.split_size(split)
+        return np.flatnonzero(self._index.in_split(split))
+
+    def split_size(self, split: str) -> int:
+        """Number of a split's samples; `InputError` if there are none."""
+        size = sum(count for (part, _), count in self._index.counts.items() if part == split)
+        if not size:
             raise InputError(f"none of the {len(self)} samples are in the {split} split: give more samples")
-        return rows
+        return size
 
     def seen(self, learned_from: LearnedFrom) -> np.ndarray:
         """A bool for each sample: whether a model learned from it."""
