@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from growth_made import MADE, MadeEncoded, MadeImages
+from growth_made import MADE, SIZE, MadeEncoded, MadeImages
 
 Stage = Callable[[Path, int], None]
 """Does the work in a folder in which what it needs lies, for so many rows."""
@@ -57,17 +57,48 @@ def ingest_table(folder: Path, rows: int) -> None:
     write_store(folder / "table", source)
 
 
+def fit(folder: Path, rows: int) -> None:
+    """One epoch of a small net, streamed from `samples`, into `autoencoder`."""
+    from ae_pipelines.samples.store import Samples
+    from ae_pipelines.training import loop
+    from ae_pipelines.training.recipe import Recipe
+
+    samples = Samples(folder / "samples")
+    model = {"kind": "autoencoder", "latent_size": SIZE, "net": {"kind": "dense", "widths": [64]}}
+    loader = {"batch_size": min(BATCH, rows // 10), "memory_budget": samples.stored_bytes // 2}
+    training = {"epochs": 1, "device": "cpu", "threads": 1}
+    recipe = Recipe.model_validate({"model": model, "loader": loader, "training": training})
+    recipe.check_samples(samples)
+    trained, _ = loop.train(samples, recipe)
+    trained.save(folder / "autoencoder")
+
+
+def embed(folder: Path, rows: int) -> None:
+    """A latent and reconstruction errors for every image, into `embedded.parquet`."""
+    from ae_pipelines.latents.stream import write_latents
+    from ae_pipelines.samples.store import Samples
+    from ae_pipelines.training.embedding import latent_stream
+    from ae_pipelines.training.trained import TrainedModel
+
+    model = TrainedModel.load(folder / "autoencoder")
+    write_latents(folder / "embedded.parquet", latent_stream(model, Samples(folder / "samples")))
+
+
 STAGES: dict[str, Stage] = {
     "ingest": ingest,
     "ingest encoded": ingest_encoded,
     "ingest again": ingest_again,
     "ingest table": ingest_table,
+    "fit": fit,
+    "embed": embed,
 }
 """What is measured, in this order; imports only what it needs, inside."""
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "ingest again": ("ingest encoded",),
     "ingest table": ("table",),
+    "fit": ("ingest",),
+    "embed": ("ingest", "fit"),
 }
 """The stages whose files a stage reads, or what is made up for it."""
 

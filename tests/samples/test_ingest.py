@@ -16,9 +16,10 @@ from making import PROJECT, ArraySource, EncodedPixels, decode_pixels, images, p
 from making import files_of_store as files
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.samples import shards
+from ae_pipelines.samples import first_places, shards
 from ae_pipelines.samples.decoding import DUPLICATE
 from ae_pipelines.samples.ingest import IngestOptions, write_store
+from ae_pipelines.samples.key_filter import KeyFilter
 from ae_pipelines.samples.store import Manifest, Samples, Shard
 from ae_pipelines.samples.store_writer import REFUSED
 
@@ -102,6 +103,27 @@ def test_a_second_ingest_decodes_only_what_is_new_and_gives_the_store_of_a_first
     assert first.id != second.id
     write_store(tmp_path / "b", EncodedPixels(grown))
     assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_what_memory_does_not_hold_makes_the_same_store(tmp_path, monkeypatch):
+    contents = pixels(300) | {"00300": pixels(9)["00007"], "00301": b"cut short", "00302": b"cut short"}
+    small = dict(itertools.islice(contents.items(), 200))
+    for name in ("in memory", "in files"):
+        write_store(tmp_path / name, EncodedPixels(small), ANY)
+        write_store(tmp_path / name, EncodedPixels(contents), ANY)
+        monkeypatch.setattr(first_places, "RECENT", 20)
+    assert files(tmp_path / "in files") == files(tmp_path / "in memory")
+    assert done(tmp_path / "in files") == (100, 200)
+
+
+def test_what_a_worker_takes_for_known_by_mistake_is_decoded(tmp_path, monkeypatch):
+    contents = pixels(20) | {"00020": b"cut short", "00021": b"cut short", "00022": pixels(1)["00000"]}
+    expected = write_store(tmp_path / "right", EncodedPixels(contents), ANY)
+    monkeypatch.setattr(KeyFilter, "may_hold_one", lambda self, key: True)
+    found = write_store(tmp_path / "wrong", EncodedPixels(contents), ANY)
+    assert found.id == expected.id
+    assert found.rejects.equals(expected.rejects)
+    assert done(tmp_path / "wrong") == done(tmp_path / "right") == (20, 0)
 
 
 def test_what_is_gone_from_the_source_is_reported(tmp_path, caplog):
@@ -193,7 +215,7 @@ import itertools, sys
 from pathlib import Path
 sys.path.insert(0, {str(PROJECT / "tests")!r})
 import making
-from ae_pipelines.samples import shards
+from ae_pipelines.samples import first_places, shards
 from ae_pipelines.samples.ingest import IngestOptions, write_store
 shards.SHARD_BYTES = 50 * 30
 class Halting(making.EncodedPixels):

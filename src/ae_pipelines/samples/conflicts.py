@@ -3,11 +3,13 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ae_pipelines.base.errors import first_of
+from ae_pipelines.samples.first_places import FirstPlaces, short_keys
 from ae_pipelines.samples.source import Copy
 
 log = logging.getLogger(__name__)
@@ -15,56 +17,68 @@ log = logging.getLogger(__name__)
 COLUMNS = ("sample_id", "sha256", "label")
 
 
-@dataclass
 class Conflicts:
-    """Notes labels by content as a store is written; each labelled sample takes 12 bytes of memory."""
+    """Notes labels and splits by content as a store is written.
 
-    copies: list[Copy] = field(default_factory=list)
-    """What was left out as a duplicate, where equal content is kept once."""
+    Each sample with a label, or with a split of its source's, takes two to three bytes of memory, and more where they
+    differ.
+    """
 
-    def __post_init__(self) -> None:
-        self._codes: dict[str, int] = {}
-        self._contents: list[np.ndarray] = []
-        self._labels: list[np.ndarray] = []
+    def __init__(self, folder: Path) -> None:
+        """What memory does not hold lies in unnamed files in `folder`."""
+        self._first = FirstPlaces(folder)
+        self._codes: dict[tuple[str | None, str | None], int] = {}
+        """Numbers of labels with splits."""
+        self._differing: list[int] = []
+        self._divided: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        """By split: the sha256 of content that was taken into it, and the id of a copy in another."""
 
-    def add(self, sha256: Sequence[str], labels: Sequence[str | None]) -> None:
-        """Note samples that were taken."""
-        found = [(sha, label) for sha, label in zip(sha256, labels, strict=True) if label is not None]
-        if not found:
-            return
-        contents, names = zip(*found, strict=True)
-        self._contents.append(_short(contents))
-        self._labels.append(np.array([self._codes.setdefault(name, len(self._codes)) for name in names], np.int32))
+    def add(self, sha256: Sequence[str], labels: Sequence[str | None], splits: Sequence[str] | None) -> None:
+        """Note samples that were taken; `splits` where the source gives some, and may have copies."""
+        given: Sequence[str | None] = splits or [None] * len(labels)
+        pairs = list(zip(labels, given, strict=True))
+        some = [place for place, pair in enumerate(pairs) if pair != (None, None)]
+        keys = _keys([sha256[place] for place in some])
+        codes = np.array([self._codes.setdefault(pairs[place], len(self._codes)) for place in some], np.int64)
+        first = self._first.add(keys, codes)
+        known = [*self._codes]
+        for place in np.flatnonzero(first != codes).tolist():
+            if known[first[place]][0] != known[codes[place]][0]:
+                self._differing.append(int(keys[place, 0]))
+
+    def add_copies(self, copies: Sequence[Copy]) -> None:
+        """Note what was left out, since its content was taken before."""
+        keys = _keys([copy.sha256 for copy in copies])
+        known = [*self._codes, (None, None)]
+        for copy, key, place in zip(copies, keys[:, 0].tolist(), self._first.find(keys).tolist(), strict=True):
+            label, split = known[place]
+            if copy.label not in (None, label):
+                self._differing.append(key)
+            if copy.split is not None and split not in (None, copy.split):
+                self._divided[str(split)].setdefault(copy.sha256, copy.id)
 
     def suspects(self) -> "Suspects":
         """The content that may have different labels: few, but with all that has."""
-        copied = {copy.sha256 for copy in self.copies if copy.label is not None}
-        if not self._contents:
-            return Suspects(copied, np.empty(0, np.uint64))
-        contents, labels = np.concatenate(self._contents), np.concatenate(self._labels)
-        order = np.lexsort((labels, contents))
-        contents, labels = contents[order], labels[order]
-        differs = (contents[1:] == contents[:-1]) & (labels[1:] != labels[:-1])
-        return Suspects(copied, np.unique(contents[1:][differs]))
+        return Suspects(np.unique(np.array(self._differing, np.uint64)))
 
     def divided(self) -> "Suspects":
-        """The content with copies that the source puts into a split, which may not be the one that it was taken for."""
-        return Suspects({copy.sha256 for copy in self.copies if copy.split is not None}, np.empty(0, np.uint64))
+        """The first content of each split that has a copy in another one."""
+        first = [next(iter(found)) for found in self._divided.values()]
+        return Suspects(np.unique(_keys(first)[:, 0]))
 
-    def tell_divided(self, taken: Iterable[tuple[str, str, str]]) -> None:
-        """Log copies in another split than that of what was taken, as (sample_id, sha256, split)."""
-        split_of = {sha: (name, split) for name, sha, split in taken}
-        found: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        for copy in self.copies:
-            name, split = split_of.get(copy.sha256, ("", copy.split))
-            if copy.split not in (None, split):
-                found[str(split)].setdefault(copy.sha256, f"{name}, also {copy.id}")
-        if found:
-            kept = [f"{len(pairs)} in {split} (such as {next(iter(pairs.values()))})" for split, pairs in found.items()]
+    def tell_divided(self, taken: Iterable[tuple[str, str]]) -> None:
+        """Log the copies in another split than that of what was taken; `taken` are (sample_id, sha256), with those of
+        `divided` among them."""
+        name_of = {sha: name for name, sha in taken}
+        if self._divided:
+            kept = []
+            for split, found in self._divided.items():
+                sha, other = next(iter(found.items()))
+                kept.append(f"{len(found)} in {split} (such as {name_of[sha]}, also {other})")
             log.warning(
                 "samples whose content is in train and in test: %d; each is kept once, where it comes first: %s. "
                 "Remove the copy that should not count",
-                *(sum(map(len, found.values())), ", ".join(kept)),
+                *(sum(map(len, self._divided.values())), ", ".join(kept)),
             )
 
 
@@ -72,18 +86,15 @@ class Conflicts:
 class Suspects:
     """Content to look at more closely."""
 
-    copied: set[str]
-    """sha256 of content with a copy that was left out, and that says something."""
-    differing: np.ndarray
-    """Sorted first 64 bits of the sha256 of content that was taken under different labels."""
+    starts: np.ndarray
+    """The first 64 bits of each sha256, sorted."""
 
     def __bool__(self) -> bool:
-        return bool(self.copied) or bool(len(self.differing))
+        return bool(len(self.starts))
 
     def among(self, sha256: Sequence[str]) -> np.ndarray:
         """Places of suspects among these, int64."""
-        differing = np.isin(_short(sha256), self.differing)
-        return np.flatnonzero(differing | np.array([sha in self.copied for sha in sha256], bool))
+        return np.flatnonzero(np.isin(_keys(sha256)[:, 0], self.starts))
 
 
 @dataclass(frozen=True)
@@ -112,13 +123,13 @@ class Verdict:
         )
 
 
-def judge(taken: Sequence[tuple[str, str, str | None]], copies: Sequence[Copy]) -> Verdict:
-    """Which of the suspects, taken as (sample_id, sha256, label) or left out, contradict each other."""
+def judge(taken: Sequence[tuple[str, str, str | None]], copies: Sequence[tuple[str, str, str | None]]) -> Verdict:
+    """Which of the suspects, taken or left out, contradict each other; both as (sample_id, sha256, label)."""
     members = defaultdict(list)
-    for name, sha, label in [*taken, *((copy.id, copy.sha256, copy.label) for copy in copies)]:
+    for name, sha, label in [*taken, *copies]:
         members[sha].append((name, sha, label))
     rows, label_of = list[tuple[str, str, str]](), dict[str, str | None]()
-    copied = {copy.sha256 for copy in copies}
+    copied = {sha for _, sha, _ in copies}
     for sha, found in sorted(members.items()):
         labels = {label for *_, label in found if label is not None}
         if len(labels) > 1:
@@ -128,6 +139,7 @@ def judge(taken: Sequence[tuple[str, str, str | None]], copies: Sequence[Copy]) 
     return Verdict(rows, label_of)
 
 
-def _short(sha256: Sequence[str]) -> np.ndarray:
-    """The first 64 bits of each."""
-    return np.frombuffer(b"".join(bytes.fromhex(sha[:16]) for sha in sha256), np.uint64)
+def _keys(sha256: Sequence[str]) -> np.ndarray:
+    """Keys by the first 64 bits of each."""
+    starts = bytes.fromhex("".join([sha[:16] for sha in sha256]))
+    return short_keys(np.frombuffer(starts, ">u8"))

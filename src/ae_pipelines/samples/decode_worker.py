@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ae_pipelines.base.errors import InputError, Unusable
+from ae_pipelines.samples.key_filter import KeyFilter
 
 
 @dataclass(frozen=True)
@@ -15,13 +16,13 @@ class Common:
     """What every worker is given once."""
 
     decode: Callable[[bytes], np.ndarray]
-    known: np.ndarray
-    """`start_of` each digest of content decoded earlier, sorted."""
+    known: KeyFilter
+    """Holds the first 8 bytes of each digest of content that was decoded earlier."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of decoding one content; with neither values nor a reason, it is known already."""
+    """The result of decoding one content; with neither values nor a reason, it is probably known already."""
 
     digest: bytes
     """sha256 of the content."""
@@ -44,17 +45,16 @@ def bytes_of(content: Path | bytes) -> bytes:
         raise InputError(f"cannot read {content}: {error}; make it readable, or move it away") from error
 
 
-def start_of(digest: bytes) -> np.uint64:
-    """The first 8 bytes of a digest as a number."""
-    return np.uint64(int.from_bytes(digest[:8]))
+def decoded(decode: Callable[[bytes], np.ndarray], content: bytes, digest: bytes) -> Outcome:
+    """The outcome of decoding one content."""
+    try:
+        return Outcome(digest, decode(content))
+    except Unusable as fault:
+        return Outcome(digest, reason=str(fault))
 
 
 def _decode(common: Common, content: bytes) -> Outcome:
     digest = hashlib.sha256(content).digest()
-    place = int(np.searchsorted(common.known, start_of(digest)))
-    if place < len(common.known) and common.known[place] == start_of(digest):
+    if common.known.may_hold_one(int.from_bytes(digest[:8])):
         return Outcome(digest)
-    try:
-        return Outcome(digest, common.decode(content))
-    except Unusable as fault:
-        return Outcome(digest, reason=str(fault))
+    return decoded(common.decode, content, digest)

@@ -9,9 +9,11 @@ from typing import TypeVar
 import numpy as np
 
 from ae_pipelines.base.content import canonical_sha256
-from ae_pipelines.base.errors import InputError, Unusable
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.executors import cpus, in_processes
-from ae_pipelines.samples.decode_worker import Common, Outcome, bytes_of, decode_all
+from ae_pipelines.samples.decode_worker import Common, Outcome, bytes_of, decode_all, decoded
+from ae_pipelines.samples.first_places import NOWHERE, FirstPlaces, keys_of
+from ae_pipelines.samples.key_filter import KeyFilter
 from ae_pipelines.samples.shards import ShardFile, known_name, shard_name
 from ae_pipelines.samples.source import Block, Copy, EncodedBlock, EncodedSource, Reject
 from ae_pipelines.samples.spec import SampleSpec
@@ -26,69 +28,68 @@ ALONE = 256
 
 
 class Digests:
-    """A growing set of sha256 digests, by their first 16 bytes: each takes 16 bytes of memory."""
+    """A growing set of sha256 digests, by their first 16 bytes; each takes two to three bytes of memory."""
 
-    def __init__(self) -> None:
-        self._sorted: list[np.ndarray] = []
-        """Sorted arrays, each at least twice as long as the next."""
+    def __init__(self, folder: Path) -> None:
+        """What memory does not hold lies in unnamed files in `folder`."""
+        self._places = FirstPlaces(folder)
+        self._count = 0
 
     def add(self, digests: Sequence[bytes]) -> np.ndarray:
         """Add digests; gives a bool for each: whether it was there before, or earlier among these."""
-        found = _short(digests)
-        there = np.zeros(len(found), bool)
-        there[np.setdiff1d(np.arange(len(found)), np.unique(found, return_index=True)[1])] = True
-        for older in self._sorted:
-            there |= _places(older, found) >= 0
-        if not there.all():
-            self._sorted.append(np.sort(found[~there]))
-        while len(self._sorted) > 1 and len(self._sorted[-2]) < 2 * len(self._sorted[-1]):
-            self._sorted[-2:] = [np.sort(np.concatenate(self._sorted[-2:]))]
-        return there
+        places = np.arange(self._count, self._count + len(digests))
+        self._count += len(digests)
+        return self._places.add(keys_of(digests), places) != places
 
     def has(self, digests: Sequence[bytes]) -> np.ndarray:
         """A bool for each digest: whether it is in the set."""
-        there = np.zeros(len(digests), bool)
-        for older in self._sorted:
-            there |= _places(older, _short(digests)) >= 0
-        return there
+        return self._places.find(keys_of(digests)) != NOWHERE
 
 
 class Known:
     """Samples decoded by an earlier ingest, finished or not, found by the sha256 of their content.
 
-    Each takes 32 bytes of memory. A shard is checked when it is first read from; samples of a damaged one
+    Each takes three to five bytes of memory. A shard is checked when it is first read from; samples of a damaged one
     are not known.
     """
 
     def __init__(self, folder: Path, spec: SampleSpec, key: str) -> None:
         self._shards: list[ShardFile] = []
         self._checked: dict[int, bool] = {}
-        digests, numbers, rows = [_short([])], [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+        self._places = FirstPlaces(folder)
+        paths, starts = list[Path](), [0]
         for path in sorted(folder.glob(known_name(key, "*"))):
             shard = folder / shard_name(path.stem.rpartition("-")[2])
             with suppress(OSError, ValueError, EOFError):
-                found = np.load(path, allow_pickle=False)
+                found = np.load(path, mmap_mode="r", allow_pickle=False)
                 if shard.exists() and found.dtype == np.uint8 and found.ndim == 2 and found.shape[1] == 32:
-                    digests.append(np.ascontiguousarray(found[:, :16]).view("S16").ravel())
-                    numbers.append(np.full(len(found), len(self._shards), np.int32))
-                    rows.append(np.arange(len(found), dtype=np.int32))
+                    paths.append(path)
+                    starts.append(starts[-1] + len(found))
                     self._shards.append(ShardFile(shard, spec))
-        all_digests = np.concatenate(digests)
-        order = np.argsort(all_digests, kind="stable")
-        self._digests = all_digests[order]
-        self._numbers, self._rows = (np.concatenate(parts)[order] for parts in (numbers, rows))
+        self._starts = np.array(starts)
+        self.filter = KeyFilter(starts[-1])
+        """Holds the first 8 bytes of each digest, for workers."""
+        for path, start in zip(paths, starts, strict=False):
+            keys = np.load(path, allow_pickle=False)[:, :16].copy().view(">u8").astype(np.uint64)
+            self._places.add(keys, start + np.arange(len(keys)))
+            self.filter.add(np.ascontiguousarray(keys[:, 0]))
 
-    @property
-    def starts(self) -> np.ndarray:
-        """`start_of` each digest, sorted, for workers to look content up in."""
-        return np.frombuffer(self._digests.tobytes(), ">u8")[::2].astype(np.uint64)
+    def places(self, digests: Sequence[bytes]) -> np.ndarray:
+        """Where the sample of each content is, for `read`; `NOWHERE` if it is not known."""
+        return self._places.find(keys_of(digests))
 
-    def read(self, digest: bytes) -> np.ndarray | None:
-        """The sample (*shape) whose content has this sha256; None if it is not available."""
-        place = int(_places(self._digests, _short([digest]))[0])
-        if place < 0 or not self._is_intact(int(self._numbers[place])):
-            return None
-        return self._shards[int(self._numbers[place])].rows(int(self._rows[place]), 1)[0]
+    def read(self, places: np.ndarray) -> list[np.ndarray | None]:
+        """The samples (*shape) at `places`; None for one that is not available."""
+        numbers = np.searchsorted(self._starts, places, side="right") - 1
+        breaks = np.flatnonzero((np.diff(places) != 1) | (np.diff(numbers) != 0)) + 1
+        found: list[np.ndarray | None] = []
+        for run in np.split(np.arange(len(places)), breaks) if len(places) else []:
+            number, place = int(numbers[run[0]]), int(places[run[0]])
+            if place == NOWHERE or not self._is_intact(number):
+                found += [None] * len(run)
+            else:
+                found += [*self._shards[number].rows(place - int(self._starts[number]), len(run))]
+        return found
 
     def _is_intact(self, number: int) -> bool:
         if number not in self._checked:
@@ -99,18 +100,6 @@ class Known:
         return self._checked[number]
 
 
-def _short(digests: Sequence[bytes]) -> np.ndarray:
-    return np.frombuffer(b"".join(digest[:16] for digest in digests), "S16")
-
-
-def _places(among: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Position of each wanted value in a sorted array; -1 if it is not there."""
-    if not len(among):
-        return np.full(len(wanted), -1)
-    places = np.searchsorted(among, wanted).clip(max=len(among) - 1)
-    return np.where(among[places] == wanted, places, -1)
-
-
 class Decoding:
     """Decodes the blocks of an encoded source, and counts what was decoded and reused."""
 
@@ -119,13 +108,13 @@ class Decoding:
         self.key = canonical_sha256([spec.decoded, source.decoding()])[:16]
         """Where this is equal, so are the decoded values and the rejects."""
         self._known = Known(folder, spec, self.key)
-        self.contents = Digests()
+        self.contents = Digests(folder)
         """Digests of all content read."""
         self.decoded = self.reused = 0
 
     def blocks(self, count: int | None, workers: int | None) -> Iterator[Block]:
         """The source's samples in its order; `count` is their number, if known."""
-        common = Common(self._source.decode, self._known.starts)
+        common = Common(self._source.decode, self._known.filter)
         waiting: deque[EncodedBlock] = deque()
 
         def contents() -> Iterator[Sequence[Path] | Sequence[bytes]]:
@@ -145,13 +134,14 @@ class Decoding:
     def _block(self, task: EncodedBlock, outcomes: list[Outcome]) -> Block:
         values: list[np.ndarray] = []
         rejects, kept, copies = list(task.rejects), [], []
+        outcomes, known = self._looked_up(task.contents, outcomes)
         repeated = self.contents.add([outcome.digest for outcome in outcomes])
         for place, (name, outcome) in enumerate(zip(task.ids, outcomes, strict=True)):
             sample, reason = None, outcome.reason
             if reason is None and repeated[place]:
                 reason = DUPLICATE
             if reason is None:
-                sample, reason = self._sample_or_reason(outcome, task.contents[place])
+                sample, reason = self._sample_or_reason(outcome, known.get(place), task.contents[place])
             if sample is None:
                 rejects.append(Reject(name, outcome.digest.hex(), str(reason)))
                 if reason == DUPLICATE and (task.labels or task.splits):
@@ -172,18 +162,29 @@ class Decoding:
             copies=copies,
         )
 
-    def _sample_or_reason(self, outcome: Outcome, content: Path | bytes) -> tuple[np.ndarray | None, str | None]:
+    def _looked_up(
+        self, contents: Sequence[Path] | Sequence[bytes], outcomes: list[Outcome]
+    ) -> tuple[list[Outcome], dict[int, np.ndarray]]:
+        """Outcomes, with those decoded that a worker took for known ones by mistake; and by place, samples that are
+        known."""
+        asked = [place for place, outcome in enumerate(outcomes) if outcome.values is None and outcome.reason is None]
+        where = self._known.places([outcomes[place].digest for place in asked])
+        for place in np.array(asked, int)[where == NOWHERE].tolist():
+            outcomes[place] = decoded(self._source.decode, bytes_of(contents[place]), outcomes[place].digest)
+        found = zip(asked, self._known.read(where), strict=True)
+        return outcomes, {place: sample for place, sample in found if sample is not None}
+
+    def _sample_or_reason(
+        self, outcome: Outcome, known: np.ndarray | None, content: Path | bytes
+    ) -> tuple[np.ndarray | None, str | None]:
         """The sample and None, or None and the reason."""
-        if outcome.values is None and (known := self._known.read(outcome.digest)) is not None:
+        if known is not None:
             self.reused += 1
             return known, None
         self.decoded += 1
-        if outcome.values is not None:
-            return outcome.values, None
-        try:
-            return self._source.decode(bytes_of(content)), None
-        except Unusable as fault:
-            return None, str(fault)
+        if outcome.values is None:  # of a damaged shard
+            outcome = decoded(self._source.decode, bytes_of(content), outcome.digest)
+        return outcome.values, outcome.reason
 
 
 def _tasks(block: EncodedBlock, spec: SampleSpec) -> Iterator[EncodedBlock]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base import atomic
-from ae_pipelines.samples.store import BATCH_ROWS
+from ae_pipelines.samples.index import BATCH_ROWS
 
 
 @dataclass

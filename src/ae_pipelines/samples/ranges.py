@@ -77,7 +77,8 @@ class UsedValues:
         if not (self._spec.bounded and len(values)):
             return
         if self._counts is None:
-            self._ends.append((int(values.min()), int(values.max())))
+            lows, highs = zip((int(values.min()), int(values.max())), *self._ends, strict=True)
+            self._ends = [(min(lows), max(highs))]
             return
         train = np.asarray(splits) == "train"
         for counts, chosen in zip(self._counts, (train, ~train), strict=True):
@@ -91,8 +92,7 @@ class UsedValues:
         if self._counts is not None:
             return self._settled(self._counts[0], self._counts.sum(axis=0))
         if self._ends:
-            lows, highs = zip(*self._ends, strict=True)
-            _warn_if_hardly_used(self._spec, min(lows), max(highs))
+            _warn_if_hardly_used(self._spec, *self._ends[0])
         return self._spec
 
     def _settled(self, train: np.ndarray, counts: np.ndarray) -> SampleSpec:

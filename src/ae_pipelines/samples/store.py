@@ -7,8 +7,7 @@ killed writer leaves the earlier store intact. `store_writer.py` writes it.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
@@ -16,18 +15,13 @@ from typing import Annotated, Self
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
-from ae_pipelines.samples import splits
+from ae_pipelines.samples.index import VALIDATION, Index, plain, read_table
 from ae_pipelines.samples.shards import ShardFile, new_digest
 from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
-
-BATCH_ROWS = 65_536
-"""Rows of the index that are read at once."""
 
 COUNTED = ("read", "accepted", "rejected", "duplicates", "conflicting")
 
@@ -95,6 +89,7 @@ class Samples:
         self.folder = folder
         self.manifest = Manifest.of(path)
         self.spec = self.manifest.spec
+        self._index = Index(folder / self.manifest.index, len(self))
 
     @property
     def id(self) -> str:
@@ -114,7 +109,7 @@ class Samples:
     @cached_property
     def index(self) -> pd.DataFrame:
         """One row per sample, in storage order: sample_id, split, label (nullable), source, sha256, shard, row."""
-        return self._table(self.manifest.index)
+        return self._table(self.manifest.index).drop(columns=VALIDATION, errors="ignore")
 
     @cached_property
     def rejects(self) -> pd.DataFrame:
@@ -146,10 +141,9 @@ class Samples:
         """Read, accepted, rejected, duplicates, conflicting; labelled; by split; what the last ingest decoded and
         reused."""
         counts = {name: getattr(self.manifest, name) for name in COUNTED}
-        labelled, splits = 0, Counter[str]()
-        for batch in self.index_batches("split", "label"):
-            labelled += len(batch) - batch.column("label").null_count
-            splits.update(batch.column("split").to_pylist())
+        labelled, splits = int(self.label_counts().sum()), Counter[str]()
+        for (split, _), count in self._index.counts.items():
+            splits[split] += count
         report = self.folder / "last_ingest.json"
         last = json.loads(report.read_text()) if report.exists() else {}
         known = last.get("id") == self.id
@@ -158,23 +152,16 @@ class Samples:
 
     def index_batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
         """Some columns of the index, a few rows at a time."""
-        path = self.folder / self.manifest.index
-        with (
-            _refusing_damage(path),
-            pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=2**16) as file,
-        ):
-            yield from file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False)
+        for batch in self._index.batches(*columns):
+            yield pa.RecordBatch.from_arrays([*map(plain, batch.columns)], batch.schema.names)
 
     def _table(self, name: str) -> pd.DataFrame:
-        with _refusing_damage(self.folder / name):
-            return pq.read_table(self.folder / name, page_checksum_verification=True).to_pandas()
+        return read_table(self.folder / name)
 
     def label_counts(self) -> pd.Series:
         """Number of samples by (split, label); unlabelled ones are not counted."""
-        counts = Counter[tuple[str, str]]()
-        for batch in self.index_batches("split", "label"):
-            counts.update(zip(batch.column("split").to_pylist(), batch.column("label").to_pylist(), strict=True))
-        table = pd.DataFrame([(*key, count) for key, count in counts.items()], columns=["split", "label", "samples"])
+        rows = [(*key, count) for key, count in self._index.counts.items()]
+        table = pd.DataFrame(rows, columns=["split", "label", "samples"])
         return table.dropna(subset="label").set_index(["split", "label"])["samples"]
 
     def classes(self) -> tuple[str, ...]:
@@ -186,8 +173,13 @@ class Samples:
     def label_numbers(self, classes: tuple[str, ...]) -> np.ndarray:
         """Each sample's place in `classes`, int64; -1 without a label, or with one that is not among them."""
         numbers = {name: number for number, name in enumerate(classes)}
-        columns = (batch.column(0).to_pylist() for batch in self.index_batches("label"))
-        return np.array([numbers.get(label, -1) for labels in columns for label in labels], np.int64)
+        return self._index.label_codes(lambda name: numbers.get(name, -1)).astype(np.int64)
+
+    def label_codes(self) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Each sample's place among all labels, int32, -1 without one; and these, sorted."""
+        names = tuple(sorted(self.class_counts()))
+        numbers = {name: number for number, name in enumerate(names)}
+        return self._index.label_codes(numbers.__getitem__), names
 
     def distinct(self, at_least: int) -> int:
         """Number of different contents; counting stops at `at_least`."""
@@ -200,30 +192,23 @@ class Samples:
 
     def positions(self, split: str) -> np.ndarray:
         """Positions of a split's samples, int64; `InputError` if there are none."""
-        rows = np.flatnonzero(self._test_each("split", lambda column: pc.equal(column, split)))
-        if not len(rows):
+        self.split_size(split)
+        return np.flatnonzero(self._index.in_split(split))
+
+    def split_size(self, split: str) -> int:
+        """Number of a split's samples; `InputError` if there are none."""
+        size = sum(count for (part, _), count in self._index.counts.items() if part == split)
+        if not size:
             raise InputError(f"none of the {len(self)} samples are in the {split} split: give more samples")
-        return rows
+        return size
 
     def seen(self, learned_from: LearnedFrom) -> np.ndarray:
         """A bool for each sample: whether a model learned from it."""
-        return np.concatenate([batch.column("seen").to_numpy(False) for batch in self.identities(learned_from)])
+        return self._index.seen(learned_from)
 
     def identities(self, learned_from: LearnedFrom) -> Iterator[pa.RecordBatch]:
         """`sample_id`, `split`, `label` and `seen` (whether a model learned from it), a few rows at a time."""
-        for batch in self.index_batches("sample_id", "split", "label", "sha256"):
-            seen = pc.equal(batch.column("split"), "train")
-            if learned_from.normal_labels:
-                normal = pa.array(learned_from.normal_labels, pa.string())
-                seen = pc.and_(seen, pc.is_in(batch.column("label").cast(pa.string()), normal))
-            if learned_from.validation_share:
-                held_out = splits.held_out(batch.column("sha256"), learned_from.validation_share)
-                seen = pc.and_not(seen, pa.array(held_out))
-            yield batch.drop_columns("sha256").append_column("seen", seen)
-
-    def _test_each(self, name: str, test: Callable[[pa.Array], pa.Array | np.ndarray]) -> np.ndarray:
-        """Result of `test` for every value in a column of the index, as bools."""
-        return np.concatenate([np.asarray(test(batch.column(0)), bool) for batch in self.index_batches(name)])
+        return self._index.identities(learned_from)
 
     # -- values: plain reads, no memory mapping ----------------------------------------------------------
 
@@ -269,14 +254,6 @@ class Samples:
 
     def _shards(self) -> Iterator[tuple[Shard, ShardFile]]:
         return zip(self.manifest.shards, self.shard_files(), strict=True)
-
-
-@contextmanager
-def _refusing_damage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is damaged or gone ({error}): ingest again") from error
 
 
 def _refuse_damaged(shard: Shard, file: ShardFile, sha256: str) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -20,13 +20,15 @@ from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.samples.conflicts import COLUMNS, Conflicts, Suspects, judge
 from ae_pipelines.samples.decoding import DUPLICATE
+from ae_pipelines.samples.first_places import FirstPlaces, short_keys
 from ae_pipelines.samples.growing_table import GrowingTable, growing_table
+from ae_pipelines.samples.index import VALIDATION
 from ae_pipelines.samples.labels import LabelReader
 from ae_pipelines.samples.ranges import UsedValues
 from ae_pipelines.samples.shards import ShardWriter, known_name, shard_name
-from ae_pipelines.samples.source import Block, Reject
+from ae_pipelines.samples.source import Block, Copy, Reject
 from ae_pipelines.samples.spec import SampleSpec
-from ae_pipelines.samples.splits import split_by_content
+from ae_pipelines.samples.splits import splits_by_content, validation_places
 from ae_pipelines.samples.store import Manifest, Samples
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ FIRST = 10
 """How many reasons are listed."""
 INDEX = pa.schema(
     [(name, pa.string()) for name in ("sample_id", "split", "label", "source", "sha256")]
-    + [("shard", pa.int32()), ("row", pa.int32())]
+    + [("shard", pa.int32()), ("row", pa.int32()), (VALIDATION, pa.uint32())]
 )
 REJECTS = pa.schema([(name, pa.string()) for name in ("sample_id", "sha256", "reason")])
 MASKS = pa.schema([("sample_id", pa.string()), ("mask", pa.binary())])
@@ -50,12 +52,13 @@ class StoreWriter:
 
     def __init__(self, folder: Path, spec: SampleSpec, source: str, labels: LabelReader, key: str | None) -> None:
         self._folder, self._spec, self._source, self._key = folder, spec, source, key
-        self._label_reader, self._conflicts = labels, Conflicts()
+        self._label_reader = labels
         self._masks: GrowingTable | None = None
+        self._copies: GrowingTable | None = None
         self._contradictions: GrowingTable | None = None
         self._open = ExitStack()
         self._content: defaultdict[str, hashlib._Hash] = defaultdict(hashlib.sha256)
-        self._id_hashes: list[np.ndarray] = []
+        self._repeated_ids = False
         self._reasons: Counter[str] = Counter()
         self._used = UsedValues(spec)
         self.accepted = self.rejected = 0
@@ -63,6 +66,7 @@ class StoreWriter:
 
     def __enter__(self) -> "StoreWriter":
         _clear(self._folder, unfinished=self._key)
+        self._conflicts, self._ids = Conflicts(self._folder), FirstPlaces(self._folder)
         self._shards = ShardWriter(self._folder, self._spec, self._key)
         self._open.callback(self._shards.abandon)
         self._index = self._open.enter_context(growing_table(self._folder / "index.parquet", INDEX))
@@ -79,24 +83,37 @@ class StoreWriter:
         values = np.ascontiguousarray(block.values)
         sha256 = block.sha256 or [hashlib.sha256(sample).hexdigest() for sample in values]
         labels = self._label_reader.names(block.labels or [None] * len(values))
-        self._conflicts.add(sha256, labels)
-        copied = self._label_reader.names(copy.label for copy in block.copies)
-        copies = zip(block.copies, copied, strict=True)
-        self._conflicts.copies += [replace(copy, label=label) for copy, label in copies]
+        self._conflicts.add(sha256, labels, block.splits if self._key else None)
+        self._add_copies(block.copies)
         shards, rows = self._shards.add(values, sha256)
         columns: dict[str, Any] = {
             "sample_id": block.ids,
-            "split": block.splits or [split_by_content(sha) for sha in sha256],
+            "split": block.splits or splits_by_content(sha256),
             "label": labels,
             "source": [self._source] * len(values),
             "sha256": sha256,
         }
         self._hash(columns)
         self._used.add(values, columns["split"])
-        self._index.add(columns | {"shard": shards, "row": rows})
-        self._id_hashes.append(pd.util.hash_array(np.array(block.ids, object)))
+        self._index.add(columns | {"shard": shards, "row": rows, VALIDATION: validation_places(sha256)})
+        self._note_ids(block.ids)
         self._reject(block.rejects)
         self.accepted += len(values)
+
+    def _add_copies(self, copies: Sequence[Copy]) -> None:
+        labels = self._label_reader.names(copy.label for copy in copies)
+        named = [replace(copy, label=label) for copy, label in zip(copies, labels, strict=True)]
+        self._conflicts.add_copies(named)
+        if found := [(copy.id, copy.sha256, copy.label) for copy in named if copy.label is not None]:
+            path = self._folder / "copies.parquet"
+            self._copies = self._copies or self._open.enter_context(growing_table(path, CONFLICTS))
+            self._copies.add(dict(zip(COLUMNS, zip(*found, strict=True), strict=True)))
+
+    def _note_ids(self, ids: Sequence[str]) -> None:
+        """Note whether a 64-bit hash of an id was there before."""
+        places = np.arange(self.accepted, self.accepted + len(ids))
+        hashes = pd.util.hash_array(np.array(ids, object), categorize=False)
+        self._repeated_ids |= bool((self._ids.add(short_keys(hashes), places) != places).any())
 
     def add_masks(self, masks: Iterable[tuple[str, np.ndarray]]) -> None:
         """Add what is wrong with some samples: an id, and a bool for each pixel."""
@@ -117,7 +134,7 @@ class StoreWriter:
     def _hash(self, columns: dict[str, Any]) -> None:
         """Hash columns for the id of the store, which does not depend on how samples are split into blocks."""
         for name, values in columns.items():
-            self._content[name].update("".join(f"{value!r}\n" for value in values).encode("utf-8", "replace"))
+            self._content[name].update(_quoted(values).encode("utf-8", "replace"))
 
     def finish(self, max_rejected_share: float | None, report: dict[str, Any]) -> Samples:
         """Write the manifest; `InputError` if the store must not be used. With a share of None it may be empty."""
@@ -129,7 +146,7 @@ class StoreWriter:
             self._refuse_repeated_ids()
         self._spec = self._used.settled()
         conflicting = self._settle_conflicts()
-        self._conflicts.tell_divided(self._taken(self._conflicts.divided(), ("sample_id", "sha256", "split")))
+        self._conflicts.tell_divided(_rows_of(self._index, self._conflicts.divided(), COLUMNS[:2]))
         store_id = self._id()
         manifest = Manifest(
             id=store_id,
@@ -168,8 +185,11 @@ class StoreWriter:
 
     def _settle_conflicts(self) -> int:
         """Give content that is kept once the only label of its copies, or none; how much of it has more than one."""
-        taken = list(self._taken(self._conflicts.suspects(), COLUMNS))
-        verdict = judge(taken, self._conflicts.copies)
+        suspects = self._conflicts.suspects()
+        if self._copies:
+            self._copies.close()
+        taken, copies = (list(_rows_of(table, suspects, COLUMNS)) for table in (self._index, self._copies))
+        verdict = judge(taken, copies)
         changed = {sha: verdict.label_of[sha] for _, sha, label in taken if verdict.label_of.get(sha, label) != label}
         if changed:
             self._relabel(changed)
@@ -180,12 +200,6 @@ class StoreWriter:
             self._contradictions.add(dict(zip(COLUMNS, zip(*verdict.rows, strict=True), strict=True)))
             verdict.tell()
         return verdict.contents
-
-    def _taken(self, suspects: Suspects, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-        """Of those suspects that were accepted, some columns of the index."""
-        for batch in self._index.batches() if suspects else ():
-            places = pa.array(suspects.among(batch.column("sha256").to_pylist()), pa.int64())
-            yield from zip(*batch.select(columns).take(places).to_pydict().values(), strict=True)
 
     def _relabel(self, label_of: dict[str, str | None]) -> None:
         """Write the index again, with other labels for some content."""
@@ -228,9 +242,8 @@ class StoreWriter:
         )
 
     def _refuse_repeated_ids(self) -> None:
-        """Compare 64-bit hashes of the ids, and the ids themselves only if two hashes are equal."""
-        hashes = np.sort(np.concatenate(self._id_hashes))
-        if not (hashes[1:] == hashes[:-1]).any():
+        """Compare the ids themselves only if two hashes are equal."""
+        if not self._repeated_ids:
             return
         names = pq.read_table(self._index.path, columns=["sample_id"]).column(0).to_pandas()
         repeated = list(names[names.duplicated()].unique())
@@ -239,6 +252,22 @@ class StoreWriter:
                 f"source {self._source!r} gave {len(repeated)} sample ids more than once, first: "
                 f"{first_of(repeated)}. Ids must be unique."
             )
+
+
+def _quoted(values: Sequence[Any]) -> str:
+    """`repr` of each, and an end of line; at once for text that `repr` only puts between quotes."""
+    if all(type(value) is str for value in values) and values:
+        joined = "".join(values)
+        if joined.isprintable() and "'" not in joined and "\\" not in joined:
+            return "'" + "'\n'".join(values) + "'\n"
+    return "".join([f"{value!r}\n" for value in values])
+
+
+def _rows_of(table: GrowingTable | None, suspects: Suspects, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """Of those suspects that are in a finished table, some columns."""
+    for batch in table.batches() if table and suspects else ():
+        places = pa.array(suspects.among(batch.column("sha256").to_pylist()), pa.int64())
+        yield from zip(*batch.select(columns).take(places).to_pydict().values(), strict=True)
 
 
 def _clear(folder: Path, unfinished: str | None, keep: str = "") -> None:

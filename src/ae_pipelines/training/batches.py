@@ -143,10 +143,12 @@ class StreamedBatches:
         device: torch.device,
         buffer_bytes: int = BUFFER_BYTES,
     ) -> None:
-        refuse_too_few(len(rows), batch_size)
-        self._finish, self.batch_size, self._device, self._count = finish, batch_size, device, len(rows)
-        self._wanted = np.zeros(len(samples), bool)  # an eighth of what positions take
+        """`rows`: positions, or a bool for each sample of the store, which takes an eighth of the memory."""
+        self._wanted = np.zeros(len(samples), bool)
         self._wanted[rows] = True
+        self._finish, self.batch_size, self._device = finish, batch_size, device
+        self._count = int(np.count_nonzero(self._wanted))
+        refuse_too_few(self._count, batch_size)
         self._files = samples.shard_files()
         self._block_rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // samples.spec.sample_bytes))
         self._blocks = _blocks([shard.rows for shard in samples.manifest.shards], self._block_rows)
@@ -267,13 +269,11 @@ class _Blocks:
 
 
 def _blocks(shard_rows: list[int], size: int) -> _Blocks:
-    table = []
-    position = 0
-    for shard, rows in enumerate(shard_rows):
-        for row in range(0, rows, size):
-            table.append((shard, row, position + row, position + min(row + size, rows)))
-        position += rows
-    return _Blocks(*np.array(table, np.int64).T)
+    rows = np.array(shard_rows, np.int64)
+    start, blocks = np.cumsum(rows) - rows, -(-rows // size)
+    shard = np.repeat(np.arange(len(rows)), blocks)
+    row = size * (np.arange(len(shard)) - (np.cumsum(blocks) - blocks)[shard])
+    return _Blocks(shard, row, start[shard] + row, start[shard] + np.minimum(row + size, rows[shard]))
 
 
 def refuse_too_few(samples: int, batch_size: int) -> None:

@@ -43,7 +43,7 @@ def loaders(
     if len(held_out):
         rows = torch.from_numpy(held_out)
         validation = Batches(values, finish, rows=rows, batch_size=VALIDATION_BATCH, shuffle=False)
-    rows = torch.from_numpy(training)
+    rows = torch.from_numpy(np.flatnonzero(training))
     return Batches(values, finish, rows=rows, batch_size=recipe.loader.batch_size), validation
 
 
@@ -107,11 +107,11 @@ def _streamed(
 
 
 def _parts(samples: Samples, recipe: Recipe, model: Method, finish: Finish) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the train samples that `model` learns from, and of those held out."""
+    """A bool for each sample, whether `model` learns from it, and the positions of those held out."""
     learned_from = recipe.learned_from(samples)
     training = samples.seen(learned_from)
     held_out = samples.seen(learned_from.model_copy(update={"validation_share": 0.0})) & ~training
     if finish.labels is not None:
         teaches = model.learns_from(finish.labels).cpu().numpy()
         training, held_out = training & teaches, held_out & teaches
-    return np.flatnonzero(training), np.flatnonzero(held_out)
+    return training, np.flatnonzero(held_out)

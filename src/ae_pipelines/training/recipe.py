@@ -123,13 +123,13 @@ class Recipe(Options):
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if there are too few samples to learn from, none to judge by, or if they do not suit the
         method, which is tried with one small batch of zeros."""
-        samples.positions("test")
-        train, learned_from = len(samples.positions("train")), self.learned_from(samples)
-        learning = np.flatnonzero(samples.seen(learned_from))
-        if len(learning) < self.loader.batch_size:
+        samples.split_size("test")
+        train, learned_from = samples.split_size("train"), self.learned_from(samples)
+        seen = samples.seen(learned_from)
+        if (learning := np.count_nonzero(seen)) < self.loader.batch_size:
             less = "held out for validation" + (" or without a normal label" if learned_from.normal_labels else "")
             raise InputError(
-                f"{len(learning)} train samples ({train} less those {less}) do not fill one batch of "
+                f"{learning} train samples ({train} less those {less}) do not fill one batch of "
                 f"{self.loader.batch_size}: give more samples or a smaller recipe.loader.batch_size"
             )
         task = self.task(samples)
@@ -139,7 +139,7 @@ class Recipe(Options):
         if (said := caution(self.model, self.loader, model, samples.spec)) is not None:
             log.warning("%s: %s", self.name, said)
         if model.wants_labels:
-            refuse_too_few_labels(model, self.model.kind, samples.label_numbers(task.classes)[learning], self.loader)
+            refuse_too_few_labels(model, self.model.kind, samples.label_numbers(task.classes)[seen], self.loader)
 
     def try_out(self, task: Task) -> "Method":
         """A model for this task; `InputError` if the method cannot learn it with these options."""
