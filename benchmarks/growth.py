@@ -84,6 +84,49 @@ def embed(folder: Path, rows: int) -> None:
     write_latents(folder / "embedded.parquet", latent_stream(model, Samples(folder / "samples")))
 
 
+def kmeans(folder: Path, rows: int) -> None:
+    """Ten groups, found and kept."""
+    _fit_groups(folder, "kmeans")
+
+
+def gaussian_mixture(folder: Path, rows: int) -> None:
+    """The same by a mixture, of a sample."""
+    _fit_groups(folder, "gaussian_mixture")
+
+
+def assign(folder: Path, rows: int) -> None:
+    """Each row's group and distance, written."""
+    from ae_pipelines.base.tables import TableStream
+    from ae_pipelines.downstream import clustering, saved
+    from ae_pipelines.latents.file import LatentsFile
+
+    model, latents = saved.read(folder / "kmeans.skops"), LatentsFile(folder / "latents.parquet")
+    pieces = (clustering.assign(model, piece) for piece in latents.pieces())
+    TableStream(pieces).into(folder / "clusters.parquet")
+
+
+def cluster_metrics(folder: Path, rows: int) -> None:
+    """How good these groups are, how large, and which rows lie at their centres."""
+    from ae_pipelines.base.tables import TableFile
+    from ae_pipelines.downstream import clustering, group_contents, saved
+    from ae_pipelines.latents.file import LatentsFile
+
+    model, latents = saved.read(folder / "kmeans.skops"), LatentsFile(folder / "latents.parquet")
+    clusters = TableFile(folder / "clusters.parquet")
+    clustering.cluster_metrics(latents, model, clusters["cluster"].to_numpy())
+    group_contents.cluster_sizes(latents, clusters)
+    group_contents.nearest_rows(clusters["cluster"].to_numpy(), clusters["distance"].to_numpy())
+
+
+def _fit_groups(folder: Path, kind: str) -> None:
+    from ae_pipelines.downstream import clustering, saved
+    from ae_pipelines.downstream.clustering import ClusterOptions
+    from ae_pipelines.latents.file import LatentsFile
+
+    model = clustering.fit_groups(LatentsFile(folder / "latents.parquet"), ClusterOptions(kind=kind, clusters=10))
+    saved.write(folder / f"{kind}.skops", model)
+
+
 STAGES: dict[str, Stage] = {
     "ingest": ingest,
     "ingest encoded": ingest_encoded,
@@ -91,6 +134,10 @@ STAGES: dict[str, Stage] = {
     "ingest table": ingest_table,
     "fit": fit,
     "embed": embed,
+    "kmeans": kmeans,
+    "gaussian mixture": gaussian_mixture,
+    "assign": assign,
+    "cluster metrics": cluster_metrics,
 }
 """What is measured, in this order; imports only what it needs, inside."""
 
@@ -99,6 +146,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "ingest table": ("table",),
     "fit": ("ingest",),
     "embed": ("ingest", "fit"),
+    "kmeans": ("latents",),
+    "gaussian mixture": ("latents",),
+    "assign": ("latents", "kmeans"),
+    "cluster metrics": ("assign",),
 }
 """The stages whose files a stage reads, or what is made up for it."""
 

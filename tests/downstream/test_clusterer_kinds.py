@@ -6,7 +6,7 @@ from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream.clusterers import CLUSTERERS, gaussian_mixture, kmeans, spectral_knn
+from ae_pipelines.downstream.clusterers import CLUSTERERS, gaussian_mixture, spectral_knn
 from ae_pipelines.downstream.clusterers.by_neighbours import ByNeighbours, grouping
 from ae_pipelines.downstream.clustering import matched_accuracy
 from ae_pipelines.downstream.graph import affinity
@@ -34,18 +34,6 @@ def test_kmeans_is_scikit_learns():
     reference = KMeans(3, n_init=4, random_state=0).fit(points)
     np.testing.assert_array_equal(found.groups, reference.labels_)
     assert found.measures == {"inertia": pytest.approx(reference.inertia_)}
-
-
-def test_kmeans_of_many_rows_starts_on_a_sample_and_ends_on_all(monkeypatch):
-    points, _ = blobs(12, 3000)  # one bad start would merge some
-    (whole,) = made("kmeans", points, [12])
-    monkeypatch.setattr(kmeans, "ALL_ROWS", 1000)
-    monkeypatch.setattr(kmeans, "SAMPLED_ROWS", 300)
-    (sampled,) = made("kmeans", points, [12])
-    assert len(sampled.groups) == 3000
-    assert sampled.measures["inertia"] == pytest.approx(whole.measures["inertia"], rel=1e-3)
-    for group, centre in enumerate(sampled.centres):
-        np.testing.assert_allclose(centre, points[sampled.groups == group].mean(axis=0), atol=0.02)
 
 
 def test_a_mixture_and_its_bic_are_scikit_learns():

@@ -7,7 +7,7 @@ from making import ArraySource, images
 from sklearn.datasets import make_blobs
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import clustering, intervals
+from ae_pipelines.downstream import clustering, group_contents, intervals, silhouettes
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.latents.file import LatentsFile, LatentsInMemory
 from ae_pipelines.latents.stream import LatentBlock, LatentStream, write_latents
@@ -84,7 +84,7 @@ def test_too_little_to_group_is_refused(vectors, clusters, message):
 
 
 def test_a_group_of_one_far_sample_is_in_the_silhouettes_sample(monkeypatch):
-    monkeypatch.setattr(clustering, "SILHOUETTE_ROWS", 20)
+    monkeypatch.setattr(silhouettes, "SAMPLED_ROWS", 20)
     vectors = np.concatenate([np.zeros((2000, 2)), [[1e4, 1e4]]]) + np.random.default_rng(0).normal(size=(2001, 2))
     assert grouped(latents(vectors, None), clusters=2)[1]["silhouette"] > 0.9
 
@@ -103,8 +103,8 @@ def test_noise_counts_as_wrong_and_is_matched_to_no_class():
 def test_noise_has_no_part_in_the_silhouette():
     far = np.concatenate([POINTS, np.random.default_rng(0).uniform(-30, 30, (100, 4))])
     noise = np.concatenate([GROUPS, np.full(100, -1)])
-    assert clustering.silhouette(far, noise) == pytest.approx(clustering.silhouette(POINTS, GROUPS), abs=1e-3)
-    assert np.isnan(clustering.silhouette(far, np.where(noise == 0, 0, -1)))
+    assert silhouettes.of_sample(far, noise) == pytest.approx(silhouettes.of_sample(POINTS, GROUPS), abs=1e-3)
+    assert np.isnan(silhouettes.of_sample(far, np.where(noise == 0, 0, -1)))
 
 
 def test_unseen_accuracy_matches_groups_by_train_labels_alone():
@@ -138,7 +138,7 @@ def test_labels_have_no_part_in_a_choice_over_a_range():
 def test_sizes_say_what_is_in_each_group():
     labels = ["a", "a", "b", None, "b", None]
     clusters = pd.DataFrame({"cluster": np.int32([0, 0, 0, 0, -1, 2]), "distance": [1, 2, 3, 6, np.nan, 5]})
-    table = clustering.cluster_sizes(latents(POINTS[:6], labels), clusters)
+    table = group_contents.cluster_sizes(latents(POINTS[:6], labels), clusters)
     assert table["cluster"].tolist() == [-1, 0, 2]
     assert table["size"].tolist() == [1, 4, 1]
     assert table["share"].tolist() == pytest.approx([1 / 6, 4 / 6, 1 / 6])
@@ -153,7 +153,7 @@ def test_sizes_say_what_is_in_each_group():
 
 def test_sizes_of_groups_without_labels_claim_no_purity():
     clusters = pd.DataFrame({"cluster": GROUPS.astype(np.int32), "distance": 1.0})
-    table = clustering.cluster_sizes(latents(labels=None), clusters)
+    table = group_contents.cluster_sizes(latents(labels=None), clusters)
     assert table["label"].isna().all()
     assert table["purity"].isna().all()
 
@@ -169,7 +169,7 @@ def test_the_samples_shown_are_those_nearest_to_their_centre(tmp_path):
             "distance": np.float32(100 - shuffled),
         }
     )
-    found = clustering.nearest_samples(samples, clusters)
+    found = group_contents.nearest_samples(samples, clusters)
     assert list(found) == [0, 1]
     last = [row for row in range(39, -1, -1) if row % 3 == 1][:12]
     order = samples.read()[last] / np.float32(255)
@@ -180,7 +180,7 @@ def test_samples_that_are_gone_from_the_store_are_not_shown(tmp_path):
     samples = write_store(tmp_path, ArraySource(images(6)))
     ids = [*samples.index["sample_id"][:2], "gone"]
     clusters = pd.DataFrame({"sample_id": ids, "cluster": np.int32([0, 1, 0]), "distance": np.float32([1, 1, 0])})
-    assert {group: len(values) for group, values in clustering.nearest_samples(samples, clusters).items()} == {
+    assert {group: len(values) for group, values in group_contents.nearest_samples(samples, clusters).items()} == {
         0: 1,
         1: 1,
     }

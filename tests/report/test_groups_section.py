@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from small_results import NASTY, TableSource, galleries, labels_of, made, on_latents, openers, text_of
 
-from ae_pipelines.downstream.clustering import Tried, cluster_sizes
+from ae_pipelines.downstream.clustering import Tried
+from ae_pipelines.downstream.group_contents import cluster_sizes
 from ae_pipelines.report.sections import groups
 
 SPLITS = ["test", "train", "train", "train"] * 10

@@ -7,27 +7,21 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.parts import ROWS_AT_ONCE
 from ae_pipelines.base.registry import Choice
-from ae_pipelines.base.tables import Table
-from ae_pipelines.downstream import intervals
-from ae_pipelines.downstream.clusterers import CLUSTERERS, Assigner, Clusterer, Grouping
+from ae_pipelines.downstream import contingency, intervals, silhouettes
+from ae_pipelines.downstream.clusterers import CLUSTERERS, Assigner, Clusterer, Grouping, Refining
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.labels import Labels
 from ae_pipelines.samples.store import Samples
 
 log = logging.getLogger(__name__)
 
-SILHOUETTE_ROWS = 10_000
-"""The silhouette is quadratic in rows: above this many it is taken over a random sample."""
-ROWS_AT_ONCE = 65_536
-SHOWN_GROUPS = 20
-SHOWN_SAMPLES = 12
 WITHOUT_LABELS = range(2, 16)
 """Numbers of groups that are tried where neither an option nor labels say how many there are."""
 ABOUT = ("labelled_rows", "majority")
@@ -149,15 +143,19 @@ class Groups:
 def fit_groups(latents: Latents, options: ClusterOptions) -> Groups:
     """Groups of all latents, or of the train split."""
     clusterer: Clusterer = options.build()
-    vectors = _vectors_to_fit(latents, options, clusterer.most_rows)
+    fitted = _FittedRows.of(latents, options.fit_on)
+    vectors = fitted.sample(clusterer, options.seed)
     possible = min(len(vectors) - 1, len(np.unique(vectors[: 100 * WITHOUT_LABELS.stop], axis=0)))
     numbers = options.numbers(len(latents.labels.counts()), possible)
+    if len(vectors) < len(fitted):
+        log.info("%s looks for groups among %d of %d latents", options.kind, len(vectors), len(fitted))
     if len(numbers) > 1:
         log.info("choosing among %d to %d groups by %s", numbers[0], numbers[-1], options.criterion)
     _refuse_too_few(len(vectors), max(numbers, default=1))
-    _refuse_too_alike(vectors, max(numbers, default=1))
-    groupings = clusterer.groupings(vectors, numbers, options.seed)
-    best, tried = _best(groupings, numbers, options)
+    _refuse_too_alike(vectors, max(numbers, default=1), len(fitted))
+    best, tried = _best(clusterer.groupings(vectors, numbers, options.seed), numbers, options)
+    if len(vectors) < len(fitted) and isinstance(clusterer, Refining):
+        best = clusterer.refined(best, fitted)
     about = (EncodedBy.of(latents), options.kind)
     return Groups(*about, best.centres, best.assigner, best.measures, options.fit_on, tried)
 
@@ -181,94 +179,63 @@ def cluster_metrics(latents: Latents, model: Groups, clusters: np.ndarray, seed:
     `majority`, and for groups that were fitted on the train
     split `unseen_accuracy`: that of test rows, with classes matched on train rows."""
     metrics = {"clusters": float(len(model.centres)), **model.measures}
-    if np.isfinite(value := silhouette(latents.vectors, clusters, seed)):
+    rows = silhouettes.sampled_rows(clusters, seed)
+    if np.isfinite(value := silhouettes.silhouette(latents.at(rows), clusters[rows])):
         metrics["silhouette"] = value
     if latents.labelled.any():
-        metrics |= _agreement(latents.labels[latents.labelled], clusters[latents.labelled])
-    train, test = (latents.labelled & latents.in_split(split) for split in ("train", "test"))
-    if model.fit_on == "train" and train.any() and test.any():
-        classes = _classes_of_clusters(latents.labels[train], clusters[train])
-        metrics["unseen_accuracy"] = unseen = _accuracy(latents.labels[test], clusters[test], classes)
-        metrics |= intervals.bounds("unseen_accuracy", intervals.proportion(unseen, int(test.sum())))
-    return metrics
+        metrics |= contingency.agreement(contingency.counted(latents.labels, clusters))
+    return metrics | (_unseen(latents, clusters) if model.fit_on == "train" else {})
 
 
-def silhouette(vectors: np.ndarray, clusters: np.ndarray, seed: int = 0) -> float:
-    """How much nearer rows are to their own group than to the next (Rousseeuw 1987), without noise, over a random
-    sample of at most `SILHOUETTE_ROWS`; NaN for fewer than two groups, or as many as rows."""
-    from sklearn import config_context
-    from sklearn.metrics import silhouette_score
-
-    random = np.random.default_rng(seed).permutation(len(vectors))[:SILHOUETTE_ROWS]
-    rows = np.union1d(random, np.unique(clusters, return_index=True)[1])  # every group is in the sample
-    rows = rows[clusters[rows] >= 0]
-    if not 2 <= len(np.unique(clusters[rows])) < len(rows):
-        return float("nan")
-    with config_context(working_memory=64):  # MB; the default of 1 GB is more than the rest of a run takes
-        return float(silhouette_score(vectors[rows], clusters[rows]))
+def _unseen(latents: Latents, clusters: np.ndarray) -> dict[str, float]:
+    """Accuracy of test rows, with classes matched on train rows; nothing without labels in both."""
+    counts = [contingency.counted(latents.labels, clusters, latents.in_split(split)) for split in ("train", "test")]
+    train, test = counts
+    if not train.any() or not test.any():
+        return {}
+    accuracy = contingency.accuracy(test, contingency.matched(train))
+    return {
+        "unseen_accuracy": accuracy,
+        **intervals.bounds("unseen_accuracy", intervals.proportion(accuracy, int(test.sum()))),
+    }
 
 
 def matched_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     """Share of rows whose cluster is matched to their class, under the best one-to-one matching (Kuhn 1955); noise,
     -1, is matched to none."""
-    return _accuracy(labels, clusters, _classes_of_clusters(labels, clusters))
+    counts = contingency.counted(Labels.of(labels), clusters)
+    return contingency.accuracy(counts, contingency.matched(counts))
 
 
-def cluster_sizes(latents: Latents, clusters: Table) -> pd.DataFrame:
-    """One row per group, noise (-1) first: `size`, `share` of all rows, `mean_distance` to the centre, how many rows
-    are `labelled`, the commonest `label` among these and its share of them, `purity`, with the bounds of its 95 %
-    interval, `purity_low` and `purity_high`."""
-    groups = pd.DataFrame({name: clusters[name] for name in ("cluster", "distance")}).groupby("cluster")
-    table = pd.DataFrame({"size": groups.size(), "mean_distance": groups["distance"].mean()})
-    table.insert(1, "share", table["size"] / len(clusters))
-    found = clusters["cluster"].to_numpy()[latents.labelled]
-    counts = pd.crosstab(found, latents.labels[latents.labelled]).reindex(table.index, fill_value=0)
-    table["labelled"] = counts.sum(axis=1)
-    known = table["labelled"] > 0
-    table["label"] = pd.Series(counts[known].idxmax(axis=1) if known.any() else None, table.index, dtype="str")
-    table["purity"] = counts.max(axis=1) / table["labelled"].where(known)
-    ends = [intervals.proportion(*row) for row in table.loc[known, ["purity", "labelled"]].itertuples(index=False)]
-    for place, bound in enumerate(intervals.BOUNDS):
-        table[f"purity_{bound}"] = pd.Series([end[place] for end in ends], table.index[known], dtype=float)
-    return table.reset_index()
+@dataclass(frozen=True)
+class _FittedRows:
+    """The vectors among which groups are looked for; as an iterable, in pieces."""
 
+    latents: Latents
+    chosen: np.ndarray | None
+    """A bool per row of the latents; None: all."""
 
-def nearest_samples(samples: Samples, clusters: Table) -> dict[int, np.ndarray]:
-    """For each of the `SHOWN_GROUPS` largest groups the samples nearest to its centre, nearest first, at most
-    `SHOWN_SAMPLES`, (count, *shape), float32, as a model gets them; noise is not a group."""
-    rows = _nearest_rows(clusters["cluster"].to_numpy(), clusters["distance"].to_numpy())
-    shown = np.concatenate([*rows.values(), np.array([], int)])
-    ids = clusters.take(shown)["sample_id"].set_axis(shown)
-    places = _places(samples, ids)
-    found = {group: places.reindex(ids.loc[these]).dropna().to_numpy(int) for group, these in rows.items()}
-    return {group: samples.spec.as_input(samples.take(these)) for group, these in found.items()}
+    @classmethod
+    def of(cls, latents: Latents, fit_on: str) -> "_FittedRows":
+        return cls(latents, latents.in_split("train") if fit_on == "train" else None)
 
+    def __len__(self) -> int:
+        return len(self.latents) if self.chosen is None else int(self.chosen.sum())
 
-def _nearest_rows(clusters: np.ndarray, distances: np.ndarray) -> dict[int, np.ndarray]:
-    """For each of the largest groups the rows nearest to its centre, nearest first."""
-    sizes = np.bincount(clusters[clusters >= 0])
-    largest = np.argsort(-sizes, kind="stable")[:SHOWN_GROUPS]
-    rows = {int(group): np.flatnonzero(clusters == group) for group in np.sort(largest) if sizes[group]}
-    return {group: these[np.argsort(distances[these], kind="stable")[:SHOWN_SAMPLES]] for group, these in rows.items()}
+    def __iter__(self) -> Iterator[np.ndarray]:
+        start = 0
+        for piece in self.latents.vectors_in_pieces():
+            yield piece if self.chosen is None else piece[self.chosen[start : start + len(piece)]]
+            start += len(piece)
 
-
-def _places(samples: Samples, ids: pd.Series) -> pd.Series:
-    """Positions in the store by sample id, without those that it no longer has."""
-    wanted, start, found = pa.array(ids, pa.string()), 0, dict[str, int]()
-    for batch in samples.index_batches("sample_id"):
-        for place in np.flatnonzero(pc.is_in(batch.column(0).cast(pa.string()), wanted)):
-            found[batch.column(0)[int(place)].as_py()] = start + int(place)
-        start += len(batch)
-    return pd.Series(found, dtype=float)
-
-
-def _vectors_to_fit(latents: Latents, options: ClusterOptions, most: int | None) -> np.ndarray:
-    """The vectors among which groups are looked for."""
-    rows = np.flatnonzero(latents.in_split("train")) if options.fit_on == "train" else np.arange(len(latents))
-    if most is not None and len(rows) > most:
-        log.info("%s looks for groups among %d of %d latents", options.kind, most, len(rows))
-        rows = np.sort(np.random.default_rng(options.seed).choice(rows, most, replace=False))
-    return latents.vectors if len(rows) == len(latents) else latents.at(rows)
+    def sample(self, clusterer: Clusterer, seed: int) -> np.ndarray:
+        """All, or of more than the clusterer is given at once a random sample."""
+        most = clusterer.most_rows
+        if most is None or len(self) <= most:
+            return self.latents.vectors if self.chosen is None else self.latents.at(self.chosen)
+        some = min(clusterer.start_rows, most) if isinstance(clusterer, Refining) else most
+        places = np.sort(np.random.default_rng(seed).choice(len(self), some, replace=False))
+        return self.latents.at(places if self.chosen is None else np.flatnonzero(self.chosen)[places])
 
 
 def _best(groupings: Iterator[Grouping], numbers: list[int], options: ClusterOptions) -> tuple[Grouping, Tried]:
@@ -288,7 +255,7 @@ def _best(groupings: Iterator[Grouping], numbers: list[int], options: ClusterOpt
 def _value(criterion: str, grouping: Grouping, seed: int) -> float:
     if criterion in grouping.measures:
         return grouping.measures[criterion]
-    return silhouette(grouping.space, grouping.groups, seed)
+    return silhouettes.of_sample(grouping.space, grouping.groups, seed)
 
 
 def _distances(vectors: np.ndarray, centres: np.ndarray, clusters: np.ndarray) -> np.ndarray:
@@ -301,42 +268,16 @@ def _distances(vectors: np.ndarray, centres: np.ndarray, clusters: np.ndarray) -
     return distances
 
 
-def _agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-
-    counts = pd.crosstab(labels, clusters).to_numpy()
-    metrics = {
-        "accuracy": matched_accuracy(labels, clusters),
-        "nmi": float(normalized_mutual_info_score(labels, clusters)),
-        "ari": float(adjusted_rand_score(labels, clusters)),
-        "labelled_rows": float(len(labels)),
-        "majority": float(counts.sum(axis=1).max() / len(labels)),
-    }
-    found = {"accuracy": intervals.proportion(metrics["accuracy"], len(labels)), **intervals.agreement(counts)}
-    return metrics | {key: end for name, ends in found.items() for key, end in intervals.bounds(name, ends).items()}
-
-
-def _classes_of_clusters(labels: np.ndarray, clusters: np.ndarray) -> dict[int, str]:
-    """The class of each cluster under the best one-to-one matching; some clusters have none."""
-    from scipy.optimize import linear_sum_assignment
-
-    counts = pd.crosstab(labels, clusters).drop(columns=-1, errors="ignore")
-    classes, groups = linear_sum_assignment(counts.to_numpy(), maximize=True)
-    return dict(zip(counts.columns[groups], counts.index[classes], strict=True))
-
-
-def _accuracy(labels: np.ndarray, clusters: np.ndarray, classes: dict[int, str]) -> float:
-    return float((pd.Series(clusters).map(classes).to_numpy() == labels).mean())
-
-
-def _refuse_too_alike(vectors: np.ndarray, clusters: int) -> None:
-    """`InputError` unless there are as many different vectors as groups; the first rows are mostly enough to tell."""
+def _refuse_too_alike(vectors: np.ndarray, clusters: int, rows: int) -> None:
+    """`InputError` unless there are as many different vectors as groups among all `rows`, or the sample of them that
+    groups are looked for in; the first vectors are mostly enough to tell."""
     distinct = len(np.unique(vectors[: 100 * clusters], axis=0))
     if distinct < clusters:
         distinct = len(np.unique(vectors, axis=0))
     if distinct < clusters:
+        who = "the samples" if len(vectors) == rows else f"{len(vectors)} of {rows} samples, drawn at random,"
         raise InputError(
-            f"the samples have {distinct} different latents, too few for {clusters} groups: "
+            f"{who} have {distinct} different latents, too few for {clusters} groups: "
             "give fewer groups, or train an encoder that tells samples apart"
         )
 

@@ -135,8 +135,8 @@ def _percentiles(values: list[float]) -> Interval | None:
 
 
 def _entropy(shares: np.ndarray) -> float:
-    """In nats."""
-    positive = shares[shares > 0]
+    """In nats; whatever the order of the shares, so that two groupings that agree do so exactly."""
+    positive = np.sort(shares[shares > 0])
     return float(-(positive * np.log(positive)).sum())
 
 

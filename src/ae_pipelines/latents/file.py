@@ -81,6 +81,10 @@ class Latents(ABC):
         """The mean of each error column over the rows of a split; none where the model has no decoder."""
         return {name: self.mean(name, split) for name in ERRORS if name in self.names}
 
+    def vectors_in_pieces(self) -> Iterator[np.ndarray]:
+        """All vectors, (rows, d), float32, at most `ROWS_AT_ONCE` consecutive ones at a time, and nothing else."""
+        return (piece.vectors for piece in self.pieces())
+
     @cached_property
     def labelled(self) -> np.ndarray:
         """A bool per row: whether it has a label."""
@@ -211,6 +215,14 @@ class LatentsFile(Latents):
         for piece in self._parts.pieces([*self._about, "latent"]):
             vectors = self._finite(piece.column("latent"))
             yield LatentsInMemory(piece.select(self._about).to_pandas(), vectors, self.metadata)
+
+    def vectors_in_pieces(self) -> Iterator[np.ndarray]:
+        if 4 * self._size * len(self) <= KEPT_BYTES:
+            for start in range(0, len(self), ROWS_AT_ONCE):
+                yield self.vectors[start : start + ROWS_AT_ONCE]
+            return
+        for piece in self._parts.pieces(["latent"]):
+            yield self._finite(piece.column(0))
 
     @cached_property
     def labels(self) -> Labels:

@@ -1,8 +1,8 @@
 """Kinds of clusterers, which look for groups among vectors."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import Field
@@ -52,4 +52,17 @@ class Clusterer(Protocol):
 
     def groupings(self, vectors: np.ndarray, numbers: Sequence[int], seed: int) -> Iterator[Grouping]:
         """A grouping of vectors (n, d), float32, for each number of groups; one if it finds the number itself."""
+        ...
+
+
+@runtime_checkable
+class Refining(Protocol):
+    """A clusterer that goes on with all rows where there are more than it is given at once, its `most_rows`."""
+
+    start_rows: int
+    """Rows of the random sample that it is given then."""
+
+    def refined(self, found: Grouping, pieces: Iterable[np.ndarray]) -> Grouping:
+        """What it `found` in that sample, made to fit all vectors: pieces (rows, d), float32, which can be gone through
+        as often as needed. Measures are of all; `groups` and `space` stay those of the sample."""
         ...

@@ -1,16 +1,15 @@
 """Groups around means."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ae_pipelines.downstream.clusterers import CLUSTERERS, Grouping, Restarts
+from ae_pipelines.downstream.clusterers import CLUSTERERS, Grouping, Restarts, lloyd
 
-ALL_ROWS = 200_000
-"""Above this many rows, starts are tried on `SAMPLED_ROWS` random ones, and the best is continued on all."""
-SAMPLED_ROWS = 50_000
+MOST_STEPS = 50
+"""Passes over all rows that move means, after those over a sample; mostly fewer are needed."""
 
 
 @CLUSTERERS.register("kmeans")
@@ -20,29 +19,20 @@ class KMeans:
     2007); measures `inertia`, the sum of these squares."""
 
     restarts: Restarts = 10
-    most_rows = None
+    most_rows = 200_000
+    start_rows = 50_000
     finds_number = False
     has_bic = False
 
     def groupings(self, vectors: np.ndarray, numbers: Sequence[int], seed: int) -> Iterator[Grouping]:
-        for number in numbers:
-            yield grouping(vectors, self._fit(vectors, number, seed))
-
-    def _fit(self, vectors: np.ndarray, number: int, seed: int) -> Any:
         from sklearn import cluster
 
-        some = sampled(vectors, seed)
-        model = cluster.KMeans(number, n_init=self.restarts, random_state=seed).fit(some)
-        if len(some) == len(vectors):
-            return model
-        return cluster.KMeans(number, init=model.cluster_centers_, n_init=1, random_state=seed).fit(vectors)
+        for number in numbers:
+            model = cluster.KMeans(number, n_init=self.restarts, random_state=seed)
+            yield grouping(vectors, model.fit(vectors))
 
-
-def sampled(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """All vectors, or `SAMPLED_ROWS` of more than `ALL_ROWS`."""
-    if len(vectors) <= ALL_ROWS:
-        return vectors
-    return vectors[np.sort(np.random.default_rng(seed).choice(len(vectors), SAMPLED_ROWS, replace=False))]
+    def refined(self, found: Grouping, pieces: Iterable[np.ndarray]) -> Grouping:
+        return lloyd.refined(found, pieces, MOST_STEPS)
 
 
 def grouping(vectors: np.ndarray, model: Any) -> Grouping:

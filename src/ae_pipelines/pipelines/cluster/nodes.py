@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ae_pipelines.base.tables import Table, TableStream
-from ae_pipelines.downstream import clustering, intervals
+from ae_pipelines.downstream import clustering, group_contents, intervals
 from ae_pipelines.downstream.clustering import ClusterOptions
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
@@ -43,7 +43,7 @@ def measure(
 
 def tabulate(latents: Latents, clusters: Table) -> pd.DataFrame:
     """How large each group is, and what is in it."""
-    return clustering.cluster_sizes(latents, clusters)
+    return group_contents.cluster_sizes(latents, clusters)
 
 
 def draw_report(model: Any, sizes: pd.DataFrame) -> Any:
@@ -59,4 +59,4 @@ def draw_examples(latents: Latents, samples: Samples, clusters: Table, sizes: pd
     from ae_pipelines.plots.figure import column_names
 
     provenance.refuse_other_samples(latents, samples)
-    return plots.examples(clustering.nearest_samples(samples, clusters), sizes, column_names(samples.spec))
+    return plots.examples(group_contents.nearest_samples(samples, clusters), sizes, column_names(samples.spec))
