@@ -83,6 +83,19 @@ class Parts:
                 found.append(self._read(span, names, ()).take(rows[first:end] - span.start))
         return pa.concat_tables(found)
 
+    def numbered(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column of texts of which few differ: for each row, int32, the number of its text, -1 where there is none or
+        it is empty; and the texts, sorted."""
+        numbers, codes = dict[str, int](), [np.empty(0, np.int32)]
+        for piece in self.pieces([name], categories=[name]):
+            for chunk in piece.column(0).chunks:
+                here = [numbers.setdefault(text, len(numbers)) for text in chunk.dictionary.to_pylist()]
+                codes.append(np.array([*here, -1], np.int32)[chunk.indices.fill_null(len(here)).to_numpy()])
+        names = sorted(filter(None, numbers))
+        places = {text: place for place, text in enumerate(names)}
+        order = np.array([*(places.get(text, -1) for text in numbers), -1], np.int32)
+        return order[np.concatenate(codes)], np.asarray(names, dtype=str)
+
     @contextmanager
     def or_damaged(self) -> Iterator[None]:
         """What goes wrong with the files inside is an `InputError`."""
