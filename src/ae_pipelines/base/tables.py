@@ -81,12 +81,6 @@ class TableFile:
             piece = table.to_pandas()
             yield piece.set_axis(pd.RangeIndex(start, start := start + len(piece)))
 
-    def frame(self) -> pd.DataFrame:
-        """All rows in memory."""
-        found = self._parts.read(self.columns).to_pandas()
-        found.attrs = self.attrs
-        return found
-
 
 @dataclass(frozen=True)
 class TableStream:

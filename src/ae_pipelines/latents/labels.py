@@ -54,6 +54,10 @@ class Labels:
         order = np.array([*(places.get(name, -1) for name in self.names.tolist()), -1], np.int32)
         return Labels(order[self.codes], np.asarray(names, dtype=str))
 
+    def take(self, rows: Any) -> "Labels":
+        """Labels of some rows."""
+        return Labels(self.codes[rows], self.names)
+
     def isin(self, names: Any) -> np.ndarray:
         """A bool per row: whether its label is one of these."""
         return np.append(np.isin(self.names, np.asarray(list(names), dtype=str)), False)[self.codes]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ae_pipelines.base.tables import Table
 from ae_pipelines.report.page_data.table_columns import are_tables
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
@@ -67,10 +68,11 @@ def section(results: Results) -> Section | None:
     return Section("groups", "Groups", html, np.unique(np.concatenate([np.empty(0, np.int64), *picked])))
 
 
-def _members(clusters: pd.DataFrame, groups: pd.Series) -> Iterator[tuple[int, np.ndarray]]:
+def _members(clusters: Table, groups: pd.Series) -> Iterator[tuple[int, np.ndarray]]:
     """Each of these groups with its rows, the nearest to its centre first."""
-    order = np.lexsort((clusters["distance"].to_numpy(), clusters["cluster"].to_numpy()))
-    sorted_groups = clusters["cluster"].to_numpy()[order]
+    found = clusters["cluster"].to_numpy()
+    order = np.lexsort((clusters["distance"].to_numpy(), found))
+    sorted_groups = found[order]
     for group in groups:
         first, after = np.searchsorted(sorted_groups, [group, group + 1])
         yield int(group), order[first:after]
@@ -80,18 +82,18 @@ def _shown_rows(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[:NEAREST], rows[NEAREST:][-FARTHEST:]]).astype(np.int64)
 
 
-def _group(row: pd.Series, rows: np.ndarray, clusters: pd.DataFrame, own: "_Peculiar") -> Group:
+def _group(row: pd.Series, rows: np.ndarray, clusters: Table, own: "_Peculiar") -> Group:
     number = int(row["cluster"])
-    distances = clusters["distance"].to_numpy()
     near, far = rows[:NEAREST], rows[NEAREST:][-FARTHEST:][::-1]
+    distances = [clusters.take(rows)["distance"].tolist() for rows in (near, far)]
     title = f"group {number}"
     return Group(
         name=f"Group {number}",
         size=int(row["size"]),
         share=percent(row["share"]),
         commonest=_commonest(row),
-        nearest=gallery(near, map(shown, distances[near].tolist()), f"nearest to the centre of {title}"),
-        farthest=gallery(far, map(shown, distances[far].tolist()), f"farthest from the centre of {title}")
+        nearest=gallery(near, map(shown, distances[0]), f"nearest to the centre of {title}"),
+        farthest=gallery(far, map(shown, distances[1]), f"farthest from the centre of {title}")
         if len(far)
         else Markup(""),
         button=opener({"group": str(number)}, title, "show all"),
