@@ -37,15 +37,15 @@ def _least_certain(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Those of the rows of which the classifier is least certain, the least first, at most so many: their positions,
     the lead of the best class over the second, and the number of the best."""
-    kept = np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64)
+    known, margins, best = np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64)
     for part, vectors in latents.blocks(rows):
         probabilities = np.concatenate(list(classifier.probabilities(vectors)))
         first_two = np.partition(probabilities, -2, axis=1)[:, -2:]
-        found = part, first_two[:, 1] - first_two[:, 0], probabilities.argmax(axis=1)
-        known, margins, best = (np.concatenate(both) for both in zip(kept, found, strict=True))
+        known, best = np.append(known, part), np.append(best, probabilities.argmax(axis=1))
+        margins = np.append(margins, first_two[:, 1] - first_two[:, 0])
         order = np.argsort(margins, kind="stable")[:most]
-        kept = known[order], margins[order], best[order]
-    return kept
+        known, margins, best = known[order], margins[order], best[order]
+    return known, margins, best
 
 
 def _groups(vectors: np.ndarray, options: ClassifyOptions) -> np.ndarray:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ae_pipelines.base.tables import Table
 from ae_pipelines.report.page_data.table_columns import are_tables
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
@@ -51,10 +50,12 @@ def section(results: Results) -> Section | None:
     if sizes is None or clusters is None:
         return None
     largest = sizes[sizes["cluster"] != NOISE].sort_values("size", ascending=False, kind="stable")
-    members = {int(group): rows for group, rows in _members(clusters, largest["cluster"].head(MOST_GROUPS))}
+    numbers, distances = (clusters[name].to_numpy() for name in ("cluster", "distance"))
+    shown_groups = largest["cluster"].head(MOST_GROUPS)
+    members = {int(group): rows for group, rows in _members(numbers, distances, shown_groups)}
     own = _Peculiar(results)
     groups = [
-        _group(row, members[int(row["cluster"])], clusters, own) for _, row in largest.head(MOST_GROUPS).iterrows()
+        _group(row, members[int(row["cluster"])], distances, own) for _, row in largest.head(MOST_GROUPS).iterrows()
     ]
     html = render(
         "groups",
@@ -68,11 +69,10 @@ def section(results: Results) -> Section | None:
     return Section("groups", "Groups", html, np.unique(np.concatenate([np.empty(0, np.int64), *picked])))
 
 
-def _members(clusters: Table, groups: pd.Series) -> Iterator[tuple[int, np.ndarray]]:
+def _members(numbers: np.ndarray, distances: np.ndarray, groups: pd.Series) -> Iterator[tuple[int, np.ndarray]]:
     """Each of these groups with its rows, the nearest to its centre first."""
-    found = clusters["cluster"].to_numpy()
-    order = np.lexsort((clusters["distance"].to_numpy(), found))
-    sorted_groups = found[order]
+    order = np.lexsort((distances, numbers))
+    sorted_groups = numbers[order]
     for group in groups:
         first, after = np.searchsorted(sorted_groups, [group, group + 1])
         yield int(group), order[first:after]
@@ -82,18 +82,17 @@ def _shown_rows(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[:NEAREST], rows[NEAREST:][-FARTHEST:]]).astype(np.int64)
 
 
-def _group(row: pd.Series, rows: np.ndarray, clusters: Table, own: "_Peculiar") -> Group:
+def _group(row: pd.Series, rows: np.ndarray, distances: np.ndarray, own: "_Peculiar") -> Group:
     number = int(row["cluster"])
     near, far = rows[:NEAREST], rows[NEAREST:][-FARTHEST:][::-1]
-    distances = [clusters.take(rows)["distance"].tolist() for rows in (near, far)]
     title = f"group {number}"
     return Group(
         name=f"Group {number}",
         size=int(row["size"]),
         share=percent(row["share"]),
         commonest=_commonest(row),
-        nearest=gallery(near, map(shown, distances[0]), f"nearest to the centre of {title}"),
-        farthest=gallery(far, map(shown, distances[1]), f"farthest from the centre of {title}")
+        nearest=gallery(near, map(shown, distances[near].tolist()), f"nearest to the centre of {title}"),
+        farthest=gallery(far, map(shown, distances[far].tolist()), f"farthest from the centre of {title}")
         if len(far)
         else Markup(""),
         button=opener({"group": str(number)}, title, "show all"),

@@ -180,10 +180,10 @@ def _kinds(
     both."""
     rows = np.flatnonzero(changed)
     table = pd.DataFrame({"theirs": theirs[rows], "ours": ours[rows]}, index=rows)
-    found = [
-        (*(pair if names is None else names[list(pair)].tolist()), np.asarray(places))  # type: ignore[call-overload]
-        for pair, places in table.groupby(["theirs", "ours"]).groups.items()
-    ]
+    found = []
+    for pair, places in table.groupby(["theirs", "ours"]).groups.items():
+        there, here = pair if names is None else names[list(pair)].tolist()  # type: ignore[misc, call-overload]
+        found.append((there, here, np.asarray(places)))
     return sorted(found, key=lambda kind: (-len(kind[2]), str(kind[:2])))[:MOST_MOVES]
 
 
