@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.parts import ROWS_AT_ONCE, Parts
+from ae_pipelines.base.parts import ROWS_AT_ONCE, Parts, positions
 from ae_pipelines.latents.labels import Labels
 from ae_pipelines.latents.parquet import COLUMNS, ERRORS, vectors_of
 
@@ -94,14 +94,7 @@ class Latents(ABC):
 
     def positions(self, ids: Sequence[str] | pd.Series) -> np.ndarray:
         """The position of each of some samples, by its id, (len(ids),), int64; -1 where there is none."""
-        numbers, wanted = pd.factorize(pd.Series(ids, dtype="object"))
-        found, known, start = np.full(len(wanted), -1), pa.array(wanted, pa.string()), 0
-        for column in self.ids():
-            places = pc.index_in(column.cast(pa.string()), known)
-            here = np.flatnonzero(places.is_valid().to_numpy())
-            found[places.drop_null().to_numpy()] = start + here
-            start += len(column)
-        return found[numbers]
+        return positions(self.ids(), ids)
 
     def mean(self, name: str, split: str) -> float:
         """Mean of a column over the rows of a split."""
