@@ -55,13 +55,13 @@ class Distribution:
         errors are like those of new ones; if those are fewer than `HELD_OUT_ROWS`, all normal rows are drawn from."""
         normal = normal_rows(latents)
         held_out = normal & ~latents.seen
-        rows = _sampled(np.flatnonzero(held_out if held_out.sum() >= HELD_OUT_ROWS else normal), REFERENCE_ROWS, seed)
+        rows = sampled(np.flatnonzero(held_out if held_out.sum() >= HELD_OUT_ROWS else normal), REFERENCE_ROWS, seed)
         seen = float(latents.seen[rows].mean()) if len(rows) else 0.0
         return replace(cls.of_batch(latents, clusters, rows), seen=seen)
 
     def sample(self, most: int, seed: int) -> Self:
         """This distribution, or at most `most` of its rows at random."""
-        return self if len(self) <= most else self._at(_sampled(np.arange(len(self)), most, seed))
+        return self if len(self) <= most else self._at(sampled(np.arange(len(self)), most, seed))
 
     def _at(self, rows: np.ndarray) -> Self:
         errors = None if self.errors is None else self.errors[rows]
@@ -118,6 +118,6 @@ def _errors(latents: Latents) -> np.ndarray:
     return np.nan_to_num(errors, nan=largest, posinf=largest)
 
 
-def _sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+def sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     """At most `most` of these rows at random, in order."""
     return rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
