@@ -127,6 +127,62 @@ def _fit_groups(folder: Path, kind: str) -> None:
     saved.write(folder / f"{kind}.skops", model)
 
 
+def predict(folder: Path, rows: int) -> None:
+    """A classifier, fitted on the labelled latents, and a class for each."""
+    from ae_pipelines.base.tables import TableStream
+    from ae_pipelines.downstream import classification, saved
+    from ae_pipelines.latents.file import LatentsFile
+
+    latents = LatentsFile(folder / "latents.parquet")
+    classifier = classification.fit_classifier(latents, classification.ClassifyOptions())
+    saved.write(folder / "classifier.skops", classifier)
+    pieces = (classification.predict(classifier, piece) for piece in latents.pieces())
+    TableStream(pieces).into(folder / "predictions.parquet")
+
+
+def classify_metrics(folder: Path, rows: int) -> None:
+    """How good classes and probabilities are, also from few labels, and which rows to label next."""
+    from ae_pipelines.base.tables import TableFile
+    from ae_pipelines.downstream import class_metrics, few_labels, labelling, saved
+    from ae_pipelines.downstream.classification import ClassifyOptions
+    from ae_pipelines.latents.file import LatentsFile
+
+    latents, options = LatentsFile(folder / "latents.parquet"), ClassifyOptions()
+    classifier, predictions = saved.read(folder / "classifier.skops"), TableFile(folder / "predictions.parquet")
+    class_metrics.classification_metrics(latents, classifier, options)
+    class_metrics.reliability(latents, classifier)
+    class_metrics.per_class_table(latents, predictions)
+    few_labels.curve(latents, options)
+    labelling.to_label(classifier, latents, options)
+
+
+def detect(folder: Path, rows: int) -> None:
+    """A detector that looks at all vectors, and a score for each."""
+    from ae_pipelines.base.tables import TableStream
+    from ae_pipelines.downstream import detection, saved
+    from ae_pipelines.latents.file import LatentsFile
+
+    latents = LatentsFile(folder / "latents.parquet")
+    model = detection.fit_detector(latents, detection.DetectOptions(kind="mahalanobis"))
+    saved.write(folder / "anomaly_model.skops", model)
+    pieces = (detection.find_anomalies(model, piece) for piece in latents.pieces())
+    TableStream(pieces).into(folder / "anomalies.parquet")
+
+
+def detect_metrics(folder: Path, rows: int) -> None:
+    """How many alarms there are, all detectors beside each other, and the oddest rows."""
+    from ae_pipelines.base.tables import TableFile
+    from ae_pipelines.downstream import detection, saved
+    from ae_pipelines.latents.file import LatentsFile
+
+    latents, anomalies = LatentsFile(folder / "latents.parquet"), TableFile(folder / "anomalies.parquet")
+    detection.detection_metrics(latents, saved.read(folder / "anomaly_model.skops"), anomalies)
+    detection.auroc_of_each(latents, detection.DetectOptions())
+    scores = anomalies["score"].to_numpy()
+    anomalies.take(detection.oddest(scores, detection.LISTED))
+    detection.scores_by_group(latents, scores)
+
+
 STAGES: dict[str, Stage] = {
     "ingest": ingest,
     "ingest encoded": ingest_encoded,
@@ -138,6 +194,10 @@ STAGES: dict[str, Stage] = {
     "gaussian mixture": gaussian_mixture,
     "assign": assign,
     "cluster metrics": cluster_metrics,
+    "predict": predict,
+    "classify_metrics": classify_metrics,
+    "detect": detect,
+    "detect_metrics": detect_metrics,
 }
 """What is measured, in this order; imports only what it needs, inside."""
 
@@ -150,6 +210,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "gaussian mixture": ("latents",),
     "assign": ("latents", "kmeans"),
     "cluster metrics": ("assign",),
+    "predict": ("latents",),
+    "classify_metrics": ("predict",),
+    "detect": ("latents",),
+    "detect_metrics": ("detect",),
 }
 """The stages whose files a stage reads, or what is made up for it."""
 

@@ -68,7 +68,7 @@ def test_a_class_that_the_classifier_does_not_know_is_not_blamed_on_it():
     data = latents(labels)
     classifier = classification.fit_classifier(data, ClassifyOptions())
     predictions, metrics = judged(data)
-    table = class_metrics.per_class_table(data, predictions["predicted"].to_numpy(str)).set_index("label")
+    table = class_metrics.per_class_table(data, predictions).set_index("label")
     assert table["recall"].to_dict() == {"0": 1, "2": 1, "9": 0}
     assert "classes_never_recognised" not in metrics
     assert class_metrics.cautions(metrics, table.reset_index(), classifier) == []
@@ -79,7 +79,7 @@ def test_an_accuracy_no_better_than_the_commonest_class_is_cautioned_against():
     draw = np.random.default_rng(0)
     data = latents(labels, points=draw.normal(size=(300, 2)))
     predictions, metrics = judged(data)
-    table = class_metrics.per_class_table(data, predictions["predicted"].to_numpy(str))
+    table = class_metrics.per_class_table(data, predictions)
     assert metrics["majority"] == pytest.approx(0.9)
     assert metrics["classes_never_recognised"] == 1
     said = class_metrics.cautions(metrics, table, classification.fit_classifier(data, ClassifyOptions()))
@@ -115,9 +115,9 @@ def test_a_class_seen_only_in_test_is_counted_apart_with_a_warning(caplog):
 
 def test_confusion_and_table_count_every_labelled_test_row():
     data = latents()
-    predicted = judged(data)[0]["predicted"].to_numpy(dtype=str)
-    assert class_metrics.confusion(data, predicted).to_numpy().sum() == 100
-    table = class_metrics.per_class_table(data, predicted)
+    predictions = judged(data)[0]
+    assert class_metrics.confusion(data, predictions).to_numpy().sum() == 100
+    table = class_metrics.per_class_table(data, predictions)
     assert table["support"].sum() == 100
     assert (table["f1"] == 1).all()
 
@@ -375,7 +375,7 @@ def test_a_class_of_one_sample_is_passed_over_with_a_warning_that_names_it(kind)
     assert (list(classifier.classes), classifier.calibrated) == (["0", "1", "2"], True)
     assert (metrics["accuracy"], metrics["train_rows"], metrics["test_rows"]) == (1, 199, 99)
     assert metrics["test_rows_of_unseen_classes"] == 1
-    table = class_metrics.per_class_table(data, predictions["predicted"].to_numpy(str)).set_index("label")
+    table = class_metrics.per_class_table(data, predictions).set_index("label")
     assert table["recall"].to_dict() == {"0": 1, "1": 1, "2": 1, "Slip": 0}
     assert [point["labels"] for point in few_labels.curve(data, options)] == [3, 199]
     (said,) = class_metrics.passed_over(data, classifier)

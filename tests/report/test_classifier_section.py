@@ -26,7 +26,7 @@ def classified(folder, labels=None, predicted=None, **parts):
         classifier=on_latents(classes=np.array(known)),
         predictions=lambda latents: table.assign(sample_id=latents.column("sample_id")),
         **{
-            "per_class": lambda latents: class_metrics.per_class_table(latents, table["predicted"].to_numpy(str)),
+            "per_class": lambda latents: class_metrics.per_class_table(latents, table),
             "classify_metrics": METRICS,
             **parts,
         },

@@ -5,7 +5,7 @@ pyarrow, DuckDB and polars read such a folder as one table.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ae_pipelines.base import atomic
@@ -83,6 +84,19 @@ class Parts:
                 found.append(self._read(span, names, ()).take(rows[first:end] - span.start))
         return pa.concat_tables(found)
 
+    def numbered(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column of texts of which few differ: for each row, int32, the number of its text, -1 where there is none or
+        it is empty; and the texts, sorted."""
+        numbers, codes = dict[str, int](), [np.empty(0, np.int32)]
+        for piece in self.pieces([name], categories=[name]):
+            for chunk in piece.column(0).chunks:
+                here = [numbers.setdefault(text, len(numbers)) for text in chunk.dictionary.to_pylist()]
+                codes.append(np.array([*here, -1], np.int32)[chunk.indices.fill_null(len(here)).to_numpy()])
+        names = sorted(filter(None, numbers))
+        places = {text: place for place, text in enumerate(names)}
+        order = np.array([*(places.get(text, -1) for text in numbers), -1], np.int32)
+        return order[np.concatenate(codes)], np.asarray(names, dtype=str)
+
     @contextmanager
     def or_damaged(self) -> Iterator[None]:
         """What goes wrong with the files inside is an `InputError`."""
@@ -116,6 +130,18 @@ class Parts:
     def _cut(self, table: pa.Table) -> Iterator[pa.Table]:
         for start in range(0, len(table), ROWS_AT_ONCE):
             yield table.slice(start, ROWS_AT_ONCE)
+
+
+def positions(columns: Iterable[pa.Array | pa.ChunkedArray], wanted: Iterable[str]) -> np.ndarray:
+    """Where each of some texts is in a column that comes in consecutive pieces, (wanted,), int64; -1: it is not."""
+    given = pa.array(list(wanted), pa.string()).dictionary_encode()
+    found, start = np.full(len(given.dictionary), -1), 0
+    for column in columns:
+        places = pc.index_in(column.cast(pa.string()), given.dictionary)
+        here = np.flatnonzero(places.is_valid().to_numpy(zero_copy_only=False))
+        found[places.drop_null().to_numpy()] = start + here
+        start += len(column)
+    return found[given.indices.to_numpy()]
 
 
 class PartsWriter:

@@ -60,6 +60,14 @@ class TableFile:
             raise KeyError(name)
         return self._parts.read([name]).column(0).to_pandas().rename(name)
 
+    def numbered(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column of texts of which few differ: the number of each row's text, and the texts; see `Parts`."""
+        return self._parts.numbered(name)
+
+    def in_pieces(self, name: str) -> Iterator[pa.ChunkedArray]:
+        """One column, consecutive rows at a time."""
+        return (piece.column(0) for piece in self._parts.pieces([name]))
+
     def take(self, rows: Any, /) -> pd.DataFrame:
         wanted = np.asarray(rows)
         ascending, places = np.unique(wanted, return_inverse=True)
@@ -72,12 +80,6 @@ class TableFile:
         for table in self._parts.pieces(self.columns):
             piece = table.to_pandas()
             yield piece.set_axis(pd.RangeIndex(start, start := start + len(piece)))
-
-    def frame(self) -> pd.DataFrame:
-        """All rows in memory."""
-        found = self._parts.read(self.columns).to_pandas()
-        found.attrs = self.attrs
-        return found
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import classification, few_labels
@@ -82,8 +81,7 @@ class _Judge:
     """The same classifier, learning from the same rows and judged by the same ones, on any vectors."""
 
     def __init__(self, latents: Latents, rows: np.ndarray, options: ClassifyOptions) -> None:
-        names = ("sample_id", "split", "label")
-        self._table = pd.DataFrame({name: latents.column(name).to_numpy(object)[rows] for name in names})
+        self._table = latents.take(rows)[["sample_id", "split", "label"]].reset_index(drop=True)
         self._encoder, self._options = latents.encoder, options
 
     def counts(self) -> dict[str, float]:

@@ -148,7 +148,7 @@ class _LabelPool:
     def same_as_the_curve(cls, latents: Latents, seed: int) -> Self:
         labelled = np.flatnonzero(classification.training_rows(latents))
         rows = classification.at_most_learned(labelled, ClassifyOptions(seed=seed))
-        return cls(rows, classification.numbered(latents.labels[rows])[1])
+        return cls(rows, latents.labels.among(rows)[1])
 
     def draw(self, labels: int, seed: int) -> np.ndarray:
         return self.rows[balanced_draw(self.classes, labels, seed)]
@@ -167,7 +167,7 @@ def _spaces(latents: Latents, trained: dict[int, Supervised], judged: np.ndarray
     shown = np.sort(np.random.default_rng(seed).permutation(judged)[:MAP_ROWS])
     vectors = {"latents": latents.at(shown)}
     vectors |= {f"supervised_{labels}": classifier.embedding(shown) for labels, classifier in trained.items()}
-    known = {"sample_id": latents.column("sample_id").to_numpy()[shown], "label": latents.labels[shown]}
+    known = {"sample_id": latents.take(shown)["sample_id"].to_numpy(), "label": latents.labels[shown]}
     return pd.DataFrame(known | {space: list(places) for space, places in vectors.items()})
 
 

@@ -120,14 +120,31 @@ def log_loss(probabilities: np.ndarray, classes: np.ndarray) -> float:
     return float(0.0 - _logarithm(probabilities[np.arange(len(classes)), classes]).mean())
 
 
+class Reliability:
+    """How often predictions are right, by how sure they are: `BINS` bins of equal width, summed over blocks of rows."""
+
+    def __init__(self) -> None:
+        self._rows, self._sums = np.zeros(BINS, np.int64), np.zeros((2, BINS))
+
+    def add(self, confidence: np.ndarray, right: np.ndarray) -> None:
+        """Count more rows: their confidences (n,) and whether each is right."""
+        bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+        self._rows += np.bincount(bins, minlength=BINS)
+        self._sums += [np.bincount(bins, weights=values, minlength=BINS) for values in (confidence, right)]
+
+    def table(self) -> pd.DataFrame:
+        """Of each bin that has some: its `rows`, their mean `confidence` and `accuracy`."""
+        means = self._sums / np.maximum(self._rows, 1)
+        columns = {"rows": self._rows, "confidence": means[0], "accuracy": means[1]}
+        table = pd.DataFrame({"from": np.arange(BINS) / BINS, **columns})
+        return table[table["rows"] > 0].reset_index(drop=True)
+
+
 def reliability(confidence: np.ndarray, right: np.ndarray) -> pd.DataFrame:
-    """`BINS` bins of equal width over confidences (n,): `rows` in each, their mean `confidence` and `accuracy`."""
-    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    rows = np.bincount(bins, minlength=BINS)
-    some = np.maximum(rows, 1)
-    means = [np.bincount(bins, weights=values, minlength=BINS) / some for values in (confidence, right)]
-    table = pd.DataFrame({"from": np.arange(BINS) / BINS, "rows": rows, "confidence": means[0], "accuracy": means[1]})
-    return table[table["rows"] > 0].reset_index(drop=True)
+    """The table of `Reliability` of all these rows."""
+    found = Reliability()
+    found.add(confidence, right)
+    return found.table()
 
 
 def expected_calibration_error(table: pd.DataFrame) -> float:

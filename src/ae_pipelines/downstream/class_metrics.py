@@ -1,11 +1,13 @@
 """How good a classifier on latents is, judged on the labelled rows of the test split."""
 
 import logging
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.errors import first_of
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import calibration, intervals
 from ae_pipelines.downstream.classification import (
     LEARNED_ROWS,
@@ -13,11 +15,11 @@ from ae_pipelines.downstream.classification import (
     ClassifyOptions,
     at_most,
     judged_rows,
-    numbered,
     test_rows,
     training_rows,
 )
 from ae_pipelines.latents.file import Latents
+from ae_pipelines.latents.labels import Labels
 
 log = logging.getLogger(__name__)
 
@@ -32,25 +34,24 @@ def classification_metrics(latents: Latents, classifier: Classifier, options: Cl
     are, if any; `transductive` and `calibrated` are 1 or 0."""
     train, test = training_rows(latents), test_rows(latents)
     known = judged_rows(latents, test, classifier)
-    probabilities, classes = _probabilities(latents, classifier, known)
-    right = probabilities.argmax(axis=1) == classes
-    table = calibration.reliability(probabilities.max(axis=1), right)
+    judged = _judged(latents, classifier, known)
+    rows, right = judged.rows.sum(), judged.right.sum()
     metrics = {
-        "accuracy": float(right.mean()),
+        "accuracy": float(right / rows),
         "knn_accuracy": _neighbour_accuracy(latents, train, known, options),
-        "log_loss": calibration.log_loss(probabilities, classes),
-        "expected_calibration_error": calibration.expected_calibration_error(table),
+        "log_loss": float(judged.log_loss / rows),
+        "expected_calibration_error": calibration.expected_calibration_error(judged.reliability.table()),
         "train_rows": float(train.sum()),
-        "test_rows": float(known.sum()),
-        "majority": float(np.bincount(classes).max() / len(classes)),
+        "test_rows": float(rows),
+        "majority": float(judged.rows.max() / rows),
         "transductive": float(classifier.transductive),
         "calibrated": float(classifier.calibrated),
     }
-    for name, rows in (("accuracy", len(right)), ("knn_accuracy", min(len(right), JUDGED_ROWS))):
-        metrics |= intervals.bounds(name, intervals.proportion(metrics[name], rows))
-    if missed := len(np.unique(classes)) - len(np.unique(classes[right])):
+    for name, counted in (("accuracy", rows), ("knn_accuracy", min(rows, JUDGED_ROWS))):
+        metrics |= intervals.bounds(name, intervals.proportion(metrics[name], int(counted)))
+    if missed := int(((judged.rows > 0) & (judged.right == 0)).sum()):
         metrics["classes_never_recognised"] = float(missed)
-    if unseen := int(test.sum() - known.sum()):
+    if unseen := int(test.sum() - rows):
         names = first_of(list(latents.labels.counts(test & ~known).index))
         log.warning("%d test samples are of classes without a train sample: %s", unseen, names)
         metrics["test_rows_of_unseen_classes"] = float(unseen)
@@ -59,20 +60,23 @@ def classification_metrics(latents: Latents, classifier: Classifier, options: Cl
 
 def reliability(latents: Latents, classifier: Classifier) -> pd.DataFrame:
     """How often the classifier is right on the test split, by its confidence; see `calibration.reliability`."""
-    probabilities, classes = _probabilities(latents, classifier, judged_rows(latents, test_rows(latents), classifier))
-    return calibration.reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == classes)
+    return _judged(latents, classifier, judged_rows(latents, test_rows(latents), classifier)).reliability.table()
 
 
-def per_class_table(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
+def per_class_table(latents: Latents, predictions: Table) -> pd.DataFrame:
     """Precision, recall, f1 and support of the test rows of each true class."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    test = test_rows(latents)
-    classes = np.unique(latents.labels[test])
-    scores = precision_recall_fscore_support(latents.labels[test], predicted[test], labels=classes, zero_division=0.0)
+    counts = confusion(latents, predictions)
+    values, names = counts.to_numpy(), counts.index.to_numpy(str)
+    true, taken = np.nonzero(values)
+    classes, weights = np.unique(names[true]), values[true, taken]
+    scores = precision_recall_fscore_support(
+        names[true], names[taken], labels=classes, sample_weight=weights, zero_division=0.0
+    )
     table = pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), scores, strict=True)))
     table.insert(0, "label", classes)
-    return table
+    return table.astype({"support": np.int64})
 
 
 def never_found(table: pd.DataFrame, classifier: Classifier) -> list[str]:
@@ -110,18 +114,43 @@ def passed_over(latents: Latents, classifier: Classifier) -> list[str]:
     ]
 
 
-def confusion(latents: Latents, predicted: np.ndarray) -> pd.DataFrame:
+def confusion(latents: Latents, predictions: Table) -> pd.DataFrame:
     """Counts of test rows: true class (rows) by predicted class (columns)."""
-    test = test_rows(latents)
-    classes = np.unique(np.concatenate([latents.labels[test], predicted[test]]))
-    counts = pd.crosstab(latents.labels[test], predicted[test])
-    return counts.reindex(index=classes, columns=classes, fill_value=0)
+    test, predicted = test_rows(latents), Labels.in_column(predictions, "predicted")
+    names = sorted({str(name) for labels in (latents.labels, predicted) for name in labels.counts(test).index})
+    true, taken = (labels.by(names).codes[test].astype(np.int64) for labels in (latents.labels, predicted))
+    counts = np.bincount(true * len(names) + taken, minlength=len(names) ** 2)
+    return pd.DataFrame(counts.reshape(len(names), -1), index=names, columns=names)
 
 
-def _probabilities(latents: Latents, classifier: Classifier, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (n, classes) and true classes (n,) of some rows."""
-    probabilities = np.concatenate(list(classifier.probabilities(latents.at(known))))
-    return probabilities, np.searchsorted(classifier.classes, latents.labels[known])
+@dataclass
+class _Judged:
+    """What a classifier says of rows whose classes it knows, summed over them."""
+
+    rows: np.ndarray
+    """(classes,), int64: rows of each class."""
+    right: np.ndarray
+    """(classes,), int64: those of them that are recognised."""
+    log_loss: float = 0.0
+    """In nats."""
+    reliability: calibration.Reliability = field(default_factory=calibration.Reliability)
+
+    def add(self, probabilities: np.ndarray, classes: np.ndarray) -> None:
+        """Count more rows: probabilities (n, classes), and the true classes (n,)."""
+        right = probabilities.argmax(axis=1) == classes
+        self.rows += np.bincount(classes, minlength=len(self.rows))
+        self.right += np.bincount(classes[right], minlength=len(self.rows))
+        self.log_loss += len(classes) * calibration.log_loss(probabilities, classes)
+        self.reliability.add(probabilities.max(axis=1), right)
+
+
+def _judged(latents: Latents, classifier: Classifier, known: np.ndarray) -> _Judged:
+    """The sums over some rows (a bool each), read a block at a time."""
+    found = _Judged(*np.zeros((2, len(classifier.classes)), np.int64))
+    truth = latents.labels.by(classifier.classes).codes
+    for rows, vectors in latents.blocks(np.flatnonzero(known)):
+        found.add(np.concatenate(list(classifier.probabilities(vectors))), truth[rows])
+    return found
 
 
 def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, options: ClassifyOptions) -> float:
@@ -130,6 +159,6 @@ def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, o
     draw = np.random.default_rng(options.seed)
     learned = at_most(LEARNED_ROWS, np.flatnonzero(train), draw)
     judged = at_most(JUDGED_ROWS, np.flatnonzero(test), draw)
-    names, classes = numbered(latents.labels[learned])
+    names, classes = latents.labels.among(learned)
     rows = Index(latents.at(learned), exact=True).nearest(latents.at(judged), options.neighbours)[1]
     return float((names[vote(rows, classes).argmax(axis=1)] == latents.labels[judged]).mean())

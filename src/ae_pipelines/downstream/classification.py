@@ -139,7 +139,7 @@ def fit_classifier(latents: Latents, options: ClassifyOptions) -> Classifier:
     train, test = (latents.labels.counts(rows).index for rows in (training_rows(latents), test_rows(latents)))
     _refuse_disjoint(train.to_numpy(str), test.to_numpy(str))
     rows = at_most_learned(np.flatnonzero(training_rows(latents)), options)
-    names, classes = numbered(latents.labels[rows])
+    names, classes = latents.labels.among(rows)
     ready = pool(latents, options, rows, hidden=np.zeros(len(latents), bool)).tuned(rows, classes)
     found = _calibration(latents, options, ready, rows, classes)
     return Classifier(

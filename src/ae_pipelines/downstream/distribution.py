@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream.detection import normal_rows
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
@@ -35,36 +35,33 @@ class Distribution:
     """Share of the rows that the encoder has learned from."""
 
     def __post_init__(self) -> None:
-        if len({len(self.vectors), len(self.clusters), len(self.vectors if self.errors is None else self.errors)}) > 1:
-            raise InputError(
-                f"{len(self.vectors)} latents, but {len(self.clusters)} clusters"
-                + ("" if self.errors is None else f" and {len(self.errors)} errors")
-                + ": each row needs one of each, run cluster again on these latents"
-            )
+        _refuse_unequal(len(self.vectors), len(self.clusters), None if self.errors is None else len(self.errors))
 
     def __len__(self) -> int:
         return len(self.vectors)
 
     @classmethod
-    def of_batch(cls, latents: Latents, clusters: pd.DataFrame) -> Self:
-        """All rows; `clusters` as `clustering.assign` gives them for these latents."""
-        errors = _errors(latents) if ERROR in latents.names else None
-        found = clusters["cluster"].to_numpy(np.int32)
-        return cls(EncodedBy.of(latents), latents.vectors, found, errors)
+    def of_batch(cls, latents: Latents, clusters: Table, rows: np.ndarray | None = None) -> Self:
+        """All rows, or those at some positions; `clusters` as `clustering.assign` gives them for these latents."""
+        _refuse_unequal(len(latents), len(clusters), None)
+        rows = np.arange(len(latents)) if rows is None else rows
+        errors = _errors(latents)[rows] if ERROR in latents.names else None
+        found = clusters["cluster"].to_numpy(np.int32)[rows]
+        return cls(EncodedBy.of(latents), latents.at(rows), found, errors)
 
     @classmethod
-    def of_training(cls, latents: Latents, clusters: pd.DataFrame, seed: int = 0) -> Self:
+    def of_training(cls, latents: Latents, clusters: Table, seed: int = 0) -> Self:
         """The reference: at most `REFERENCE_ROWS` random normal rows that the encoder has not learned from, whose
         errors are like those of new ones; if those are fewer than `HELD_OUT_ROWS`, all normal rows are drawn from."""
         normal = normal_rows(latents)
         held_out = normal & ~latents.seen
-        rows = _sampled(np.flatnonzero(held_out if held_out.sum() >= HELD_OUT_ROWS else normal), REFERENCE_ROWS, seed)
+        rows = sampled(np.flatnonzero(held_out if held_out.sum() >= HELD_OUT_ROWS else normal), REFERENCE_ROWS, seed)
         seen = float(latents.seen[rows].mean()) if len(rows) else 0.0
-        return replace(cls.of_batch(latents, clusters)._at(rows), seen=seen)
+        return replace(cls.of_batch(latents, clusters, rows), seen=seen)
 
     def sample(self, most: int, seed: int) -> Self:
         """This distribution, or at most `most` of its rows at random."""
-        return self if len(self) <= most else self._at(_sampled(np.arange(len(self)), most, seed))
+        return self if len(self) <= most else self._at(sampled(np.arange(len(self)), most, seed))
 
     def _at(self, rows: np.ndarray) -> Self:
         errors = None if self.errors is None else self.errors[rows]
@@ -105,6 +102,15 @@ class Distribution:
         )
 
 
+def _refuse_unequal(latents: int, clusters: int, errors: int | None) -> None:
+    if latents != clusters or errors not in (None, latents):
+        raise InputError(
+            f"{latents} latents, but {clusters} clusters"
+            + ("" if errors is None else f" and {errors} errors")
+            + ": each row needs one of each, run cluster again on these latents"
+        )
+
+
 def _errors(latents: Latents) -> np.ndarray:
     """Errors (n,), float32; overflow becomes the largest number, which is enough for ranks, and JSON has no Inf."""
     errors = latents.column(ERROR).to_numpy(np.float32, na_value=np.nan)
@@ -112,6 +118,6 @@ def _errors(latents: Latents) -> np.ndarray:
     return np.nan_to_num(errors, nan=largest, posinf=largest)
 
 
-def _sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+def sampled(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     """At most `most` of these rows at random, in order."""
     return rows if len(rows) <= most else np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

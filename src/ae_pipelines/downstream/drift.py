@@ -21,6 +21,7 @@ FEWEST_EXPECTED = 5
 CONSTANT_RANGE = 1e-5
 """A latent is constant if its range is at most this share of the largest standard deviation of a latent. Devices and
 libraries differ in the last bits, and between two different constants a rank test would say that all rows moved."""
+NEW_ROWS = "new rows"
 OK, DRIFT, INSUFFICIENT, NOTHING_NEW = "ok", "drift", "insufficient data", "nothing new"
 
 
@@ -40,7 +41,9 @@ class DriftOptions(Options):
     """Seed of the sample drawn from a large batch."""
 
 
-def compare(reference: Distribution, batch: Distribution, options: DriftOptions) -> dict[str, Any]:
+def compare(
+    reference: Distribution, batch: Distribution, options: DriftOptions, rows: int | None = None
+) -> dict[str, Any]:
     """The content of `drift.json`: `verdict` ("ok", "drift", "insufficient data" or "nothing new"), `said` in words,
     `rows` of which `compared_rows` were looked at, `reference_rows` and what the `reference` is, the thresholds, and
 
@@ -50,15 +53,16 @@ def compare(reference: Distribution, batch: Distribution, options: DriftOptions)
       `p` (None where too few rows are left after rare groups were joined) and `drifted`.
 
     `drift_from` is the KS statistic from which a latent or the error has drifted. Raises `InputError` for latents of
-    another encoder, or that are not finite.
+    another encoder, or that are not finite. The batch may be a sample of so many `rows`, at least `BATCH_ROWS` of them.
     """
     _refuse_unlike(reference, batch)
+    rows = len(batch) if rows is None else rows
     looked_at = batch.sample(BATCH_ROWS, options.seed)
     found = _differences(reference, looked_at)
-    enough = min(len(batch), len(reference)) >= options.fewest_rows
+    enough = min(rows, len(reference)) >= options.fewest_rows
     _judge(_flattened(found), enough, options)
     about = {
-        "rows": len(batch),
+        "rows": rows,
         "compared_rows": len(looked_at),
         "reference_rows": len(reference),
         "reference": reference.description,
@@ -245,6 +249,11 @@ def _refuse_unlike(reference: Distribution, batch: Distribution) -> None:
             f"the reference has {ours.latent_size} latents of encoder {ours.encoder[:12]}, but the new rows have "
             f"{theirs.latent_size} of encoder {theirs.encoder[:12]}: score with the model that made the reference"
         )
-    for name, side in (("reference", reference), ("new rows", batch)):
-        if bad := int((~np.isfinite(side.vectors)).any(axis=1).sum()):
-            raise InputError(f"{bad} of {len(side)} latents of the {name} have NaN or Inf: encode these rows again")
+    for name, side in (("reference", reference), (NEW_ROWS, batch)):
+        refuse_not_finite(side.vectors, name)
+
+
+def refuse_not_finite(vectors: np.ndarray, name: str = NEW_ROWS) -> None:
+    """`InputError` if some latents (n, d) of the rows of this name have NaN or Inf."""
+    if bad := int((~np.isfinite(vectors)).any(axis=1).sum()):
+        raise InputError(f"{bad} of {len(vectors)} latents of the {name} have NaN or Inf: encode these rows again")

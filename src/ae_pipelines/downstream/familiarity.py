@@ -9,6 +9,7 @@ import pandas as pd
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.detection import calibration_rows, normal_rows
 from ae_pipelines.latents.file import Latents
@@ -73,7 +74,7 @@ def familiarity(sample_ids: Any, errors: np.ndarray, known: ErrorRange) -> pd.Da
     return pd.DataFrame({"sample_id": sample_ids, COLUMN: errors, "outside": known.outside(errors)})
 
 
-def familiarity_metrics(found: pd.DataFrame, latents: Latents) -> dict[str, float]:
+def familiarity_metrics(found: Table, latents: Latents) -> dict[str, float]:
     """`share_outside` the training range, of these samples (with the bounds of its 95 % interval) and of the test split
     of the encoder's own data, and the range itself; errors are medians."""
     known, own = ErrorRange.of(latents), _own_errors(latents)
@@ -108,7 +109,7 @@ def verdict(metrics: dict[str, float]) -> str:
     )
 
 
-def errors_of_both(found: pd.DataFrame, latents: Latents) -> dict[str, np.ndarray]:
+def errors_of_both(found: Table, latents: Latents) -> dict[str, np.ndarray]:
     """Reconstruction errors of the encoder's own test split and of these samples, by name of the group."""
     return {
         "its own test samples": _own_errors(latents),

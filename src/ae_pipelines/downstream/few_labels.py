@@ -1,5 +1,6 @@
 """How well a classifier does with few labels."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,11 @@ from ae_pipelines.base.errors import InputError, TooFewLabels
 from ae_pipelines.downstream import classification, intervals
 from ae_pipelines.downstream.classification import ClassifyOptions, Pool
 from ae_pipelines.latents.file import Latents
+
+log = logging.getLogger(__name__)
+
+JUDGED_ROWS = 100_000
+"""Most rows that a curve is judged by, picked at random."""
 
 
 def balanced_draw(classes: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -46,22 +52,23 @@ def curve(
     balanced draws from the train split, and last for all labels.
 
     Judged on the labelled rows of the test split, or on those of `judged` (a bool per row), which are then not learned
-    from. Draw i has seed `options.seed` + i. What a kind chooses by labels it chooses once
-    for each number of them, by those of the first draw. Probabilities are not calibrated here. `TooFewLabels` if there
-    are no rows to learn from or to judge by.
+    from; of more than `JUDGED_ROWS` on as many of them. Draw i has seed `options.seed` + i. What a kind chooses by
+    labels it chooses once for each number of them, by those of the first draw. Probabilities are not calibrated here.
+    `TooFewLabels` if there are no rows to learn from or to judge by.
     """
     judged = classification.test_rows(latents) if judged is None else judged & latents.labelled
     rows = classification.at_most_learned(np.flatnonzero(classification.training_rows(latents) & ~judged), options)
-    names, classes = classification.numbered(latents.labels[rows])
+    names, classes = latents.labels.among(rows)
     judged = judged & latents.labels.isin(names)
-    if len(names) < 2 or not judged.any():
+    by = _judged_rows(judged, options)
+    if len(names) < 2 or not len(by):
         raise TooFewLabels(
-            f"{len(rows)} labelled rows of {len(names)} classes to learn from and {int(judged.sum())} of the same "
+            f"{len(rows)} labelled rows of {len(names)} classes to learn from and {len(by)} of the same "
             "classes to judge by: give labels of at least two classes on both sides"
         )
     ready = classification.pool(latents, options, rows, hidden=judged)
-    places = ready.prepared.places.of(latents.at(judged))
-    truth = np.searchsorted(names, latents.labels[judged])
+    places = ready.prepared.places.of(latents.at(by))
+    truth = latents.labels.by(names).codes[by]
     points = []
     for sets in _draws(classes, counts or options.few_labels, draws or options.draws, options.seed):
         tuned = ready.tuned(rows[sets[0]], classes[sets[0]])
@@ -70,15 +77,24 @@ def curve(
     return points
 
 
+def _judged_rows(rows: np.ndarray, options: ClassifyOptions) -> np.ndarray:
+    """The positions of these rows (a bool each), or of `JUDGED_ROWS` of them picked at random, in order."""
+    found = np.flatnonzero(rows)
+    if len(found) > JUDGED_ROWS:
+        log.info("few labels: judged by %s of %s test rows", f"{JUDGED_ROWS:,}", f"{len(found):,}")
+    return np.sort(classification.at_most(JUDGED_ROWS, found, np.random.default_rng(options.seed)))
+
+
 def errors(points: list[dict[str, Any]]) -> dict[str, float]:
     """The mean errors (%) of a `curve` by name, without that of all labels."""
     return {f"error_with_{point['labels']}_labels": point["error_mean"] for point in points[:-1]}
 
 
 def bounds(points: list[dict[str, Any]], rows: int) -> dict[str, float]:
-    """The bounds of these mean errors (%) by name, as far as they follow from the number of rows that were judged."""
+    """The bounds of these mean errors (%) by name, as far as they follow from how many rows they were judged by, of
+    these."""
     means = {name: error / 100 for name, error in errors(points).items()}
-    found = {name: intervals.proportion(mean, rows) for name, mean in means.items()}
+    found = {name: intervals.proportion(mean, min(rows, JUDGED_ROWS)) for name, mean in means.items()}
     return {
         key: 100 * value for name, interval in found.items() for key, value in intervals.bounds(name, interval).items()
     }

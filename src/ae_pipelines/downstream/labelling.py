@@ -18,15 +18,13 @@ def to_label(classifier: Classifier, latents: Latents, options: ClassifyOptions)
     is taken (Zhdanov 2019, without the weights): similar rows would teach the same.
     """
     classifier.encoded_by.refuse_other(latents, "classifier", "classify")
-    rows = np.flatnonzero(latents.in_split("train") & ~latents.labelled)
-    margins, best = _margins(classifier, latents.at(rows))
-    candidates = np.argsort(margins, kind="stable")[: CANDIDATES * options.label_next]
-    rows, margins, best = rows[candidates], margins[candidates], best[candidates]
+    unlabelled = np.flatnonzero(latents.in_split("train") & ~latents.labelled)
+    rows, margins, best = _least_certain(classifier, latents, unlabelled, CANDIDATES * options.label_next)
     groups = _groups(latents.at(rows), options)
     chosen = _in_turn(groups)[: options.label_next]
     return pd.DataFrame(
         {
-            "sample_id": latents.column("sample_id").iloc[rows[chosen]].to_numpy(object),
+            "sample_id": latents.take(rows[chosen])["sample_id"].to_numpy(object),
             "margin": margins[chosen],
             "predicted": classifier.classes[best[chosen]].astype(object),
             "group": groups[chosen],
@@ -34,14 +32,20 @@ def to_label(classifier: Classifier, latents: Latents, options: ClassifyOptions)
     ).astype({"sample_id": "str", "margin": "float32", "predicted": "str", "group": "int32"})
 
 
-def _margins(classifier: Classifier, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each vector the lead of its best class over the second, and the number of the best."""
-    margins, best = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
-    for block in classifier.probabilities(vectors):
-        first_two = np.partition(block, -2, axis=1)[:, -2:]
-        margins.append(first_two[:, 1] - first_two[:, 0])
-        best.append(block.argmax(axis=1))
-    return np.concatenate(margins), np.concatenate(best)
+def _least_certain(
+    classifier: Classifier, latents: Latents, rows: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Those of the rows of which the classifier is least certain, the least first, at most so many: their positions,
+    the lead of the best class over the second, and the number of the best."""
+    known, margins, best = np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64)
+    for part, vectors in latents.blocks(rows):
+        probabilities = np.concatenate(list(classifier.probabilities(vectors)))
+        first_two = np.partition(probabilities, -2, axis=1)[:, -2:]
+        known, best = np.append(known, part), np.append(best, probabilities.argmax(axis=1))
+        margins = np.append(margins, first_two[:, 1] - first_two[:, 0])
+        order = np.argsort(margins, kind="stable")[:most]
+        known, margins, best = known[order], margins[order], best[order]
+    return known, margins, best
 
 
 def _groups(vectors: np.ndarray, options: ClassifyOptions) -> np.ndarray:

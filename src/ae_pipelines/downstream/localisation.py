@@ -16,7 +16,9 @@ def masked_test_rows(samples: Samples, normal_labels: tuple[str, ...], seed: int
     Normal ones have one of `normal_labels`, or, where none are named, the only label that no image with a mask has.
     """
     masks: Mapping[str, np.ndarray] = samples.masks()
-    test = samples.index[samples.index["split"] == "test"] if masks else samples.index[:0]
+    if not masks:
+        return np.empty(0, np.int64), np.empty((0, *samples.spec.shape[-2:]), bool)
+    test = samples.index[samples.index["split"] == "test"]
     masked = test["sample_id"].isin(list(masks))
     normal = test["label"].isin(normal_labels or set(test["label"].dropna()) - set(test.loc[masked, "label"]))
     chosen = test[masked | normal]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from ae_pipelines.downstream.nearest import Index
+from ae_pipelines.generation import known
 from ae_pipelines.generation.generator import CannotShow, EncodedSamples, Generator
 
 SHOWN = 8
@@ -46,8 +46,11 @@ def arithmetic(generator: Generator) -> Arithmetic:
     add, subtract, to = options.add, options.subtract, options.to
     if not to:
         add, subtract, to = _one_label_into_another(generator, encoded)
-    before = np.concatenate([_latents(generator, encoded, name, mean=True) for name in to])
-    groups = [[_latents(generator, encoded, name, mean=False) for name in names] for names in (add, subtract)]
+    rows = dict(zip((*add, *subtract, *to), known.rows_of(generator.samples, (*add, *subtract, *to)), strict=True))
+    before = np.concatenate([_latents(generator, encoded, name, rows[name], mean=True) for name in to])
+    groups = [
+        [_latents(generator, encoded, name, rows[name], mean=False) for name in names] for names in (add, subtract)
+    ]
     sets = [np.concatenate(group) if group else before[:0] for group in groups]
     after = changed(before, *sets)
     near = Index(encoded.vectors).nearest(after, 1)[1][:, 0]
@@ -68,14 +71,14 @@ def _one_label_into_another(
     if len(labels) < 2:
         raise CannotShow("latent arithmetic needs ids: give generate.add, generate.subtract and generate.to")
     shown = encoded.rows[encoded.test & (encoded.labels == labels[1])][:SHOWN]
-    return (labels[0],), (labels[1],), tuple(generator.ids[shown]) or (labels[1],)
+    return (labels[0],), (labels[1],), tuple(known.about(generator.samples, shown)["sample_id"]) or (labels[1],)
 
 
-def _latents(generator: Generator, encoded: EncodedSamples, name: str, mean: bool) -> np.ndarray:
-    """Latents (n, d) of a sample by its id, or of all encoded train samples with a label, or the mean of these."""
-    row = generator.ids.get_indexer(pd.Index([name]))
-    if row[0] >= 0:
-        return generator.real_latents(row)
+def _latents(generator: Generator, encoded: EncodedSamples, name: str, row: int, mean: bool) -> np.ndarray:
+    """Latents (n, d) of a sample, in this row, or, where that is -1, of all encoded train samples with a label, or the
+    mean of these."""
+    if row >= 0:
+        return generator.real_latents(np.array([row]))
     found = encoded.vectors[~encoded.test & (encoded.labels == name)]
     if not len(found):
         raise CannotShow(f"none of the {len(encoded.train_vectors):,} train samples looked at has the label {name}")

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
-import pandas as pd
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.generation import prior
+from ae_pipelines.generation import known, prior
 from ae_pipelines.generation.options import MODEL, GenerateOptions
 from ae_pipelines.generation.prior import Prior, StandardNormal
 from ae_pipelines.samples.store import Samples
@@ -77,11 +75,6 @@ class Generator:
         """The class that the decoder gets where a picture is not about classes. Latents of real samples are made
         without labels, and decoded so; a generator without an encoder has never made a sample without a label."""
         return self.classes[0] if self.classes and self.encoded is None else None
-
-    @cached_property
-    def ids(self) -> pd.Index:
-        """`sample_id` of each sample of the store, to find positions by."""
-        return pd.Index(self.samples.index["sample_id"])
 
     def random(self) -> np.random.Generator:
         """A generator that gives the same numbers after every call."""
@@ -172,10 +165,10 @@ def _encoded(trained: TrainedModel, samples: Samples, seed: int) -> EncodedSampl
         split: np.sort(random.permutation(samples.positions(split))[:most]) for split, most in ENCODED_ROWS.items()
     }
     rows = np.concatenate(list(parts.values()))
-    labels = samples.index["label"].fillna("").to_numpy(dtype=str)
+    labels = known.about(samples, rows)["label"].to_numpy(dtype=str)
     test = np.arange(len(rows)) >= len(parts["train"])
     vectors = np.concatenate([trained.encode(samples.take(rows[part])) for part in _passes(rows)])
-    return EncodedSamples(rows, vectors, test, labels[rows])
+    return EncodedSamples(rows, vectors, test, labels)
 
 
 def _passes(rows: np.ndarray) -> list[slice]:

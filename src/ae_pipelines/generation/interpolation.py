@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
+from ae_pipelines.generation import known
 from ae_pipelines.generation.generator import Generator
 
 STEPS = 9
@@ -71,12 +71,12 @@ def _ends(generator: Generator) -> Ends:
     if generator.encoded is None:
         of_class = f" of class {generator.default_class}" if generator.default_class else ""
         return Ends(generator.draw(2)[0], (f"a draw{of_class}", f"another draw{of_class}"), None)
-    ids, labels = generator.ids, generator.samples.index["label"].fillna("").to_numpy(dtype=str)
-    rows = (
-        ids.get_indexer(pd.Index(generator.options.between)) if generator.options.between else _random_pair(generator)
-    )
+    samples, between = generator.samples, generator.options.between
+    rows = known.rows_of(samples, between) if between else _random_pair(generator)
+    found = known.about(samples, rows)
     first, second = (
-        f"{ids[row]} ({label})" if label else str(ids[row]) for row, label in zip(rows, labels[rows], strict=True)
+        f"{name} ({label})" if label else str(name)
+        for name, label in zip(found["sample_id"], found["label"], strict=True)
     )
     return Ends(generator.real_latents(rows), (first, second), generator.real(rows))
 

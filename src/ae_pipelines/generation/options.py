@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.options import Options
 from ae_pipelines.comparison.contrast import ContrastOptions
+from ae_pipelines.generation import known
 from ae_pipelines.models.contract import Contract
 from ae_pipelines.models.corruptions import corrupted_spec
 from ae_pipelines.samples.store import Samples
@@ -72,10 +73,10 @@ class GenerateOptions(Options):
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if an id, a label or a class that is asked for is not there."""
-        ids, labels = set(samples.index["sample_id"]), samples.classes()
-        self._refuse_unknown_ids("between", self.between or (), ids)
+        labels = samples.classes()
+        self._refuse_unknown_ids("between", self.between or (), samples)
         for name in ("add", "subtract", "to"):
-            self._refuse_unknown_ids(name, getattr(self, name), ids | {*labels}, labels)
+            self._refuse_unknown_ids(name, getattr(self, name), samples, labels)
         self.refuse_unknown_classes(labels)
         augmented = corrupted_spec([choice.build() for choice in self.judge.augment], samples.spec).shape
         if augmented != samples.spec.shape:
@@ -127,10 +128,12 @@ class GenerateOptions(Options):
             )
 
     def _refuse_unknown_ids(
-        self, name: str, wanted: tuple[str, ...], known: set[str], labels: tuple[str, ...] = ()
+        self, name: str, wanted: tuple[str, ...], samples: Samples, labels: tuple[str, ...] = ()
     ) -> None:
-        if unknown := [given for given in wanted if given not in known]:
-            some = first_of(sorted(known - {*labels})[:KNOWN_IDS])
+        wanted = tuple(given for given in wanted if given not in labels)
+        rows = known.rows_of(samples, wanted) if wanted else ()
+        if unknown := [given for given, row in zip(wanted, rows, strict=True) if row < 0]:
+            some = first_of(known.first_ids(samples, KNOWN_IDS, labels))
             raise InputError(
                 f"generate.{name}: no sample{' or label' if labels else ''} is called {first_of(unknown)}; there "
                 f"are, for example, {some}" + (f", and the labels {first_of(labels)}" if labels else "")

@@ -7,15 +7,15 @@ from ae_pipelines.latents.file import Latents, LatentsFile
 
 
 class LatentsDataset(WritableDataset):
-    """One parquet file, written as a stream."""
+    """Parquet, written as a stream: one file, or a folder of part files for many rows."""
 
     def load(self) -> Latents:
         return LatentsFile(self._filepath)
 
     def preview(self, nrows: int = 8) -> TablePreview:
         """The first rows, for Kedro-Viz; vectors are shortened."""
-        import pyarrow.parquet as pq
-
-        rows = next(pq.ParquetFile(self._filepath).iter_batches(nrows)).to_pandas()
-        rows["latent"] = [f"[{', '.join(f'{value:.2f}' for value in z[:4])}, …]" for z in rows["latent"]]
+        first = next(LatentsFile(self._filepath).pieces())
+        rows = first.table.head(nrows)
+        latents = [f"[{', '.join(f'{value:.2f}' for value in z[:4])}, …]" for z in first.vectors[: len(rows)]]
+        rows = rows.assign(latent=latents)
         return TablePreview(rows.astype(str).to_dict(orient="split"))

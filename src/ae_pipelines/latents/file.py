@@ -8,7 +8,7 @@ which encoder made it.
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.parts import ROWS_AT_ONCE, Parts
+from ae_pipelines.base.parts import ROWS_AT_ONCE, Parts, positions
 from ae_pipelines.latents.labels import Labels
 from ae_pipelines.latents.parquet import COLUMNS, ERRORS, vectors_of
 
@@ -61,6 +61,19 @@ class Latents(ABC):
 
     @property
     @abstractmethod
+    def splits(self) -> Labels:
+        """The split of each row."""
+
+    @abstractmethod
+    def ids(self) -> Iterator[pa.ChunkedArray]:
+        """The `sample_id` of all rows, consecutive ones at a time."""
+
+    @abstractmethod
+    def take(self, rows: np.ndarray) -> pd.DataFrame:
+        """What the table says of the rows at these positions, in this order."""
+
+    @property
+    @abstractmethod
     def table(self) -> pd.DataFrame:
         """sample_id, split, label (None where unknown), seen, reconstruction_error and, for images, blurred_error."""
 
@@ -72,6 +85,16 @@ class Latents(ABC):
     @abstractmethod
     def column(self, name: str) -> pd.Series:
         """One column of the table."""
+
+    def blocks(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Positions and their vectors, at most `ROWS_AT_ONCE` of these `rows` (positions) at a time."""
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[start : start + ROWS_AT_ONCE]
+            yield part, self.at(part)
+
+    def positions(self, ids: Sequence[str] | pd.Series) -> np.ndarray:
+        """The position of each of some samples, by its id, (len(ids),), int64; -1 where there is none."""
+        return positions(self.ids(), ids)
 
     def mean(self, name: str, split: str) -> float:
         """Mean of a column over the rows of a split."""
@@ -92,7 +115,7 @@ class Latents(ABC):
 
     def in_split(self, split: str) -> np.ndarray:
         """A bool per row: whether it is in this split."""
-        return (self.column("split") == split).to_numpy()
+        return self.splits.isin([split])
 
     @cached_property
     def seen(self) -> np.ndarray:
@@ -150,6 +173,16 @@ class LatentsInMemory(Latents):
     def labels(self) -> Labels:
         return Labels.of(self.column("label"))
 
+    @cached_property
+    def splits(self) -> Labels:
+        return Labels.of(self.column("split"))
+
+    def ids(self) -> Iterator[pa.ChunkedArray]:
+        yield pa.chunked_array([pa.array(self.column("sample_id"), pa.string())])
+
+    def take(self, rows: np.ndarray) -> pd.DataFrame:
+        return self._table.take(rows).set_axis(rows)
+
 
 class LatentsFile(Latents):
     """Latents in parquet; each part is read when it is asked for.
@@ -198,6 +231,13 @@ class LatentsFile(Latents):
     def table(self) -> pd.DataFrame:
         return self._parts.read(self._about).to_pandas()
 
+    def ids(self) -> Iterator[pa.ChunkedArray]:
+        return (piece.column(0) for piece in self._parts.pieces(["sample_id"]))
+
+    def take(self, rows: np.ndarray) -> pd.DataFrame:
+        ascending, places = np.unique(rows, return_inverse=True)
+        return self._parts.take(self._about, ascending).to_pandas().take(places).set_axis(rows)
+
     @cached_property
     def vectors(self) -> np.ndarray:
         """(n, d), float32; `InputError` if some are not finite."""
@@ -226,10 +266,7 @@ class LatentsFile(Latents):
 
     @cached_property
     def labels(self) -> Labels:
-        return self._numbered("label")
-
-    def in_split(self, split: str) -> np.ndarray:
-        return self._splits.isin([split])
+        return Labels(*self._parts.numbered("label"))
 
     @cached_property
     def seen(self) -> np.ndarray:
@@ -237,25 +274,13 @@ class LatentsFile(Latents):
         return np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks] or [np.empty(0, bool)])
 
     @cached_property
-    def _splits(self) -> Labels:
-        return self._numbered("split")
+    def splits(self) -> Labels:
+        return Labels(*self._parts.numbered("split"))
 
     @property
     def _about(self) -> list[str]:
         """The columns besides vectors."""
         return [name for name in (*COLUMNS, *ERRORS) if name in self._names]
-
-    def _numbered(self, name: str) -> Labels:
-        """A column of text with few different values."""
-        numbers, codes = dict[str, int](), [np.empty(0, np.int32)]
-        for piece in self._parts.pieces([name], categories=[name]):
-            for chunk in piece.column(0).chunks:
-                here = [numbers.setdefault(text, len(numbers)) for text in chunk.dictionary.to_pylist()]
-                codes.append(np.array([*here, -1], np.int32)[chunk.indices.fill_null(len(here)).to_numpy()])
-        names = sorted(filter(None, numbers))
-        places = {text: place for place, text in enumerate(names)}
-        order = np.array([*(places.get(text, -1) for text in numbers), -1], np.int32)
-        return Labels(order[np.concatenate(codes)], np.asarray(names, dtype=str))
 
     def _finite(self, column: pa.ChunkedArray) -> np.ndarray:
         with self._parts.or_damaged():

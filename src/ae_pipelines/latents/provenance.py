@@ -1,8 +1,15 @@
 """Checks that latents, samples and a model belong together, row by row."""
 
+from collections.abc import Iterator
+
+import pyarrow as pa
+
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.tables import Table, TableFile
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
+
+NOTHING = pa.chunked_array([], pa.string())
 
 
 def refuse_other_samples(latents: Latents, samples: Samples) -> None:
@@ -23,3 +30,28 @@ def refuse_other_encoder(latents: Latents, model_sha256: str) -> None:
             "run embed to make the latents again",
             stages=("embed",),
         )
+
+
+def are_of(table: Table, latents: Latents) -> bool:
+    """Whether a table has a row for each of these samples, in the same order; both are read a piece at a time."""
+    return len(table) == len(latents) and _alike(_ids(table), latents.ids())
+
+
+def _ids(table: Table) -> Iterator[pa.ChunkedArray]:
+    if isinstance(table, TableFile):
+        return table.in_pieces("sample_id")
+    return iter([pa.chunked_array([pa.array(table["sample_id"], pa.string())])])
+
+
+def _alike(ours: Iterator[pa.ChunkedArray], theirs: Iterator[pa.ChunkedArray]) -> bool:
+    """Whether two columns of texts are the same; each comes in pieces of any size."""
+    mine = yours = NOTHING
+    while True:
+        mine = mine if len(mine) else next(ours, NOTHING).cast(pa.string())
+        yours = yours if len(yours) else next(theirs, NOTHING).cast(pa.string())
+        count = min(len(mine), len(yours))
+        if not count:
+            return len(mine) == len(yours)
+        if not mine.slice(0, count).equals(yours.slice(0, count)):
+            return False
+        mine, yours = mine.slice(count), yours.slice(count)

@@ -35,8 +35,8 @@ def arguments(latents: Path, places: Path, clusters: Path, port: int) -> list[st
 
 
 def _table(path: Path) -> str:
-    """A parquet file in DuckDB's SQL."""
-    quoted = str(path).replace("'", "''")
+    """A parquet file, or a folder of part files, in DuckDB's SQL."""
+    quoted = str(path / "*.parquet" if path.is_dir() else path).replace("'", "''")
     return f"read_parquet('{quoted}')"
 
 

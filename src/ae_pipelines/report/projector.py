@@ -82,7 +82,7 @@ class Projector:
 def known(latents: Latents, groups: np.ndarray | None, rows: np.ndarray) -> pd.DataFrame:
     """What is known about the samples at these positions, as text: sample_id, label, group, split and error, as far
     as there are any."""
-    table = latents.table.iloc[rows]
+    table = latents.take(rows)
     columns = {"sample_id": table["sample_id"]}
     if latents.labelled.any():
         columns["label"] = table["label"].fillna(UNLABELLED)

@@ -10,7 +10,7 @@ import pandas as pd
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.base.skipped import Skipped
-from ae_pipelines.base.tables import Table, TableFile
+from ae_pipelines.base.tables import Table
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
@@ -45,20 +45,20 @@ class Results:
     fit_metrics: dict[str, float] | None = None
     embed_metrics: dict[str, float] | None = None
     cluster_model: Any = None
-    clusters: pd.DataFrame | None = None
+    clusters: Table | None = None
     cluster_metrics: dict[str, float] | None = None
     cluster_sizes: pd.DataFrame | None = None
     classifier: Any = None
     pca_latents: Latents | None = None
     pca_classifier: Any = None
-    predictions: pd.DataFrame | None = None
+    predictions: Table | None = None
     classify_metrics: dict[str, float] | None = None
     per_class: pd.DataFrame | None = None
     few_labels: dict[str, Any] | None = None
     to_label: pd.DataFrame | None = None
     controls: dict[str, Any] | None = None
     anomaly_model: Any = None
-    anomalies: pd.DataFrame | None = None
+    anomalies: Table | None = None
     detect_metrics: dict[str, float] | None = None
     oddest_samples: pd.DataFrame | None = None
     search_metrics: dict[str, float] | None = None
@@ -72,9 +72,6 @@ class Results:
     """Why some results are not shown, a sentence each."""
 
     def __post_init__(self) -> None:
-        for part in fields(self):
-            if isinstance(value := getattr(self, part.name), TableFile):
-                setattr(self, part.name, value.frame())
         provenance.refuse_other_samples(self.latents, self.samples)
         provenance.refuse_other_encoder(self.latents, self.autoencoder.contract.sha256)
         self._refuse_other_map()
@@ -86,12 +83,16 @@ class Results:
     @cached_property
     def rows(self) -> np.ndarray:
         """Rows in the store of the samples on the map, ascending."""
-        return np.sort(pd.Index(self.ids).get_indexer(self.map["sample_id"]))
+        return np.sort(self.rows_of_map)
 
     @cached_property
-    def ids(self) -> np.ndarray:
-        """Id of each sample, by row."""
-        return self.latents.column("sample_id").to_numpy(object)
+    def rows_of_map(self) -> np.ndarray:
+        """Row in the store of each sample on the map, as the map has them."""
+        return self.latents.positions(self.map["sample_id"])
+
+    def ids(self, rows: Any) -> np.ndarray:
+        """Ids of the samples in these rows, as text."""
+        return self.latents.take(np.asarray(rows, np.int64))["sample_id"].to_numpy(object)
 
     def test_rows(self) -> np.ndarray:
         """Rows of the test split."""
@@ -138,4 +139,4 @@ def of_these(latents: Latents, model: Any, table: Table | None) -> bool:
     may be newer than the encoder."""
     if model is None or table is None or model.encoded_by.encoder != latents.encoder:
         return False
-    return np.array_equal(table["sample_id"].to_numpy(object), latents.column("sample_id").to_numpy(object))
+    return provenance.are_of(table, latents)

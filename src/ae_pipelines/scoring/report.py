@@ -7,12 +7,14 @@ import pandas as pd
 
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.downstream import drift, intervals
-from ae_pipelines.downstream.distribution import Distribution
+from ae_pipelines.downstream.distribution import ERROR, Distribution, sampled
 from ae_pipelines.downstream.drift import DriftOptions
 from ae_pipelines.latents.file import LatentsInMemory
-from ae_pipelines.latents.parquet import vectors_of
-from ae_pipelines.scoring.scores import Scores
+from ae_pipelines.scoring.scores import ScoredBatch, Scores
 from ae_pipelines.scoring.version import RegisteredModel
+
+MEASURED = ("anomaly", "probability", ERROR, "label", "predicted")
+"""Columns of scores that are measured, as far as there are any."""
 
 
 def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> dict[str, float]:
@@ -23,7 +25,7 @@ def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> 
     version = {"model_version": float(model.version.number)}
     if not (batches := scores.current(model.version, run)):
         return {"rows": 0.0, **version}
-    table = pd.concat([batch.table() for batch in batches], ignore_index=True)
+    table = pd.concat([batch.table(*MEASURED) for batch in batches], ignore_index=True)
     means = [name for name in ("probability", "reconstruction_error") if name in table]
     return {
         "rows": float(len(table)),
@@ -37,19 +39,35 @@ def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> 
     }
 
 
-def drift_report(model: RegisteredModel, batch: Distribution, options: DriftOptions) -> dict[str, Any]:
-    """New rows compared with the training's latents by `downstream.drift.compare`."""
-    return drift.compare(model.models.reference, batch, options) | {"model": str(model.version)}
+def drift_report(model: RegisteredModel, batch: Distribution, rows: int, options: DriftOptions) -> dict[str, Any]:
+    """New rows, so many of which the batch is a sample, compared with the training's latents by
+    `downstream.drift.compare`."""
+    return drift.compare(model.models.reference, batch, options, rows) | {"model": str(model.version)}
 
 
-def batch_of(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> Distribution:
-    """Latents, clusters and errors of what a run has scored; no rows where nothing was new."""
+def batch_of(
+    model: RegisteredModel, scores: Scores, options: DriftOptions, run: Run = NO_RUN
+) -> tuple[Distribution, int]:
+    """Latents, clusters and errors of what a run has scored, or of as many of these rows as drift is measured on; and
+    how many rows there are, none where nothing was new."""
     if not (batches := scores.current(model.version, run)):
-        return model.models.reference.sample(0, seed=0)
-    table = pd.concat([batch.table() for batch in batches], ignore_index=True)
-    vectors = np.concatenate([vectors_of(batch.read("latent").column(0)) for batch in batches])
-    latents = LatentsInMemory(table, vectors, {"encoder_sha256": batches[0].about["encoder_sha256"]})
-    return Distribution.of_batch(latents, table)
+        return model.models.reference.sample(0, seed=0), 0
+    table = pd.concat([batch.table("cluster", ERROR) for batch in batches], ignore_index=True)
+    rows = sampled(np.arange(len(table)), drift.BATCH_ROWS, options.seed)
+    found = table.iloc[rows]
+    latents = LatentsInMemory(found, _vectors(batches, rows), {"encoder_sha256": batches[0].about["encoder_sha256"]})
+    return Distribution.of_batch(latents, found), len(table)
+
+
+def _vectors(batches: list[ScoredBatch], rows: np.ndarray) -> np.ndarray:
+    """The latents of some rows of all batches together; `InputError` if some of any row are not finite."""
+    found, start = [], 0
+    for vectors in (vectors for batch in batches for vectors in batch.latents()):
+        drift.refuse_not_finite(vectors)
+        first, end = np.searchsorted(rows, (start, start + len(vectors)))
+        found.append(vectors[rows[first:end] - start])
+        start += len(vectors)
+    return np.concatenate(found)
 
 
 def note_judged(model: RegisteredModel, scores: Scores, run: Run = NO_RUN) -> None:

@@ -5,7 +5,7 @@ The files also tell what need not be scored again: a row's content is looked up 
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +20,16 @@ import pyarrow.parquet as pq
 from ae_pipelines.base import atomic
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.parts import Parts
 from ae_pipelines.base.run import Run
+from ae_pipelines.latents.parquet import vectors_of
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.version import Version
 
 ABOUT = "ae_pipelines.batch"
 """Metadata key under which a file keeps what is known of its batch, as JSON."""
+AGAIN = "remove it, and its rows are scored again"
+"""What is to be done with a damaged file."""
 
 
 class Scores:
@@ -79,10 +83,15 @@ class ScoredBatch:
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
 
-    def table(self) -> pd.DataFrame:
-        """All columns but the latents."""
-        names = [name for name in pq.read_schema(self.path).names if name != "latent"]
-        return self.read(*names).to_pandas()
+    def table(self, *columns: str) -> pd.DataFrame:
+        """Those of the given columns that there are, or all but the latents."""
+        there = pq.read_schema(self.path).names
+        return self.read(*(name for name in there if (name in columns if columns else name != "latent"))).to_pandas()
+
+    def latents(self) -> Iterator[np.ndarray]:
+        """The latents (n, d) of consecutive rows."""
+        parts = Parts(self.path, "a file of scores", AGAIN)
+        return (vectors_of(piece.column(0)) for piece in parts.pieces(["latent"]))
 
     @property
     def judged(self) -> bool:
@@ -97,9 +106,7 @@ class ScoredBatch:
         return self.path.with_suffix(".judged")
 
     def _damaged(self, error: Exception) -> InputError:
-        return InputError(
-            f"{self.path} is damaged or not a file of scores ({error}): remove it, and its rows are scored again"
-        )
+        return InputError(f"{self.path} is damaged or not a file of scores ({error}): {AGAIN}")
 
 
 def run_id(run: Run) -> str:

@@ -2,12 +2,14 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.parts import ROWS_PER_FILE
 from ae_pipelines.models import MODELS, ModelChoice
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.corruptions import corrupted_spec
@@ -153,6 +155,8 @@ class EmbedOptions(Options):
 
     errors: bool = True
     """Whether reconstruction errors, for which the decoder is needed, are written beside the latents."""
+    rows_per_file: Annotated[int, Field(gt=0)] = ROWS_PER_FILE
+    """Up to so many latents are one file; more are a folder of part files."""
 
     def check_recipe(self, recipe: Recipe) -> None:
         """`InputError` if a model of this recipe has no encoder."""

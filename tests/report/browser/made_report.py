@@ -51,6 +51,11 @@ class MadeReport:
         return read_latents(self.folder / "latents.parquet")
 
     @cached_property
+    def labels(self) -> np.ndarray:
+        """Of each sample, as text, empty where there is none."""
+        return self.latents.labels[:]
+
+    @cached_property
     def map(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "map.parquet")
 
@@ -80,6 +85,5 @@ def make(folder: Path, source: Source, recipe: Recipe) -> None:
 
 
 def write(folder: Path, results: Results) -> None:
-    for name in ("map", "clusters", "predictions"):
-        getattr(results, name).to_parquet(folder / f"{name}.parquet")
+    results.map.to_parquet(folder / "map.parquet")
     (folder / "report.html").write_text(page(results, ReportOptions()), encoding="utf-8")

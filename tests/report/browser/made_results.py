@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ae_pipelines.base.tables import TableFile, TableStream
 from ae_pipelines.downstream import plane
 from ae_pipelines.downstream.classification import ClassifyOptions
 from ae_pipelines.downstream.clustering import ClusterOptions
@@ -26,7 +27,8 @@ WARNINGS = {"cluster": {"measure_clusters": ["the groups overlap"]}}
 
 
 def results_of(samples: Samples, recipe: Recipe, folder: Path) -> Results:
-    """What ingest, fit, embed, cluster, classify and detect leave; latents are written into the folder."""
+    """What ingest, fit, embed, cluster, classify and detect leave; what has a row a sample is written into the
+    folder."""
     model, history = train(samples, recipe)
     size, learned_from = model.contract.latent_size, model.contract.learned_from
     latents = _written(folder / "latents.parquet", embedding.latent_stream(model, samples))
@@ -45,9 +47,9 @@ def results_of(samples: Samples, recipe: Recipe, folder: Path) -> Results:
         fit_metrics=evaluation.evaluate(model, samples, recipe),
         embed_metrics=embed.measure(latents, pca_latents),
         warnings=WARNINGS,
-        **_groups(latents, pca_latents),
-        **_classes(latents, pca_latents),
-        **_anomalies(latents, pca_latents, samples, model),
+        **_groups(latents, pca_latents, folder),
+        **_classes(latents, pca_latents, folder),
+        **_anomalies(latents, pca_latents, samples, model, folder),
     )
 
 
@@ -65,10 +67,16 @@ def _written(path: Path, stream: LatentStream) -> Latents:
     return read_latents(path)
 
 
-def _groups(latents: Latents, pca_latents: Latents) -> dict[str, object]:
+def _table(path: Path, stream: TableStream) -> TableFile:
+    stream.into(path)
+    return TableFile(path)
+
+
+def _groups(latents: Latents, pca_latents: Latents, folder: Path) -> dict[str, object]:
     options = ClusterOptions(kind="kmeans", clusters=10)
     model, control = cluster.fit(latents, options), cluster.fit(pca_latents, options)
-    clusters, pca_clusters = cluster.assign(model, latents), cluster.assign(control, pca_latents)
+    clusters = _table(folder / "clusters.parquet", cluster.assign(model, latents))
+    pca_clusters = _table(folder / "pca_clusters.parquet", cluster.assign(control, pca_latents))
     return {
         "cluster_model": model,
         "clusters": clusters,
@@ -77,10 +85,10 @@ def _groups(latents: Latents, pca_latents: Latents) -> dict[str, object]:
     }
 
 
-def _classes(latents: Latents, pca_latents: Latents) -> dict[str, object]:
+def _classes(latents: Latents, pca_latents: Latents, folder: Path) -> dict[str, object]:
     options = ClassifyOptions(few_labels=[50], draws=2, label_next=60)
     model, control = classify.fit(latents, options), classify.fit(pca_latents, options)
-    predictions = classify.predict(model, latents)
+    predictions = _table(folder / "predictions.parquet", classify.predict(model, latents))
     few = classify.draw_few(model, latents, pca_latents, options)
     metrics = classify.measure(latents, model, pca_latents, control, few, options)
     return {
@@ -94,11 +102,14 @@ def _classes(latents: Latents, pca_latents: Latents) -> dict[str, object]:
     }
 
 
-def _anomalies(latents: Latents, pca_latents: Latents, samples: Samples, autoencoder: object) -> dict[str, object]:
+def _anomalies(
+    latents: Latents, pca_latents: Latents, samples: Samples, autoencoder: object, folder: Path
+) -> dict[str, object]:
     options = DetectOptions()
     model = detect.fit(latents, options, samples, autoencoder)
     control = detect.fit_control(pca_latents, options, model)
-    found, pca_found = detect.find(model, latents), detect.find(control, pca_latents)
+    found = _table(folder / "anomalies.parquet", detect.find(model, latents))
+    pca_found = _table(folder / "pca_anomalies.parquet", detect.find(control, pca_latents))
     compared = (latents, model, found, pca_latents, control, pca_found)
     return {
         "anomaly_model": model,

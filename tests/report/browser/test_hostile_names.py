@@ -50,7 +50,7 @@ INERT = """() => {
 def test_hostile_names_do_nothing_and_are_shown_as_they_are(report: ReportPage, hostile_report: MadeReport):
     page, texts = report.page, hostile.names()
     assert len(texts) == len(set(texts)) == hostile.COUNT
-    labelled, ids, labels = hostile_report.rows[::4], hostile_report.ids, hostile_report.latents.labels
+    labelled, ids, labels = hostile_report.rows[::4], hostile_report.ids, hostile_report.labels
     shown = page.evaluate(SHOWN_OF_EACH, labelled.tolist())
     assert [one["id"] for one in shown] == [ids[row] for row in labelled] == texts
     assert [one["facts"]["Label"] for one in shown] == [labels[row] for row in labelled]
@@ -65,7 +65,7 @@ def test_hostile_names_do_nothing_and_are_shown_as_they_are(report: ReportPage, 
 
 
 def test_hostile_labels_are_counted_and_filtered(report: ReportPage, hostile_report: MadeReport):
-    page, counts = report.page, Counter(hostile_report.latents.labels)
+    page, counts = report.page, Counter(hostile_report.labels)
     for text in hostile.names()[:100:7]:
         label = text.strip()
         page.locator("#legend .narrow").fill(label[:60])

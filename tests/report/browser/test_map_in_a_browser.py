@@ -39,7 +39,7 @@ def test_pointing_at_a_sample_shows_its_picture_and_its_id(report: ReportPage, d
         report.page.mouse.move(*report.places([row])[0])
         tip = report.page.locator(".tip")
         expect(tip.locator(".id")).to_have_text(digits_report.ids[row])
-        expect(tip).to_contain_text(digits_report.latents.labels[row] or "no label")
+        expect(tip).to_contain_text(digits_report.labels[row] or "no label")
         expect(tip.locator("[data-drawn]")).to_be_visible()
         seen = Image.fromarray(shown(tip.locator("canvas"))).convert("L").resize((8, 8), Image.Resampling.BOX)
         stored = digits_report.samples.take(digits_report.rows)[:, 0].astype(float)
@@ -92,7 +92,7 @@ def must_be_selected(report: ReportPage, places: np.ndarray, outline: list[tuple
 
 
 def test_a_selection_is_counted_shown_and_copied(report: ReportPage, digits_report: MadeReport):
-    labels = digits_report.latents.labels
+    labels = digits_report.labels
     rows = np.flatnonzero(np.isin(labels, ["1", "7"]))[:70]
     report.page.evaluate("rows => report.map.select(rows)", rows.tolist())
     panel = report.page.locator("#panel")
@@ -132,7 +132,7 @@ def test_a_click_shows_the_nearest_in_latent_space(report: ReportPage, digits_re
 def test_points_have_the_colours_of_the_legend(report: ReportPage, digits_report: MadeReport):
     rows = report.lonely(digits_report.rows, 12)
     values = {
-        "label": [digits_report.latents.labels[row] or "no label" for row in rows],
+        "label": [digits_report.labels[row] or "no label" for row in rows],
         "group": [str(digits_report.clusters[row]) for row in rows],
     }
     drawn = {}
@@ -162,16 +162,16 @@ def colours_at(report: ReportPage, rows: list[int]) -> np.ndarray:
 
 def test_the_legend_hides_what_is_not_wanted(report: ReportPage, digits_report: MadeReport):
     rows = report.lonely(digits_report.rows, 20)
-    hidden = next(row for row in rows if digits_report.latents.labels[row])
-    label = digits_report.latents.labels[hidden]
+    hidden = next(row for row in rows if digits_report.labels[row])
+    label = digits_report.labels[hidden]
     report.page.locator("#legend .category", has=report.page.get_by_text(label, exact=True)).click()
     report.rest()
     ground = colour_of(report.page.locator("#plot").evaluate("plot => getComputedStyle(plot).backgroundColor"))
     is_empty = (np.abs(colours_at(report, rows) - ground) < 4).all(axis=1)
-    assert is_empty.tolist() == [digits_report.latents.labels[row] == label for row in rows]
+    assert is_empty.tolist() == [digits_report.labels[row] == label for row in rows]
     report.page.mouse.move(*report.places([hidden])[0])
     expect(report.page.locator(".tip")).to_be_hidden()
-    shown_count = int((digits_report.latents.labels != label).sum())
+    shown_count = int((digits_report.labels != label).sum())
     expect(report.page.locator("#shown")).to_contain_text(f"{shown_count:,} of {len(digits_report.ids):,}")
     report.page.get_by_role("button", name="Show all", exact=True).click()
     report.page.mouse.move(*report.places([hidden])[0] + 1)

@@ -54,7 +54,7 @@ def test_a_cell_of_the_confusion_matrix_opens_its_samples(report: ReportPage, di
     report.page.emulate_media(reduced_motion="reduce")  # scrolls to the map at once
     cells = report.page.locator("#classifier [data-where]")
     assert cells.count() > 10
-    labels, predicted = digits_report.latents.labels, digits_report.predicted
+    labels, predicted = digits_report.labels, digits_report.predicted
     is_test = digits_report.latents.in_split("test")
     counted = 0
     for cell in cells.all()[:5]:
@@ -102,7 +102,7 @@ def test_typed_labels_become_a_file_that_ingest_reads(
     read = write_store(tmp_path / "samples", source, options).index["label"].fillna("").to_numpy(object)
     assert read[rows].tolist() == labelled
     others = np.setdiff1d(made.rows, rows)
-    assert read[others].tolist() == made.latents.labels[others].tolist()
+    assert read[others].tolist() == made.labels[others].tolist()
 
 
 TYPE = """(inputs, texts) => inputs.forEach((input, place) => {

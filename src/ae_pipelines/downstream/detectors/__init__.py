@@ -9,7 +9,6 @@ from ae_pipelines.latents.file import Latents
 
 DETECTORS = Registry("detector", __name__)
 """Makers of a `Detector`."""
-ROWS_AT_ONCE = 65_536
 
 
 class Scorer(Protocol):

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream.detectors import DETECTORS, ROWS_AT_ONCE
+from ae_pipelines.downstream.detectors import DETECTORS
 from ae_pipelines.latents.file import Latents
 
 MOST_REFERENCES = 200_000
@@ -24,8 +24,7 @@ class References:
         from ae_pipelines.downstream.nearest import Index
 
         index = Index(self.vectors, exact=True)
-        parts = (latents.at(rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE))
-        means = [self._means(z, *index.nearest(z, self.neighbours + 1)) for z in parts]
+        means = [self._means(z, *index.nearest(z, self.neighbours + 1)) for _, z in latents.blocks(rows)]
         return np.concatenate(means or [np.empty(0, np.float32)])
 
     def _means(self, z: np.ndarray, distances: np.ndarray, nearest: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream.detectors import DETECTORS, ROWS_AT_ONCE
+from ae_pipelines.downstream.detectors import DETECTORS
 from ae_pipelines.latents.file import Latents
 
 
@@ -19,8 +19,7 @@ class Gaussian:
     whitening: np.ndarray
 
     def scores(self, latents: Latents, rows: np.ndarray) -> np.ndarray:
-        parts = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
-        white = ((latents.at(part) - self.mean) @ self.whitening for part in parts)
+        white = ((z - self.mean) @ self.whitening for _, z in latents.blocks(rows))
         return np.concatenate([np.linalg.norm(z, axis=1) for z in white] or [np.empty(0)]).astype(np.float32)
 
 
@@ -49,8 +48,8 @@ def _moments(latents: Latents, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Mean and covariance of some rows, a block at a time."""
     offset = latents.at(rows[:1])[0].astype(np.float64)  # a mean far above the deviation would cost digits
     total, products = np.zeros(len(offset)), np.zeros((len(offset), len(offset)))
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        z = latents.at(rows[start : start + ROWS_AT_ONCE]) - offset
+    for _, vectors in latents.blocks(rows):
+        z = vectors - offset
         total += z.sum(axis=0)
         products += z.T @ z
     mean = total / len(rows)

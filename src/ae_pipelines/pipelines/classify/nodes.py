@@ -83,7 +83,7 @@ def measure_controls(compared: dict[str, Any]) -> dict[str, float]:
 @unless_skipped
 def tabulate(latents: Latents, predictions: Table, classifier: Any, metrics: dict[str, float]) -> pd.DataFrame:
     """Precision, recall, f1 and support of each class."""
-    table = class_metrics.per_class_table(latents, predictions["predicted"].to_numpy(dtype=str))
+    table = class_metrics.per_class_table(latents, predictions)
     passed_over = class_metrics.passed_over(latents, classifier)
     for caution in passed_over + class_metrics.cautions(metrics, table, classifier):
         log.warning("classify: %s", caution)
@@ -101,7 +101,7 @@ def draw_confusion(latents: Latents, predictions: Table, metrics: dict[str, floa
     """Which classes are confused."""
     from ae_pipelines.plots import classes
 
-    counts = class_metrics.confusion(latents, predictions["predicted"].to_numpy(dtype=str))
+    counts = class_metrics.confusion(latents, predictions)
     return classes.confusion_matrix(counts, metrics["accuracy"])
 
 

@@ -14,8 +14,8 @@ def compare(
     from ae_pipelines.plots import drift as plots
     from ae_pipelines.scoring import report
 
-    batch = report.batch_of(registered_model, scores, run)
-    found = report.drift_report(registered_model, batch, options)
+    batch, rows = report.batch_of(registered_model, scores, options, run)
+    found = report.drift_report(registered_model, batch, rows, options)
     return found, drift.drift_metrics(found), plots.drift(registered_model.models.reference, batch, found)
 
 

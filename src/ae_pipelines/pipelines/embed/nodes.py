@@ -1,5 +1,6 @@
 """The encoder is taken out, and every sample becomes a latent vector."""
 
+from dataclasses import replace
 from typing import Any
 
 from ae_pipelines.latents.file import Latents
@@ -17,15 +18,17 @@ def embed(autoencoder: Any, samples: Samples, options: EmbedOptions) -> LatentSt
     """A latent vector and reconstruction errors for every sample."""
     from ae_pipelines.training import embedding
 
-    return embedding.latent_stream(autoencoder, samples, options.errors)
+    stream = embedding.latent_stream(autoencoder, samples, options.errors)
+    return replace(stream, rows_per_file=options.rows_per_file)
 
 
-def embed_by_pca(samples: Samples, autoencoder: Any) -> LatentStream:
+def embed_by_pca(samples: Samples, autoencoder: Any, options: EmbedOptions) -> LatentStream:
     """The control: as many principal components as the autoencoder has latents."""
     from ae_pipelines.latents.pca import pca_stream
 
     contract = autoencoder.contract
-    return pca_stream(samples, contract.latent_size, contract.learned_from)
+    stream = pca_stream(samples, contract.latent_size, contract.learned_from)
+    return replace(stream, rows_per_file=options.rows_per_file)
 
 
 def measure(latents: Latents, pca_latents: Latents) -> dict[str, float]:

@@ -10,7 +10,13 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(
                 nodes.embed, ["autoencoder", "samples", "params:embed"], "latents", name="embed_samples", tags="outline"
             ),
-            Node(nodes.embed_by_pca, ["samples", "autoencoder"], "pca_latents", name="embed_by_pca", namespace="pca"),
+            Node(
+                nodes.embed_by_pca,
+                ["samples", "autoencoder", "params:embed"],
+                "pca_latents",
+                name="embed_by_pca",
+                namespace="pca",
+            ),
             Node(nodes.measure, ["latents", "pca_latents"], "embed_metrics", name="measure_reconstruction"),
         ],
         namespace="embed",

@@ -24,4 +24,4 @@ def _are_of(clusters: Table, latents: Latents) -> bool:
     """Whether groups were found in these latents; the model of groups knows, too, but reading it takes seconds. Tables
     of former versions do not say."""
     same_encoder = clusters.attrs.get("encoder", latents.encoder) == latents.encoder
-    return same_encoder and clusters["sample_id"].tolist() == latents.column("sample_id").tolist()
+    return same_encoder and provenance.are_of(clusters, latents)

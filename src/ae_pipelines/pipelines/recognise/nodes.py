@@ -1,10 +1,13 @@
 """Other data against a trained encoder: was it trained on data like these?"""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ae_pipelines.base.tables import Table, TableStream
 from ae_pipelines.downstream import familiarity
 from ae_pipelines.downstream.detection import calibration_rows
 from ae_pipelines.downstream.familiarity import RecogniseOptions
@@ -15,17 +18,26 @@ from ae_pipelines.samples.store import Samples
 log = logging.getLogger(__name__)
 
 
-def compare(samples: Samples, trained_autoencoder: Any, trained_latents: Latents, options: RecogniseOptions) -> Any:
+def compare(
+    samples: Samples, trained_autoencoder: Any, trained_latents: Latents, options: RecogniseOptions
+) -> TableStream:
     """Each sample's reconstruction error, and whether it lies outside the training range."""
     from ae_pipelines.training import other_data
 
     provenance.refuse_other_encoder(trained_latents, trained_autoencoder.contract.sha256)
     known = familiarity.ErrorRange.of(trained_latents)
     errors = other_data.reconstruction_errors(trained_autoencoder, samples)
-    return familiarity.familiarity(samples.index["sample_id"], errors, known)
+    return TableStream(_pieces(samples, errors, known))
 
 
-def measure(found: pd.DataFrame, trained_latents: Latents) -> tuple[dict[str, float], dict[str, str]]:
+def _pieces(samples: Samples, errors: np.ndarray, known: familiarity.ErrorRange) -> Iterator[pd.DataFrame]:
+    start = 0
+    for batch in samples.index_batches("sample_id"):
+        ids = pd.Series(batch.column(0).to_pylist(), dtype="str")
+        yield familiarity.familiarity(ids, errors[start : (start := start + len(ids))], known)
+
+
+def measure(found: Table, trained_latents: Latents) -> tuple[dict[str, float], dict[str, str]]:
     """The share outside the training range, beside that of the encoder's own test split; and the verdict in words."""
     metrics = familiarity.familiarity_metrics(found, trained_latents)
     verdict = familiarity.verdict(metrics)
@@ -33,7 +45,7 @@ def measure(found: pd.DataFrame, trained_latents: Latents) -> tuple[dict[str, fl
     return metrics, {"verdict": verdict}
 
 
-def draw(found: pd.DataFrame, trained_latents: Latents, metrics: dict[str, float], verdict: dict[str, str]) -> Any:
+def draw(found: Table, trained_latents: Latents, metrics: dict[str, float], verdict: dict[str, str]) -> Any:
     """The errors of both."""
     from ae_pipelines.plots import anomalies
 

@@ -134,7 +134,7 @@ class Attempt:
         """Everything but what one sees of a sample."""
         results, rows, block = self.results, self.rows, self.block
         block.add("row", rows.astype(np.uint32))
-        characters, lengths = text_columns([str(name) for name in results.ids[rows]])
+        characters, lengths = text_columns([str(name) for name in results.ids(rows)])
         block.add("id", characters)
         block.add("id_length", lengths)
         fields = [*self._fields(), *self._columns()]
@@ -153,7 +153,7 @@ class Attempt:
 
     def _layouts(self) -> Iterator[Layout]:
         table = self.results.map
-        ids = pd.Index(table["sample_id"]).get_indexer(self.results.ids[self.rows])
+        ids = pd.Index(self.results.rows_of_map).get_indexer(self.rows)
         for name in plane.layouts_of(table):
             points = np.where(ids[:, None] >= 0, plane.places_in(table, name)[ids], np.nan)
             title = plane.IN_WORDS[name]

@@ -84,40 +84,41 @@ def _labels(results: Results, rows: np.ndarray) -> Iterator[Field]:
 
 def _groups(results: Results, rows: np.ndarray) -> Iterator[Field]:
     if results.clusters is not None:
-        groups = results.clusters["cluster"].to_numpy()[rows]
+        found = results.clusters.take(rows)
+        groups = found["cluster"].to_numpy()
         yield category("group", "Group", np.where(groups < 0, "", groups.astype(str)), unknown="noise", hover=True)
         if results.clusters["distance"].notna().any():
-            distances = results.clusters["distance"].to_numpy()[rows]
-            yield number("group_distance", "Distance to the group's centre", distances)
+            yield number("group_distance", "Distance to the group's centre", found["distance"].to_numpy())
 
 
 def _predictions(results: Results, rows: np.ndarray) -> Iterator[Field]:
     if results.predictions is None:
         return
-    predicted, labels = results.predictions["predicted"].to_numpy(object)[rows], results.latents.labels[rows]
+    found, labels = results.predictions.take(rows), results.latents.labels[rows]
+    predicted = found["predicted"].to_numpy(object)
     yield category("predicted", "Predicted label", predicted, hover=True)
     right = np.where(labels == "", "", np.where(labels == predicted, "right", "wrong"))
     yield category("right", "Prediction right or wrong", right, unknown="no label")
-    yield number("probability", "Probability of the prediction", results.predictions["probability"].to_numpy()[rows])
+    yield number("probability", "Probability of the prediction", found["probability"].to_numpy())
 
 
 def _errors(results: Results, rows: np.ndarray) -> Iterator[Field]:
     titles = {"reconstruction_error": "Reconstruction error", "blurred_error": "Reconstruction error, blurred"}
+    found = results.latents.take(rows)
     for name, title in titles.items():
-        if name in results.latents.names:
-            values = results.latents.column(name).to_numpy(np.float64)[rows]
-            yield number(name, title, values, hover=name == "reconstruction_error")
+        if name in found:
+            yield number(name, title, found[name].to_numpy(np.float64), hover=name == "reconstruction_error")
 
 
 def _anomalies(results: Results, rows: np.ndarray) -> Iterator[Field]:
     if results.anomalies is not None:
-        found = results.anomalies.iloc[rows]
+        found = results.anomalies.take(rows)
         yield number("anomaly_score", "Anomaly score", found["score"].to_numpy())
         yield category("anomaly", "Anomaly", np.where(found["anomaly"], "yes", "no"))
 
 
 def _splits(results: Results, rows: np.ndarray) -> Iterator[Field]:
-    yield category("split", "Split", results.latents.column("split").to_numpy(object)[rows])
+    yield category("split", "Split", results.latents.splits[rows])
     yield category("seen", "Learned from", np.where(results.latents.seen[rows], "yes", "no"))
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from ae_pipelines.comparison import controls
-from ae_pipelines.downstream import calibration, class_metrics, classification, intervals
+from ae_pipelines.downstream import calibration, class_metrics, classification, few_labels, intervals
+from ae_pipelines.latents.labels import Labels
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
@@ -116,7 +117,7 @@ def _few_labels(results: Results) -> Markup | None:
 def _curve(name: str, points: list[dict[str, Any]], role: str, rows: int) -> Line:
     """The mean errors, with the bounds that follow from the number of judged rows."""
     errors = [point["error_mean"] for point in points]
-    bounds = [intervals.proportion(error / 100, rows) for error in errors]
+    bounds = [intervals.proportion(error / 100, min(rows, few_labels.JUDGED_ROWS)) for error in errors]
     low, high = ([100 * pair[end] for pair in bounds] for end in (0, 1))
     return Line(name, [point["labels"] for point in points], errors, role, low, high, dots=True)
 
@@ -127,16 +128,17 @@ def _reliability(results: Results) -> Markup | None:
         return None
     latents = results.latents
     rows = classification.judged_rows(latents, classification.test_rows(latents), results.classifier)
-    found = results.predictions[rows]
-    right = found["predicted"].to_numpy(dtype=str) == latents.labels[rows]
-    ours = _bins("latents", calibration.reliability(found["probability"].to_numpy(float), right), "ours")
+    predicted = Labels.in_column(results.predictions, "predicted")
+    right = predicted.codes[rows] == latents.labels.by(predicted.names).codes[rows]
+    table = calibration.reliability(results.predictions["probability"].to_numpy()[rows].astype(float), right)
+    ours = _bins("latents", table, "ours")
     if ours is None:
         return None
     lines = [Line("as sure", [0, 1], [0, 1], "plain"), ours]
     if results.pca_latents is not None and results.pca_classifier is not None:
         control = _bins("PCA", class_metrics.reliability(results.pca_latents, results.pca_classifier), "control")
         lines += [control] if control is not None else []
-    off = calibration.expected_calibration_error(calibration.reliability(found["probability"].to_numpy(float), right))
+    off = calibration.expected_calibration_error(table)
     says = f"how often predictions are right by how sure they are; on average {percent(off)} apart"
     axes = (Axis("how sure: probability of the class", most=1), Axis("how often right", from_zero=True, most=1))
     return charts.line_chart(lines, says, *axes)

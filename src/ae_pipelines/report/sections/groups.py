@@ -50,10 +50,12 @@ def section(results: Results) -> Section | None:
     if sizes is None or clusters is None:
         return None
     largest = sizes[sizes["cluster"] != NOISE].sort_values("size", ascending=False, kind="stable")
-    members = {int(group): rows for group, rows in _members(clusters, largest["cluster"].head(MOST_GROUPS))}
+    numbers, distances = (clusters[name].to_numpy() for name in ("cluster", "distance"))
+    shown_groups = largest["cluster"].head(MOST_GROUPS)
+    members = {int(group): rows for group, rows in _members(numbers, distances, shown_groups)}
     own = _Peculiar(results)
     groups = [
-        _group(row, members[int(row["cluster"])], clusters, own) for _, row in largest.head(MOST_GROUPS).iterrows()
+        _group(row, members[int(row["cluster"])], distances, own) for _, row in largest.head(MOST_GROUPS).iterrows()
     ]
     html = render(
         "groups",
@@ -67,10 +69,10 @@ def section(results: Results) -> Section | None:
     return Section("groups", "Groups", html, np.unique(np.concatenate([np.empty(0, np.int64), *picked])))
 
 
-def _members(clusters: pd.DataFrame, groups: pd.Series) -> Iterator[tuple[int, np.ndarray]]:
+def _members(numbers: np.ndarray, distances: np.ndarray, groups: pd.Series) -> Iterator[tuple[int, np.ndarray]]:
     """Each of these groups with its rows, the nearest to its centre first."""
-    order = np.lexsort((clusters["distance"].to_numpy(), clusters["cluster"].to_numpy()))
-    sorted_groups = clusters["cluster"].to_numpy()[order]
+    order = np.lexsort((distances, numbers))
+    sorted_groups = numbers[order]
     for group in groups:
         first, after = np.searchsorted(sorted_groups, [group, group + 1])
         yield int(group), order[first:after]
@@ -80,9 +82,8 @@ def _shown_rows(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[:NEAREST], rows[NEAREST:][-FARTHEST:]]).astype(np.int64)
 
 
-def _group(row: pd.Series, rows: np.ndarray, clusters: pd.DataFrame, own: "_Peculiar") -> Group:
+def _group(row: pd.Series, rows: np.ndarray, distances: np.ndarray, own: "_Peculiar") -> Group:
     number = int(row["cluster"])
-    distances = clusters["distance"].to_numpy()
     near, far = rows[:NEAREST], rows[NEAREST:][-FARTHEST:][::-1]
     title = f"group {number}"
     return Group(

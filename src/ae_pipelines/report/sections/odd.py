@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ae_pipelines.downstream import detection
+from ae_pipelines.latents.labels import Labels
 from ae_pipelines.report.rendering import render
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.section import Section
@@ -58,8 +59,8 @@ def section(results: Results) -> Section | None:
         samples=rebuilt(results, close.tolist(), captions),
         kind=kind(results),
         beside=gallery(beside, [shown(float(scores[row])) for row in beside], "more of the oddest samples"),
-        by_split=_alarms("split", results.latents.column("split"), anomalies),
-        by_class=_by_class(results, anomalies),
+        by_split=_alarms("split", results.latents.splits, anomalies["anomaly"].to_numpy()),
+        by_class=_by_class(results.latents.labels, anomalies["anomaly"].to_numpy()),
     )
     return Section("odd", "Odd samples", html, np.sort(rows).astype(np.int64))
 
@@ -106,10 +107,9 @@ def _histogram(results: Results, scores: np.ndarray) -> Markup:
     return charts.histograms(groups, f"scores; above the threshold: {above}", axis, [Mark(threshold, "threshold")])
 
 
-def _alarms(field: str, names: pd.Series, anomalies: pd.DataFrame) -> list[Alarms]:
-    """By the values of a field of the page, those with the largest share of odd ones first."""
-    groups = anomalies["anomaly"].groupby(names.to_numpy(object))
-    table = pd.DataFrame({"samples": groups.size(), "odd": groups.sum()})
+def _alarms(field: str, names: Labels, odd: np.ndarray) -> list[Alarms]:
+    """By the values of a field of the page, those with the largest share of odd ones first; whether each row is odd."""
+    table = pd.DataFrame({"samples": names.counts(), "odd": names.counts(odd)}).fillna(0).astype(int)
     table["share"] = table["odd"] / table["samples"]
     ordered = table.sort_values(["share", "samples"], ascending=False, kind="stable")
     return [
@@ -122,9 +122,6 @@ def _odd_ones(field: str, name: str, count: int) -> Markup | str:
     return opener({"anomaly": "yes", field: name}, f"odd ones: {name}", f"{count:,}") if count else "0"
 
 
-def _by_class(results: Results, anomalies: pd.DataFrame) -> list[Alarms]:
+def _by_class(labels: Labels, odd: np.ndarray) -> list[Alarms]:
     """The classes with the most odd ones among them; none where nothing is labelled or odd."""
-    labelled = results.latents.labelled
-    if not labelled.any() or not anomalies["anomaly"].to_numpy()[labelled].any():
-        return []
-    return _alarms("label", results.latents.column("label")[labelled], anomalies[labelled])[:MOST_CLASSES]
+    return _alarms("label", labels, odd)[:MOST_CLASSES] if odd[labels.known].any() else []

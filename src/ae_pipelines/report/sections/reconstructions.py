@@ -59,8 +59,8 @@ def _picked(results: Results) -> dict[str, list[int]]:
 
 
 def _rebuilt(results: Results, rows: list[int]) -> list[Rebuilt]:
-    errors = results.latents.column(ERROR).to_numpy()
-    return rebuilt(results, rows, [f"error {shown(float(errors[row]))}" for row in rows], corrupted=True)
+    errors = results.latents.take(np.array(rows, np.int64))[ERROR]
+    return rebuilt(results, rows, [f"error {shown(float(error))}" for error in errors], corrupted=True)
 
 
 def _sentences(results: Results, has_samples: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import class_metrics
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.report.shown.galleries import opener
@@ -53,9 +54,9 @@ class Confusion:
     mistakes: int
 
 
-def confusion(latents: Latents, predictions: pd.DataFrame) -> Confusion:
+def confusion(latents: Latents, predictions: Table) -> Confusion:
     """Over the labelled test samples."""
-    return counted(class_metrics.confusion(latents, predictions["predicted"].to_numpy(dtype=str)))
+    return counted(class_metrics.confusion(latents, predictions))
 
 
 def counted(counts: pd.DataFrame) -> Confusion:

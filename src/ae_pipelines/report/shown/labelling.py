@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from markupsafe import Markup
 
 from ae_pipelines.report.page_data.table_columns import are_tables
@@ -35,27 +34,34 @@ def to_label(results: Results) -> list[ToLabel]:
     """Those that the classifier learns most from; where there is none, the most typical ones of each group."""
     if results.to_label is not None:
         table = results.to_label.head(MOST)
-        ids = results.ids
-        rows = pd.Index(ids).get_indexer(table["sample_id"])
         whys = [f"{guess}?" for guess in table["predicted"]]
-        return [ToLabel(int(row), str(ids[row]), why) for row, why in zip(rows, whys, strict=True) if row >= 0]
+        found = zip(results.latents.positions(table["sample_id"]), table["sample_id"], whys, strict=True)
+        return [ToLabel(int(row), str(name), why) for row, name, why in found if row >= 0]
     return _typical(results) if results.predictions is None else []
 
 
 def _typical(results: Results) -> list[ToLabel]:
     """Samples without a label that lie nearest to the centre of their group, of each group and split in turn: a
     classifier is judged by labels of test samples too."""
-    clusters = results.clusters
-    if clusters is None or not (clusters["cluster"] >= 0).any():
+    if results.clusters is None:
         return []
-    table = clusters.assign(row=np.arange(len(clusters)), split=results.latents.column("split").to_numpy(object))
-    table = table[(table["cluster"] >= 0) & ~results.latents.labelled].sort_values("distance", kind="stable")
-    groups = max(1, table["cluster"].nunique())
-    each = max(1, FEW // groups)
-    turn = table.groupby(["cluster", "split"]).cumcount()
-    picked = table[turn < each].assign(turn=turn).sort_values(["turn", "cluster", "split"])
-    found, ids = zip(picked["row"].head(MOST), picked["cluster"].head(MOST), strict=True), results.ids
-    return [ToLabel(int(row), str(ids[row]), f"group {group}") for row, group in found]
+    groups, splits = results.clusters["cluster"].to_numpy(), results.latents.splits.codes
+    rows = np.flatnonzero((groups >= 0) & ~results.latents.labelled)
+    order = np.lexsort((results.clusters["distance"].to_numpy()[rows], splits[rows], groups[rows]))
+    rows = rows[order]
+    turn = _turn(np.stack([groups[rows], splits[rows]]))
+    first = turn < max(1, FEW // max(1, len(np.unique(groups[rows]))))
+    rows, turn = rows[first], turn[first]
+    picked = rows[np.lexsort((splits[rows], groups[rows], turn))][:MOST]
+    found = zip(picked, results.ids(picked), groups[picked], strict=True)
+    return [ToLabel(int(row), str(name), f"group {group}") for row, name, group in found]
+
+
+def _turn(kinds: np.ndarray) -> np.ndarray:
+    """Of columns (some, n) that are sorted: how many equal ones are before each."""
+    places = np.arange(kinds.shape[1])
+    begins = np.append(True, (kinds[:, 1:] != kinds[:, :-1]).any(axis=0))[: len(places)]
+    return places - np.maximum.accumulate(np.where(begins, places, 0))
 
 
 def _cells(results: Results, samples: list[ToLabel]) -> list[list[tuple[str, str]]]:

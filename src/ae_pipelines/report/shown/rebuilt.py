@@ -79,10 +79,10 @@ def rebuilt(
         parts = {"input": results.autoencoder.corrupted(values)} | parts
     make: Callable[[examples.Rows, Results], list[dict[str, Any]]]
     make = {"pictures": _as_pictures, "columns": _as_columns, "curves": _as_curves}[kind(results)]
-    found, ids, labels = make(parts, results), results.ids, results.latents.labels
+    found, ids, labels = make(parts, results), results.ids(rows), results.latents.labels[np.asarray(rows)]
     return [
-        Rebuilt(int(row), str(ids[row]), str(labels[row]), caption, **shown)
-        for row, caption, shown in zip(rows, captions, found, strict=True)
+        Rebuilt(int(row), str(name), str(label), caption, **shown)
+        for row, name, label, caption, shown in zip(rows, ids, labels, captions, found, strict=True)
     ]
 
 

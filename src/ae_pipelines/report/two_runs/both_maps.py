@@ -31,13 +31,12 @@ def on_common_maps(here: Results, there: Results, options: ReportOptions) -> tup
 
 
 def _by_pca(results: Results, options: ReportOptions) -> Results:
-    vectors = results.latents.vectors
-    rows = np.arange(len(vectors))
+    rows = np.arange(len(results.latents))
     if len(rows) > options.samples:
         rows = np.sort(np.random.default_rng(options.seed).choice(rows, options.samples, replace=False))
-    points = plane.placed(vectors[rows], "pca", options.seed)
+    points = plane.placed(results.latents.at(rows), "pca", options.seed)
     return replace(
-        results, map=pd.DataFrame({"sample_id": results.ids[rows], "pca_x": points[:, 0], "pca_y": points[:, 1]})
+        results, map=pd.DataFrame({"sample_id": results.ids(rows), "pca_x": points[:, 0], "pca_y": points[:, 1]})
     )
 
 
@@ -72,8 +71,7 @@ class OnBothMaps(Attempt):
 def placed_in_rows(results: Results, layout: str) -> np.ndarray:
     """Places (n, 2) of all samples by row; NaN for those that are not on the map."""
     places = np.full((len(results.latents), 2), np.nan, np.float32)
-    rows = pd.Index(results.ids).get_indexer(results.map["sample_id"])
-    places[rows] = plane.places_in(results.map, layout)
+    places[results.rows_of_map] = plane.places_in(results.map, layout)
     return places
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ae_pipelines.latents.labels import Labels
 from ae_pipelines.report.page_data.fields import Field, category, number
 from ae_pipelines.report.results import Results
 from ae_pipelines.report.two_runs.matching import NOISE, UNMATCHED, Matched, matched_groups
@@ -37,11 +38,13 @@ class Changes:
         return ours, pd.Series(theirs).map(self.goes_with).to_numpy()
 
     @cached_property
-    def classes(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Predicted labels."""
+    def classes(self) -> tuple[Labels, Labels] | None:
+        """Predicted labels, as numbers of the same names."""
         if self.here.predictions is None or self.there.predictions is None:
             return None
-        return self._pair("predictions", "predicted")
+        ours, theirs = (Labels.in_column(side, "predicted") for side in (self.here.predictions, self.there.predictions))
+        names = np.union1d(ours.names, theirs.names)
+        return ours.by(names).take(self.matched.here), theirs.by(names).take(self.matched.there)
 
     @cached_property
     def anomalies(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -51,9 +54,9 @@ class Changes:
         return self._pair("anomalies", "anomaly")
 
     @cached_property
-    def labels(self) -> np.ndarray:
-        """Label of each sample in this run; empty where unknown."""
-        return self.here.latents.labels[self.matched.here]
+    def labels(self) -> Labels:
+        """Label of each sample in this run."""
+        return self.here.latents.labels.take(self.matched.here)
 
     def _pair(self, table: str, column: str) -> tuple[np.ndarray, np.ndarray]:
         ours, theirs = (getattr(side, table)[column].to_numpy() for side in (self.here, self.there))
@@ -83,18 +86,25 @@ class Changes:
         """What the other run says of the samples in these rows of this run, and what of it differs."""
         place = pd.Index(self.matched.here).get_indexer(rows)
         if self.groups is not None:
-            ours, theirs = (np.array([self.group_name(one) for one in side], object) for side in self.groups)
-            yield category("other_group", "Group in the other run", _at(theirs, place), hover=True)
-            yield category("moved", "Group changed", _at(_yes(ours != theirs), place))
+            ours, theirs = (side[place] for side in self.groups)
+            names = np.array([self.group_name(one) for one in theirs], object)
+            yield category("other_group", "Group in the other run", _where(place, names), hover=True)
+            yield category("moved", "Group changed", _where(place, _yes(ours != theirs)))
         if self.classes is not None:
-            ours, theirs = self.classes
-            yield category("other_predicted", "Predicted label in the other run", _at(theirs, place), hover=True)
-            yield category("reclassified", "Predicted label changed", _at(_yes(ours != theirs), place))
+            said, other_said = (side.take(place) for side in self.classes)
+            yield category(
+                "other_predicted", "Predicted label in the other run", _where(place, other_said[:]), hover=True
+            )
+            yield category(
+                "reclassified", "Predicted label changed", _where(place, _yes(said.codes != other_said.codes))
+            )
         if self.anomalies is not None:
-            yield category("odd", "Odd", _at(where_odd(*self.anomalies), place))
+            yield category("odd", "Odd", _where(place, where_odd(*(side[place] for side in self.anomalies))))
         if ERROR in self.here.latents.names and ERROR in self.there.latents.names:
-            errors = self.there.latents.column(ERROR).to_numpy(np.float64)[self.matched.there]
-            yield number("other_error", "Reconstruction error in the other run", _at(errors, place, np.nan), hover=True)
+            errors = self.there.latents.take(self.matched.there[place])[ERROR].to_numpy(np.float64)
+            yield number(
+                "other_error", "Reconstruction error in the other run", _where(place, errors, np.nan), hover=True
+            )
 
 
 def where_odd(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -102,9 +112,9 @@ def where_odd(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return np.array([NEITHER, HERE, THERE, BOTH], object)[ours.astype(int) + 2 * theirs.astype(int)]
 
 
-def _at(values: np.ndarray, place: np.ndarray, missing: Any = "") -> np.ndarray:
-    """Values of samples of both, for places among these, -1 where a sample is in one run only."""
-    return np.where(place >= 0, values[place], missing)
+def _where(place: np.ndarray, values: np.ndarray, missing: Any = "") -> np.ndarray:
+    """Values at places among samples of both; `missing` at -1, where a sample is in one run only."""
+    return np.where(place >= 0, values, missing)
 
 
 def _yes(changed: np.ndarray) -> np.ndarray:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from ae_pipelines.base.errors import first_of
+import numpy as np
+
+from ae_pipelines.report.results import Results
 from ae_pipelines.report.two_runs.changes import Changes
-from ae_pipelines.report.two_runs.matching import Matched
 from ae_pipelines.report.two_runs.measures import Measure
 from ae_pipelines.report.two_runs.side import Side
 
@@ -49,7 +50,9 @@ def _changed(changes: Changes) -> Iterator[str]:
     if changes.groups is not None:
         parts.append(f"{int((changes.groups[0] != changes.groups[1]).sum()):,} are in another group")
     if changes.classes is not None:
-        parts.append(f"{int((changes.classes[0] != changes.classes[1]).sum()):,} have another predicted label")
+        parts.append(
+            f"{int((changes.classes[0].codes != changes.classes[1].codes).sum()):,} have another predicted label"
+        )
     if changes.anomalies is not None:
         ours, theirs = changes.anomalies
         parts.append(f"{int((ours & ~theirs).sum()):,} became odd and {int((theirs & ~ours).sum()):,} no longer are")
@@ -57,18 +60,23 @@ def _changed(changes: Changes) -> Iterator[str]:
         yield f"Of {len(changes.matched):,} samples that are in both runs {', '.join(parts)}."
 
 
-def only_in_one(matched: Matched) -> list[str]:
+def only_in_one(changes: Changes) -> list[str]:
     """Samples that cannot be compared, a sentence for each kind."""
+    here, there, matched = changes.here, changes.there, changes.matched
     kinds = (
-        (matched.only_here, "only in this run"),
-        (matched.only_there, "only in the other run, and not on these maps"),
-        (matched.changed, "in both under the same id, but with other content, so they are not compared"),
+        (here, matched.only_here, "only in this run"),
+        (there, matched.only_there, "only in the other run, and not on these maps"),
+        (here, matched.changed, "in both under the same id, but with other content, so they are not compared"),
     )
     return [
-        f"{len(ids):,} samples are {what}: {first_of([str(one) for one in ids], NAMED)}."
-        for ids, what in kinds
-        if len(ids)
+        f"{len(rows):,} samples are {what}: {_first_of(results, rows)}." for results, rows, what in kinds if len(rows)
     ]
+
+
+def _first_of(results: Results, rows: np.ndarray) -> str:
+    """The first ids, and how many more there are."""
+    more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    return ", ".join(map(str, results.ids(rows[:NAMED]))) + more
 
 
 def not_shown(here: Side, there: Side) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ae_pipelines.latents.labels import Labels
 from ae_pipelines.report.shown.galleries import gallery, opener
 from ae_pipelines.report.shown.words import percent
 from ae_pipelines.report.two_runs.changes import BOTH, HERE, THERE, Changes, where_odd
@@ -108,25 +109,26 @@ def _classes(changes: Changes) -> Iterator[Change]:
     if changes.classes is None:
         return
     ours, theirs = changes.classes
-    changed = ours != theirs
+    changed = ours.codes != theirs.codes
     sentences = [f"{_share(changed)} changed their predicted label.", *_right_and_wrong(changes, ours, theirs)]
     moves = [
         _move(changes, f"label {there} → {here}", order, {"predicted": here, "other_predicted": there})
-        for there, here, order in _kinds(changed, ours, theirs)
+        for there, here, order in _kinds(changed, ours.codes, theirs.codes, ours.names)
     ]
     yield Change("classes", "Changed class", sentences, moves, _rest(changed, moves))
 
 
-def _right_and_wrong(changes: Changes, ours: np.ndarray, theirs: np.ndarray) -> Iterator[str]:
+def _right_and_wrong(changes: Changes, ours: Labels, theirs: Labels) -> Iterator[str]:
     """How the classifiers compare on the same labelled test samples: only those count that one of them has right
     (McNemar 1947, exact)."""
     from scipy.stats import binomtest
 
     in_test = changes.here.latents.in_split("test")[changes.matched.here]
-    judged = in_test & changes.there.latents.in_split("test")[changes.matched.there] & (changes.labels != "")
+    judged = in_test & changes.there.latents.in_split("test")[changes.matched.there] & changes.labels.known
     if not judged.any():
         return
-    right, other_right = (ours == changes.labels)[judged], (theirs == changes.labels)[judged]
+    truth = changes.labels.by(ours.names).codes[judged]
+    right, other_right = (side.codes[judged] == truth for side in (ours, theirs))
     gained, lost = int((right & ~other_right).sum()), int((other_right & ~right).sum())
     text = (
         f"Of {int(judged.sum()):,} labelled samples in the test splits of both, {gained:,} are right only here and "
@@ -171,10 +173,17 @@ def _multiples(changes: Changes, side: str) -> np.ndarray:
 # -- what they share ---------------------------------------------------------------------------------------------------
 
 
-def _kinds(changed: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> list[tuple[Any, Any, np.ndarray]]:
-    """The most frequent changes: from what, to what, and places among the samples of both."""
-    table = pd.DataFrame({"theirs": theirs, "ours": ours})[changed]
-    found = [(*pair, np.asarray(places)) for pair, places in table.groupby(["theirs", "ours"]).groups.items()]  # type: ignore[misc]
+def _kinds(
+    changed: np.ndarray, ours: np.ndarray, theirs: np.ndarray, names: np.ndarray | None = None
+) -> list[tuple[Any, Any, np.ndarray]]:
+    """The most frequent changes: from what, to what, by name where numbers have some, and places among the samples of
+    both."""
+    rows = np.flatnonzero(changed)
+    table = pd.DataFrame({"theirs": theirs[rows], "ours": ours[rows]}, index=rows)
+    found = []
+    for pair, places in table.groupby(["theirs", "ours"]).groups.items():
+        there, here = pair if names is None else names[list(pair)].tolist()  # type: ignore[misc, call-overload]
+        found.append((there, here, np.asarray(places)))
     return sorted(found, key=lambda kind: (-len(kind[2]), str(kind[:2])))[:MOST_MOVES]
 
 
@@ -182,15 +191,17 @@ def _move(
     changes: Changes, title: str, order: np.ndarray, where: Mapping[str, str], captions: list[str] | None = None
 ) -> Move:
     """Samples at these places; `where` says what they have in common as fields of the map."""
-    rows, labels = changes.matched.here[order[:SHOWN]], changes.labels[order]
-    shown = gallery(rows, labels[:SHOWN].tolist() if captions is None else captions, title)
-    return Move(title, _by_label(labels), len(order), shown, opener(where, title, "on the maps"), rows)
+    rows, labels = changes.matched.here[order[:SHOWN]], changes.labels[order[:SHOWN]]
+    shown = gallery(rows, labels.tolist() if captions is None else captions, title)
+    return Move(
+        title, _by_label(changes.labels.counts(order)), len(order), shown, opener(where, title, "on the maps"), rows
+    )
 
 
-def _by_label(labels: np.ndarray) -> str:
-    """Which labels these samples have, the commonest first."""
-    counts = pd.Series(labels[labels != ""]).value_counts()
-    told = [f"{count:,} × “{label}”" for label, count in counts.head(3).items()]
+def _by_label(counts: pd.Series) -> str:
+    """Which labels samples have, the commonest first."""
+    commonest = counts.sort_values(ascending=False, kind="stable").head(3)
+    told = [f"{count:,} × “{label}”" for label, count in commonest.items()]
     return f"{', '.join(told)}{' and others' if len(counts) > 3 else ''}"
 
 

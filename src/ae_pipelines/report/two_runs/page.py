@@ -65,7 +65,7 @@ def _document(here: Side, there: Side, compared: Compared | None, found: Content
         sentences=in_short.sentences(tables, compared.changes if compared else None),
         notes=[
             *in_short.not_shown(here, there),
-            *(in_short.only_in_one(compared.changes.matched) if compared else []),
+            *(in_short.only_in_one(compared.changes) if compared else []),
             *(found.notes if found else []),
         ],
         changes=compared.sections if compared else [],

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import plane
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.report.options import ReportOptions
@@ -38,14 +39,14 @@ class Found:
     fit_metrics: dict[str, float] | None = None
     embed_metrics: dict[str, float] | None = None
     cluster_model: Any = None
-    clusters: pd.DataFrame | None = None
+    clusters: Table | None = None
     cluster_metrics: dict[str, float] | None = None
     cluster_sizes: pd.DataFrame | None = None
     classifier: Any = None
-    predictions: pd.DataFrame | None = None
+    predictions: Table | None = None
     classify_metrics: dict[str, float] | None = None
     anomaly_model: Any = None
-    anomalies: pd.DataFrame | None = None
+    anomalies: Table | None = None
     detect_metrics: dict[str, float] | None = None
     search_metrics: dict[str, float] | None = None
 
@@ -68,7 +69,7 @@ def _places(latents: Latents, places: pd.DataFrame | None, options: ReportOption
 
 def _are_of(places: pd.DataFrame, latents: Latents) -> bool:
     """Whether these are places of these latents, as far as can be told."""
-    rows = pd.Index(latents.column("sample_id")).get_indexer(places["sample_id"])
+    rows = latents.positions(places["sample_id"])
     if (rows < 0).any():
         return False
     if "pca" not in plane.layouts_of(places):
