@@ -57,17 +57,55 @@ def ingest_table(folder: Path, rows: int) -> None:
     write_store(folder / "table", source)
 
 
+def search(folder: Path, rows: int) -> None:
+    """Ten exact neighbours of 1,000 samples."""
+    _search(folder, exact=True)
+
+
+def search_approximate(folder: Path, rows: int) -> None:
+    """The same by an approximate index, which is built for it."""
+    _search(folder, exact=False)
+
+
+def _search(folder: Path, exact: bool) -> None:
+    from ae_pipelines.base.tables import TableStream
+    from ae_pipelines.downstream import search
+    from ae_pipelines.latents.file import LatentsFile
+
+    latents, options = LatentsFile(folder / "latents.parquet"), search.SearchOptions(random=1000, k=10, exact=exact)
+    wanted = search.queries(latents, options, _no_image)
+    TableStream(search.neighbours(latents, wanted, options)).into(folder / "neighbours.parquet")
+
+
+def _no_image(path: Path) -> Any:
+    raise NotImplementedError(path)
+
+
+def lay_out(folder: Path, rows: int) -> None:
+    """2,000 samples in the plane by UMAP and by PCA."""
+    from ae_pipelines.downstream import plane
+    from ae_pipelines.latents.file import LatentsFile
+
+    plane.plane(LatentsFile(folder / "latents.parquet"), ("umap", "pca"), 2000, 0)
+
+
 STAGES: dict[str, Stage] = {
     "ingest": ingest,
     "ingest encoded": ingest_encoded,
     "ingest again": ingest_again,
     "ingest table": ingest_table,
+    "search": search,
+    "search approximate": search_approximate,
+    "map": lay_out,
 }
 """What is measured, in this order; imports only what it needs, inside."""
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "ingest again": ("ingest encoded",),
     "ingest table": ("table",),
+    "search": ("latents",),
+    "search approximate": ("latents",),
+    "map": ("latents",),
 }
 """The stages whose files a stage reads, or what is made up for it."""
 

@@ -1,7 +1,7 @@
 """Tables of a row a sample: in memory, or in parquet files that are written and read piece by piece."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ae_pipelines.base import parts
 from ae_pipelines.base.parts import Parts
@@ -108,3 +109,16 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
         "use_byte_stream_split": floats,
         "write_page_checksum": True,
     }
+
+
+def positions_of(values: Sequence[str], pieces: Iterable[pa.Array | pa.ChunkedArray]) -> np.ndarray:
+    """Where each of some texts is in a column of different ones that comes in pieces: (len(values),), int64; -1 where
+    it is not."""
+    wanted = list(dict.fromkeys(values))
+    found, start = np.full(len(wanted), -1), 0
+    for piece in pieces if wanted else ():
+        which = pc.index_in(piece.cast(pa.string()), value_set=pa.array(wanted, pa.string()))
+        found[which.drop_null().to_numpy()] = start + np.flatnonzero(which.is_valid())
+        start += len(piece)
+    places = dict(zip(wanted, found, strict=True))
+    return np.array([places[value] for value in values], np.int64)

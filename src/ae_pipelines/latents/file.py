@@ -8,7 +8,7 @@ which encoder made it.
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.parts import ROWS_AT_ONCE, Parts
+from ae_pipelines.base.tables import positions_of
 from ae_pipelines.latents.labels import Labels
 from ae_pipelines.latents.parquet import COLUMNS, ERRORS, vectors_of
 
@@ -73,6 +74,18 @@ class Latents(ABC):
     def column(self, name: str) -> pd.Series:
         """One column of the table."""
 
+    @abstractmethod
+    def ids_at(self, rows: np.ndarray) -> np.ndarray:
+        """The `sample_id` of the rows at these positions, (len(rows),), in this order."""
+
+    def positions(self, ids: Sequence[str]) -> np.ndarray:
+        """The row of each of these samples, (len(ids),), int64; -1 where there is none."""
+        return positions_of(ids, self._ids())
+
+    @abstractmethod
+    def _ids(self) -> Iterable[pa.Array | pa.ChunkedArray]:
+        """All of `sample_id`, consecutive ones at a time."""
+
     def mean(self, name: str, split: str) -> float:
         """Mean of a column over the rows of a split."""
         return float(self.column(name)[self.in_split(split)].mean())
@@ -80,6 +93,10 @@ class Latents(ABC):
     def errors(self, split: str) -> dict[str, float]:
         """The mean of each error column over the rows of a split; none where the model has no decoder."""
         return {name: self.mean(name, split) for name in ERRORS if name in self.names}
+
+    def vectors_in_pieces(self) -> Iterator[np.ndarray]:
+        """All vectors, (rows, d), float32, at most `ROWS_AT_ONCE` consecutive ones at a time, and nothing else."""
+        return (piece.vectors for piece in self.pieces())
 
     @cached_property
     def labelled(self) -> np.ndarray:
@@ -141,6 +158,12 @@ class LatentsInMemory(Latents):
         for start in range(0, len(self), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             yield LatentsInMemory(self._table.iloc[part], self._vectors[part], self.metadata)
+
+    def ids_at(self, rows: np.ndarray) -> np.ndarray:
+        return self.column("sample_id").to_numpy(object)[rows]
+
+    def _ids(self) -> Iterable[pa.Array | pa.ChunkedArray]:
+        return [pa.array(self.column("sample_id"), pa.string())]
 
     @cached_property
     def labels(self) -> Labels:
@@ -211,6 +234,22 @@ class LatentsFile(Latents):
         for piece in self._parts.pieces([*self._about, "latent"]):
             vectors = self._finite(piece.column("latent"))
             yield LatentsInMemory(piece.select(self._about).to_pandas(), vectors, self.metadata)
+
+    def vectors_in_pieces(self) -> Iterator[np.ndarray]:
+        if 4 * self._size * len(self) <= KEPT_BYTES:
+            for start in range(0, len(self), ROWS_AT_ONCE):
+                yield self.vectors[start : start + ROWS_AT_ONCE]
+            return
+        for piece in self._parts.pieces(["latent"]):
+            yield self._finite(piece.column(0))
+
+    def ids_at(self, rows: np.ndarray) -> np.ndarray:
+        ascending, places = np.unique(rows, return_inverse=True)
+        found = self._parts.take(["sample_id"], ascending).column(0)
+        return found.to_numpy(zero_copy_only=False)[places]
+
+    def _ids(self) -> Iterable[pa.Array | pa.ChunkedArray]:
+        return (piece.column(0) for piece in self._parts.pieces(["sample_id"]))
 
     @cached_property
     def labels(self) -> Labels:

@@ -86,7 +86,7 @@ class Results:
     @cached_property
     def rows(self) -> np.ndarray:
         """Rows in the store of the samples on the map, ascending."""
-        return np.sort(pd.Index(self.ids).get_indexer(self.map["sample_id"]))
+        return np.sort(self.latents.positions(self.map["sample_id"].tolist()))
 
     @cached_property
     def ids(self) -> np.ndarray:

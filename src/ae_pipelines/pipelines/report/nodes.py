@@ -23,7 +23,7 @@ def draw_latent_map(
     """The latents in the plane, by label and by group, as far as there are any."""
     from ae_pipelines.plots import latent_map
 
-    rows = pd.Index(latents.column("sample_id")).get_indexer(places["sample_id"])
+    rows = latents.positions(places["sample_id"].tolist())
     labels = latents.labels[rows] if latents.labelled.any() else None
     groups, kind = None, ""
     if clusters is not None and of_these(latents, cluster_model, clusters):

@@ -31,11 +31,10 @@ def on_common_maps(here: Results, there: Results, options: ReportOptions) -> tup
 
 
 def _by_pca(results: Results, options: ReportOptions) -> Results:
-    vectors = results.latents.vectors
-    rows = np.arange(len(vectors))
+    rows = np.arange(len(results.latents))
     if len(rows) > options.samples:
         rows = np.sort(np.random.default_rng(options.seed).choice(rows, options.samples, replace=False))
-    points = plane.placed(vectors[rows], "pca", options.seed)
+    points = plane.placed(results.latents.at(rows), "pca", options.seed)
     return replace(
         results, map=pd.DataFrame({"sample_id": results.ids[rows], "pca_x": points[:, 0], "pca_y": points[:, 1]})
     )
