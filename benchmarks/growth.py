@@ -82,11 +82,13 @@ def _no_image(path: Path) -> Any:
 
 
 def lay_out(folder: Path, rows: int) -> None:
-    """2,000 samples in the plane by UMAP and by PCA."""
+    """As many samples in the plane as the report shows."""
     from ae_pipelines.downstream import plane
     from ae_pipelines.latents.file import LatentsFile
+    from ae_pipelines.report.options import ReportOptions
 
-    plane.plane(LatentsFile(folder / "latents.parquet"), ("umap", "pca"), 2000, 0)
+    options = ReportOptions()
+    plane.plane(LatentsFile(folder / "latents.parquet"), options.layouts, options.samples, options.seed)
 
 
 STAGES: dict[str, Stage] = {

@@ -60,6 +60,16 @@ def nearest_of_pieces(pieces: Iterable[np.ndarray], queries: np.ndarray, count: 
     return np.sqrt(np.maximum(squares[:, :total], 0)), rows[:, :total]
 
 
+def rows_of(pieces: Iterable[np.ndarray], rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The vectors at some positions, which ascend, of vectors that come in consecutive pieces (m, d)."""
+    start = 0
+    for piece in pieces:
+        first, last = np.searchsorted(rows, (start, start + len(piece)))
+        if first < last:
+            yield piece[rows[first:last] - start]
+        start += len(piece)
+
+
 def nearest_others(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The nearest other vectors of each vector: distances (n, count) and positions (n, count)."""
     index = Index(vectors)

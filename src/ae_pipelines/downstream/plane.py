@@ -66,7 +66,7 @@ def placed(vectors: np.ndarray, layout: str, seed: int) -> np.ndarray:
     find, most = FOUND_BY[layout]
     shown = np.random.default_rng(seed).permutation(len(vectors))[:most]
     log.info("laying out %s of %s latents by %s", f"{len(shown):,}", f"{len(vectors):,}", layout)
-    return among_neighbours(vectors, np.sort(shown), lambda some: find(some, seed))
+    return among_neighbours(lambda: [vectors], np.sort(shown), lambda some: find(some, seed))
 
 
 def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from ae_pipelines.base.options import Options
 from ae_pipelines.base.tables import Table, positions_of
 from ae_pipelines.downstream import intervals
 from ae_pipelines.downstream.approximate import ApproximateIndex, share
-from ae_pipelines.downstream.nearest import nearest_of_pieces
+from ae_pipelines.downstream.nearest import nearest_of_pieces, rows_of
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
 
@@ -189,18 +189,8 @@ def neighbour_agreement(latents: Latents, k: int, seed: int = 0) -> float:
     test = _judged(latents, seed)
     if not (len(train) and len(test)):
         return math.nan
-    _, rows = nearest_of_pieces(_vectors_of(latents, train), latents.at(test), k)
+    _, rows = nearest_of_pieces(rows_of(latents.vectors_in_pieces(), train), latents.at(test), k)
     return float((latents.labels[train][rows] == latents.labels[test][:, None]).mean())
-
-
-def _vectors_of(latents: Latents, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """The vectors of some rows, which ascend, in pieces."""
-    start = 0
-    for piece in latents.vectors_in_pieces():
-        first, last = np.searchsorted(rows, (start, start + len(piece)))
-        if first < last:
-            yield piece[rows[first:last] - start]
-        start += len(piece)
 
 
 def _judged(latents: Latents, seed: int) -> np.ndarray:
