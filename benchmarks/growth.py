@@ -183,6 +183,40 @@ def detect_metrics(folder: Path, rows: int) -> None:
     detection.scores_by_group(latents, scores)
 
 
+def search(folder: Path, rows: int) -> None:
+    """Ten exact neighbours of 1,000 samples."""
+    _search(folder, exact=True)
+
+
+def search_approximate(folder: Path, rows: int) -> None:
+    """The same by an approximate index, which is built for it."""
+    _search(folder, exact=False)
+
+
+def _search(folder: Path, exact: bool) -> None:
+    from ae_pipelines.base.tables import TableStream
+    from ae_pipelines.downstream import search
+    from ae_pipelines.latents.file import LatentsFile
+
+    latents, options = LatentsFile(folder / "latents.parquet"), search.SearchOptions(random=1000, k=10, exact=exact)
+    wanted = search.queries(latents, options, _no_image)
+    TableStream(search.neighbours(latents, wanted, options)).into(folder / "neighbours.parquet")
+
+
+def _no_image(path: Path) -> Any:
+    raise NotImplementedError(path)
+
+
+def lay_out(folder: Path, rows: int) -> None:
+    """As many samples in the plane as the report shows."""
+    from ae_pipelines.downstream import plane
+    from ae_pipelines.latents.file import LatentsFile
+    from ae_pipelines.report.options import ReportOptions
+
+    options = ReportOptions()
+    plane.plane(LatentsFile(folder / "latents.parquet"), options.layouts, options.samples, options.seed)
+
+
 STAGES: dict[str, Stage] = {
     "ingest": ingest,
     "ingest encoded": ingest_encoded,
@@ -198,6 +232,9 @@ STAGES: dict[str, Stage] = {
     "classify_metrics": classify_metrics,
     "detect": detect,
     "detect_metrics": detect_metrics,
+    "search": search,
+    "search approximate": search_approximate,
+    "map": lay_out,
 }
 """What is measured, in this order; imports only what it needs, inside."""
 
@@ -214,6 +251,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "classify_metrics": ("predict",),
     "detect": ("latents",),
     "detect_metrics": ("detect",),
+    "search": ("latents",),
+    "search approximate": ("latents",),
+    "map": ("latents",),
 }
 """The stages whose files a stage reads, or what is made up for it."""
 

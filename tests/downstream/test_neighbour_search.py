@@ -7,7 +7,10 @@ from sklearn.datasets import make_blobs
 from sklearn.neighbors import NearestNeighbors
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.downstream import search
+from ae_pipelines.base.tables import TableFile, TableStream
+from ae_pipelines.downstream import nearest, search
+from ae_pipelines.downstream.approximate import ApproximateIndex
+from ae_pipelines.downstream.nearest import Index, nearest_of_pieces
 from ae_pipelines.downstream.search import SearchOptions
 from ae_pipelines.latents.file import LatentsInMemory
 from ae_pipelines.samples import new_image
@@ -34,7 +37,7 @@ def nothing(path):
 
 def found(data, encode=nothing, **given):
     options = SearchOptions.model_validate(given)
-    return search.neighbours(data, search.queries(data, options, encode), options)
+    return pd.concat(search.neighbours(data, search.queries(data, options, encode), options), ignore_index=True)
 
 
 def test_neighbours_are_those_of_an_independent_search():
@@ -86,6 +89,67 @@ def test_an_approximate_index_finds_nearly_all():
     table = found(data, ids=["s5"], exact=False)
     assert len(table) == 9
     assert "s5" not in set(table["sample_id"])
+
+
+def test_neighbours_in_pieces_are_those_of_an_index_of_all_and_of_equally_near_ones_the_first(monkeypatch):
+    monkeypatch.setattr(nearest, "QUERIES_AT_ONCE", 25)
+    vectors = np.random.default_rng(0).integers(0, 3, (300, 4)).astype(np.float32)  # many are equal
+    queries, pieces = vectors[:60], np.split(vectors, [4, 130, 135])
+    for count in (1, 7, 300):
+        distances, rows = nearest_of_pieces(pieces, queries, count)
+        for mine, theirs in zip((distances, rows), Index(vectors, exact=True).nearest(queries, count), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    exactly = np.linalg.norm(queries[:, None] - vectors, axis=2)
+    np.testing.assert_array_equal(rows, np.argsort(exactly, axis=1, kind="stable"))
+    assert nearest_of_pieces(pieces, queries, 301)[1].shape == (60, 300)
+
+
+@pytest.mark.parametrize("size", [1, 5, 6])
+def test_what_an_approximate_index_finds_has_its_true_distance(size):
+    points = np.random.default_rng(0).normal(size=(500, size)).astype(np.float32)
+    data = latents(points, labels=[None] * 500)
+    distances, rows = ApproximateIndex(data, 7).nearest(points[:40])
+    np.testing.assert_allclose(distances, np.linalg.norm(points[:40, None] - points[rows], axis=2), rtol=1e-5)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(40))
+    assert (np.diff(distances, axis=1) >= 0).all()
+
+
+def test_a_search_is_exact_up_to_so_many_comparisons(monkeypatch):
+    monkeypatch.setattr(search, "EXACT_PAIRS", 6 * 600)
+    assert search._is_exact(latents(), SearchOptions(random=6))
+    assert not search._is_exact(latents(), SearchOptions(random=7))
+    assert not search._is_exact(latents(), SearchOptions(ids="all"))
+    assert search._is_exact(latents(), SearchOptions(random=7, exact=True))
+    assert set(search.search_metrics(latents(), SearchOptions(random=7))) >= {"recall"}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_neighbours_of_every_sample_are_written_some_at_a_time(tmp_path, monkeypatch, exact):
+    monkeypatch.setattr("ae_pipelines.latents.file.ROWS_AT_ONCE", 100)
+    data = latents(labels=[str(group) if row > 300 else None for row, group in enumerate(GROUPS)])
+    options = SearchOptions(ids="all", k=3, exact=exact)
+    pieces = search.neighbours(data, search.queries(data, options, nothing), options)
+    TableStream(pieces).into(tmp_path / "neighbours.parquet")
+    table = pd.read_parquet(tmp_path / "neighbours.parquet")
+    _, rows = NearestNeighbors(n_neighbors=4, algorithm="brute").fit(POINTS).kneighbors(POINTS)
+    assert table["query"].tolist() == [f"s{row}" for row in range(600) for _ in range(3)]
+    assert (table["sample_id"] == [f"s{row}" for row in rows[:, 1:].ravel()]).mean() > (0.99 if exact else 0.9)
+    far = table["sample_id"].str[1:].astype(int).to_numpy()
+    assert table["label"].fillna("").tolist() == [str(GROUPS[row]) if row > 300 else "" for row in far]
+
+
+def test_of_many_queries_the_first_are_drawn(tmp_path):
+    store = write_store(tmp_path / "store", ArraySource(images(30)))
+    data = latents(POINTS[:30], labels=[None] * 30)
+    data.table["sample_id"] = store.index["sample_id"]
+    options = SearchOptions(ids="all", k=4)
+    TableStream(search.neighbours(data, search.queries(data, options, nothing), options)).into(tmp_path / "found")
+    found = TableFile(tmp_path / "found")
+    lines = search.lines(found, data, store, 2)
+    assert len(lines) == 2
+    assert found.attrs["queries"] == 30
+    expected = data.positions(found["sample_id"].tolist()[4:8])
+    np.testing.assert_array_equal(lines[1].pictures, store.spec.as_input(store.take(np.array([1, *expected]))))
 
 
 def test_places_that_an_approximate_index_leaves_empty_are_left_out():

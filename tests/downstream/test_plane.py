@@ -7,7 +7,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ae_pipelines.downstream import plane
-from ae_pipelines.downstream.manifold import umap_kept_compiled
+from ae_pipelines.downstream.manifold import among_neighbours, umap_kept_compiled
 from ae_pipelines.downstream.nearest import Index
 from ae_pipelines.latents.file import LatentsInMemory
 
@@ -32,6 +32,17 @@ def test_a_layout_keeps_groups_apart_and_is_the_same_again(layout, monkeypatch):
     _, nearest = Index(places).nearest(places, 5)
     assert ((nearest % 2) == (np.arange(60) % 2)[:, None]).all()
     np.testing.assert_array_equal(places, plane.placed(vectors, layout, seed=1))
+
+
+def test_vectors_in_pieces_have_the_places_that_they_have_all_together():
+    vectors, shown = two_blobs(60), np.array([0, 1, 2, 3, 8, 20, 21, 40, 59])
+    whole = among_neighbours(lambda: [vectors], shown, lambda some: some[:, :2])
+    pieces = among_neighbours(lambda: np.split(vectors, [3, 22, 30, 59]), shown, lambda some: some[:, :2])
+    np.testing.assert_array_equal(pieces, whole)
+    np.testing.assert_array_equal(whole[shown], vectors[shown, :2])
+    rest = np.setdiff1d(np.arange(60), shown)
+    _, nearest = Index(vectors[shown]).nearest(vectors[rest], 5)
+    np.testing.assert_allclose(whole[rest], vectors[shown][nearest, :2].mean(axis=1), rtol=1e-6)
 
 
 def test_above_the_most_samples_a_random_part_is_laid_out_in_its_order():

@@ -58,8 +58,19 @@ def test_some_rows_and_pieces_are_those_of_the_whole(path, monkeypatch):
     np.testing.assert_array_equal(np.concatenate([piece.vectors for piece in pieces]), VECTORS)
     pd.testing.assert_frame_equal(pd.concat([piece.table for piece in pieces], ignore_index=True), whole.table)
     assert max(map(len, pieces)) <= 90
+    np.testing.assert_array_equal(np.concatenate(list(found.vectors_in_pieces())), VECTORS)
     np.testing.assert_array_equal(found.labels.codes, whole.labels.codes)
     np.testing.assert_array_equal(found.in_split("train"), whole.in_split("train"))
+
+
+@pytest.mark.parametrize("read", [LatentsFile, read_latents])
+def test_some_samples_are_found_by_id_and_by_row(path, monkeypatch, read):
+    monkeypatch.setattr("ae_pipelines.base.parts.ROWS_AT_ONCE", 90)
+    found = read(path)
+    assert found.positions(["s/999", "s/3", "another", "s/3"]).tolist() == [999, 3, -1, 3]
+    assert found.positions([]).tolist() == []
+    assert found.ids_at(np.array([999, 3, 3])).tolist() == ["s/999", "s/3", "s/3"]
+    assert found.ids_at(np.array([], int)).tolist() == []
 
 
 def test_a_file_gives_the_means_that_its_rows_have(path):

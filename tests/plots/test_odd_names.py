@@ -195,11 +195,11 @@ def why_there_is_no_picture(names):
 
 
 def the_neighbours(names):
-    return neighbours.neighbours(lines_of(names, lambda count: images(count)))
+    return neighbours.neighbours(lines_of(names, lambda count: images(count)), 2)
 
 
 def neighbours_of_vectors(names):
-    return neighbours.neighbours(lines_of(names, lambda count: points(count, len(names))), names)
+    return neighbours.neighbours(lines_of(names, lambda count: points(count, len(names))), 2, names)
 
 
 def lines_of(names, pictures):

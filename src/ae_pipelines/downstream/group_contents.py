@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ae_pipelines.base.parts import ROWS_AT_ONCE
 from ae_pipelines.base.tables import Table
@@ -52,10 +50,9 @@ def nearest_samples(samples: Samples, clusters: Table) -> dict[int, np.ndarray]:
     `SHOWN_SAMPLES`, (count, *shape), float32, as a model gets them; noise is not a group."""
     rows = nearest_rows(clusters["cluster"].to_numpy(), clusters["distance"].to_numpy())
     shown = np.concatenate([*rows.values(), np.array([], int)])
-    ids = clusters.take(shown)["sample_id"].set_axis(shown)
-    places = _places(samples, ids)
-    found = {group: places.reindex(ids.loc[these]).dropna().to_numpy(int) for group, these in rows.items()}
-    return {group: samples.spec.as_input(samples.take(these)) for group, these in found.items()}
+    places = pd.Series(samples.rows_of(clusters.take(shown)["sample_id"]), shown)
+    found = {group: places.loc[these].to_numpy() for group, these in rows.items()}
+    return {group: samples.spec.as_input(samples.take(these[these >= 0])) for group, these in found.items()}
 
 
 def nearest_rows(clusters: np.ndarray, distances: np.ndarray) -> dict[int, np.ndarray]:
@@ -73,13 +70,3 @@ def nearest_rows(clusters: np.ndarray, distances: np.ndarray) -> dict[int, np.nd
         full = counts >= SHOWN_SAMPLES
         near[groups[full]] = distances[rows[first[full] + SHOWN_SAMPLES - 1]]
     return {group: kept[clusters[kept] == group] for group in sorted(largest)}
-
-
-def _places(samples: Samples, ids: pd.Series) -> pd.Series:
-    """Positions in the store by sample id, without those that it no longer has."""
-    wanted, start, found = pa.array(ids, pa.string()), 0, dict[str, int]()
-    for batch in samples.index_batches("sample_id"):
-        for place in np.flatnonzero(pc.is_in(batch.column(0).cast(pa.string()), wanted)):
-            found[batch.column(0)[int(place)].as_py()] = start + int(place)
-        start += len(batch)
-    return pd.Series(found, dtype=float)

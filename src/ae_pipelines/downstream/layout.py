@@ -1,6 +1,7 @@
 """Coordinates of samples among their neighbours: a UMAP of the samples that a model learns from."""
 
 import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import Field
 from ae_pipelines.base.options import Options
 from ae_pipelines.downstream.manifold import among_neighbours, umap_of
 from ae_pipelines.latents.file import LatentsFile
-from ae_pipelines.latents.pca import pca_stream
+from ae_pipelines.latents.pca import pca_vectors
 from ae_pipelines.latents.provenance import refuse_other_samples
 from ae_pipelines.samples.spec import LearnedFrom
 from ae_pipelines.samples.store import Samples
@@ -42,7 +43,7 @@ def layout(samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, 
     UMAP sees only samples that the model learns from; the others (held out, test) are placed at the mean of their
     nearest ones, so that a model can be evaluated on them.
     """
-    vectors = _vectors(samples, learned_from, options, seed)
+    pieces = _pieces(samples, learned_from, options, seed)
     shown = np.flatnonzero(samples.seen(learned_from))
     if len(shown) > MOST_ROWS:
         shown = np.sort(np.random.default_rng(seed).choice(shown, MOST_ROWS, replace=False))
@@ -54,13 +55,14 @@ def layout(samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, 
         places /= places.std()
         return places
 
-    return among_neighbours(vectors, shown, laid_out)
+    return among_neighbours(pieces, shown, laid_out)
 
 
-def _vectors(samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, seed: int) -> np.ndarray:
+def _pieces(
+    samples: Samples, learned_from: LearnedFrom, options: LayoutOptions, seed: int
+) -> Callable[[], Iterable[np.ndarray]]:
     if options.latents is not None:
         latents = LatentsFile(options.latents)
         refuse_other_samples(latents, samples)
-        return latents.vectors
-    blocks = pca_stream(samples, options.principal_components, learned_from, seed).blocks
-    return np.concatenate([block.vectors for block in blocks]).astype(np.float32)
+        return latents.vectors_in_pieces
+    return pca_vectors(samples, options.principal_components, learned_from, seed)

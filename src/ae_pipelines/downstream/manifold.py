@@ -2,14 +2,14 @@
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from types import ModuleType
 
 import numpy as np
 
-from ae_pipelines.downstream.nearest import Index
+from ae_pipelines.downstream.nearest import Index, rows_of
 
 PLACED_BY = 5
 """Number of neighbours whose mean place is given to a vector that is not laid out itself."""
@@ -52,13 +52,21 @@ def umap_kept_compiled() -> ModuleType:
     return umap
 
 
-def among_neighbours(vectors: np.ndarray, shown: np.ndarray, lay_out: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Places (n, components) of all vectors (n, d), float32: those at the positions `shown` as they are laid out,
-    the others at the mean place of the nearest of these."""
-    places = lay_out(vectors[shown]).astype(np.float32)
-    rest = np.setdiff1d(np.arange(len(vectors)), shown)
-    coordinates = np.empty((len(vectors), places.shape[1]), np.float32)
-    coordinates[shown] = places
-    _, nearest = Index(vectors[shown]).nearest(vectors[rest], PLACED_BY)
-    coordinates[rest] = places[nearest].mean(axis=1)
-    return coordinates
+def among_neighbours(
+    pieces: Callable[[], Iterable[np.ndarray]], shown: np.ndarray, lay_out: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Places (n, components) of all vectors, float32: those at the positions `shown`, which ascend, as they are laid
+    out, the others at the mean place of the nearest of these. `pieces` gives all vectors, consecutive ones (m, d) at a
+    time, and is called twice."""
+    laid_out = np.concatenate(list(rows_of(pieces(), shown)))
+    places, index, start = lay_out(laid_out).astype(np.float32), Index(laid_out), 0
+    coordinates = []
+    for piece in pieces():
+        first, last = np.searchsorted(shown, (start, start + len(piece)))
+        here = np.empty((len(piece), places.shape[1]), np.float32)
+        here[shown[first:last] - start] = places[first:last]
+        rest = np.setdiff1d(np.arange(len(piece)), shown[first:last] - start)
+        here[rest] = places[index.nearest(piece[rest], PLACED_BY)[1]].mean(axis=1)
+        coordinates.append(here)
+        start += len(piece)
+    return np.concatenate(coordinates)

@@ -1,5 +1,6 @@
 """Nearest neighbours among vectors, by faiss (Douze et al. 2024)."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,7 @@ class Index:
     """Vectors (n, d), ready to be searched by Euclidean distance."""
 
     def __init__(self, vectors: np.ndarray, exact: bool | None = None) -> None:
-        import faiss
-
-        # faiss 1.15 uses matrix products only from 128,000 queries on, which made a search take ten times as long
-        faiss.cvar.distance_compute_blas_threshold = 20
+        faiss = faiss_for_many()
         self.exact = len(vectors) <= EXACT_ROWS if exact is None else exact
         size = vectors.shape[1]
         if self.exact:
@@ -39,10 +37,37 @@ class Index:
         count = min(count, len(self))
         squares = np.empty((len(queries), count), np.float32)
         rows = np.empty((len(queries), count), np.int64)
-        for start in range(0, len(queries), QUERIES_AT_ONCE):
-            part = slice(start, start + QUERIES_AT_ONCE)
+        for part in _at_once(len(queries)):
             squares[part], rows[part] = self._index.search(np.ascontiguousarray(queries[part], np.float32), count)
         return np.sqrt(np.maximum(squares, 0)), rows
+
+
+def nearest_of_pieces(pieces: Iterable[np.ndarray], queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """What an exact `Index` of all vectors finds, where these come in consecutive pieces (m, d), of which one at a time
+    is in memory: distances and positions (n, count); of equally near ones the first come first."""
+    knn, total = faiss_for_many().knn, 0
+    queries = np.ascontiguousarray(queries, np.float32)
+    squares = np.full((len(queries), count), np.inf, np.float32)
+    rows = np.full((len(queries), count), -1, np.int64)
+    for piece in pieces:
+        vectors = np.ascontiguousarray(piece, np.float32)
+        for part in _at_once(len(queries)):
+            nearer, here = knn(queries[part], vectors, min(count, len(vectors)))
+            both = np.hstack([squares[part], nearer]), np.hstack([rows[part], here + total])
+            first = np.argsort(both[0], axis=1, kind="stable")[:, :count]
+            squares[part], rows[part] = (np.take_along_axis(each, first, axis=1) for each in both)
+        total += len(vectors)
+    return np.sqrt(np.maximum(squares[:, :total], 0)), rows[:, :total]
+
+
+def rows_of(pieces: Iterable[np.ndarray], rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The vectors at some positions, which ascend, of vectors that come in consecutive pieces (m, d)."""
+    start = 0
+    for piece in pieces:
+        first, last = np.searchsorted(rows, (start, start + len(piece)))
+        if first < last:
+            yield piece[rows[first:last] - start]
+        start += len(piece)
 
 
 def nearest_others(vectors: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,3 +105,16 @@ def _fingerprints(vectors: np.ndarray) -> np.ndarray:
     for column, factor in zip(bits.T, factors[0], strict=True):
         total += column * factor
     return total
+
+
+def _at_once(queries: int) -> Iterator[slice]:
+    return (slice(start, start + QUERIES_AT_ONCE) for start in range(0, queries, QUERIES_AT_ONCE))
+
+
+def faiss_for_many() -> Any:
+    """The module, set so that it compares many queries at a time."""
+    import faiss
+
+    # faiss 1.15 uses matrix products only from 128,000 queries on, which made a search take ten times as long
+    faiss.cvar.distance_compute_blas_threshold = 20
+    return faiss

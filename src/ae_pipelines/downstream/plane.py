@@ -37,11 +37,11 @@ def plane(latents: Latents, layouts: Sequence[LayoutName], most: int, seed: int)
     Above `most` latents a random sample of them, in their order. Latents of two dimensions are taken as they are, as
     the only layout, `latents`.
     """
-    rows = np.arange(len(latents))
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    rows = np.arange(min(len(latents), most))
+    if len(latents) > most:
+        rows = np.sort(np.random.default_rng(seed).choice(len(latents), most, replace=False))
     vectors = latents.at(rows)
-    columns = {"sample_id": latents.column("sample_id").iloc[rows].to_numpy(object)}
+    columns = {"sample_id": latents.ids_at(rows)}
     for name in [AS_THEY_ARE] if latents.size == 2 else layouts:
         places = placed(vectors, name, seed)
         columns |= {f"{name}_x": places[:, 0], f"{name}_y": places[:, 1]}
@@ -67,7 +67,7 @@ def placed(vectors: np.ndarray, layout: str, seed: int) -> np.ndarray:
     find, most = FOUND_BY[layout]
     shown = np.random.default_rng(seed).permutation(len(vectors))[:most]
     log.info("laying out %s of %s latents by %s", f"{len(shown):,}", f"{len(vectors):,}", layout)
-    return among_neighbours(vectors, np.sort(shown), lambda some: find(some, seed))
+    return among_neighbours(lambda: [vectors], np.sort(shown), lambda some: find(some, seed))
 
 
 def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Which samples are alike: nearest neighbours among latents."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,10 @@ from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import intervals
-from ae_pipelines.downstream.nearest import EXACT_ROWS, Index
+from ae_pipelines.downstream.approximate import ApproximateIndex, share
+from ae_pipelines.downstream.nearest import nearest_of_pieces, rows_of
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.samples.store import Samples
 
@@ -23,19 +25,22 @@ JUDGED_PAIRS = 10**9
 """Most comparisons, a few seconds' worth, unless even the least number of test rows needs more."""
 RECALL_ROWS = 1_000
 """Number of queries for which an approximate index is compared with an exact one."""
-MANY_QUERIES = 10_000
-"""For fewer, comparing each with everything takes less time than building an approximate index."""
+EXACT_PAIRS = 2 * 10**10
+"""Most comparisons, half a minute's worth, that an exact search makes unasked; an approximate index of ten million
+takes longer to build."""
 ABOUT = ("test_rows",)
 """Metrics that say what was judged; the same for all latents of the same samples."""
 KNOWN_IDS = 5
 """Number of known ids listed where an id is unknown."""
+ALL = ("all",)
+"""What is given for `ids` to find the neighbours of every sample."""
 
 
 class SearchOptions(Options):
     """What to look for, and how much of it."""
 
     ids: tuple[str, ...] = ()
-    """Samples to find the neighbours of, by `sample_id`."""
+    """Samples to find the neighbours of, by `sample_id`; `all`: of every sample."""
     image: Path | None = None
     """A new image file to find the neighbours of."""
     random: Annotated[int, Field(gt=0)] = 6
@@ -43,19 +48,26 @@ class SearchOptions(Options):
     k: Annotated[int, Field(gt=0)] = 9
     """Number of neighbours of each."""
     exact: bool | None = None
-    """false: by an approximate index (HNSW). None: approximate where that pays, with more than 1,000,000 latents and
-    10,000 queries."""
+    """false: by an approximate index (IVF-PQ). None: approximate where that pays, when queries times latents are more
+    than 20,000,000,000."""
     seed: Annotated[int, Field(ge=0)] = 0
 
     def check_samples(self, samples: Samples) -> None:
         """`InputError` if an id is unknown, the image cannot be compared, or there are too few neighbours."""
         _refuse_too_few(len(samples), self.k)
-        if self.ids:
-            _refuse_unknown(self.ids, pd.Index(samples.index["sample_id"]))
+        if self.ids and not self.every:
+            rows = samples.rows_of(self.ids)
+            first = next(samples.index_batches("sample_id")).column(0)[:KNOWN_IDS].to_pylist()
+            _refuse_unknown(self.ids, rows, len(samples), first)
         if self.image is not None:
             from ae_pipelines.samples import new_image  # imports Pillow
 
             new_image.as_stored(self.image, samples.spec)
+
+    @property
+    def every(self) -> bool:
+        """Whether the neighbours of every sample are looked for."""
+        return self.ids == ALL
 
 
 @dataclass(frozen=True)
@@ -70,14 +82,26 @@ class Queries:
     """Position of each among the latents; -1 for an image, which is not among them."""
 
 
-def queries(latents: Latents, options: SearchOptions, encode: Callable[[Path], np.ndarray]) -> Queries:
-    """The queries asked for; `encode` gives the latent (1, d) of an image file. `InputError` if an id is unknown."""
-    ids = pd.Index(latents.column("sample_id"))
-    _refuse_unknown(options.ids, ids)
-    rows = ids.get_indexer(list(options.ids)).astype(np.int64)
+def queries(latents: Latents, options: SearchOptions, encode: Callable[[Path], np.ndarray]) -> Iterable[Queries]:
+    """The queries asked for, some at a time; `encode` gives the latent (1, d) of an image file. `InputError` if an id
+    is unknown."""
+    return _every(latents) if options.every else [_asked_for(latents, options, encode)]
+
+
+def _every(latents: Latents) -> Iterator[Queries]:
+    start = 0
+    for piece in latents.pieces():
+        rows = np.arange(start, start := start + len(piece))
+        yield Queries(piece.column("sample_id").tolist(), piece.vectors, rows)
+
+
+def _asked_for(latents: Latents, options: SearchOptions, encode: Callable[[Path], np.ndarray]) -> Queries:
+    rows = latents.positions(options.ids)
+    first = latents.ids_at(np.arange(min(KNOWN_IDS, len(latents))))
+    _refuse_unknown(options.ids, rows, len(latents), first.tolist())
     if not options.ids and options.image is None:
         rows = _random_rows(latents, options)
-    found = Queries(ids[rows].tolist(), latents.at(rows), rows)
+    found = Queries(latents.ids_at(rows).tolist(), latents.at(rows), rows)
     if options.image is None:
         return found
     return Queries(
@@ -87,23 +111,39 @@ def queries(latents: Latents, options: SearchOptions, encode: Callable[[Path], n
     )
 
 
-def neighbours(latents: Latents, wanted: Queries, options: SearchOptions) -> pd.DataFrame:
+def neighbours(latents: Latents, wanted: Iterable[Queries], options: SearchOptions) -> Iterator[pd.DataFrame]:
     """`options.k` rows per query, nearest first: `query`, `rank` from 1, `sample_id`, Euclidean `distance` and `label`
-    (None where unknown). A sample is not its own neighbour, but one with an equal latent is."""
+    (None where unknown); some queries at a time. A sample is not its own neighbour, but one with an equal latent is.
+    `attrs` say how many `queries` there are, and `k`."""
     _refuse_too_few(len(latents), options.k)
-    index = Index(latents.vectors, _is_exact(len(latents), len(wanted.rows), options))
-    distances, rows = index.nearest(wanted.vectors, options.k + 1)
-    kept = _without_own(rows, wanted.rows, options.k)
-    places, table = rows[kept], latents.table
-    return pd.DataFrame(
-        {
-            "query": np.repeat(wanted.names, kept.sum(axis=1)),
-            "rank": np.concatenate([np.arange(1, count + 1, dtype=np.int32) for count in kept.sum(axis=1)]),
-            "sample_id": table["sample_id"].to_numpy()[places],
-            "distance": distances[kept],
-            "label": table["label"].to_numpy(object)[places],
-        }
-    )
+    return _neighbours(latents, wanted, options)
+
+
+def _neighbours(latents: Latents, wanted: Iterable[Queries], options: SearchOptions) -> Iterator[pd.DataFrame]:
+    nearest = _search(latents, options.k + 1, options)
+    for some in wanted:
+        distances, rows = nearest(some.vectors)
+        kept = _without_own(rows, some.rows, options.k)
+        counts, places = kept.sum(axis=1), rows[kept]
+        labels = latents.labels[places]
+        table = pd.DataFrame(
+            {
+                "query": np.repeat(np.asarray(some.names, object), counts),
+                "rank": np.cumsum(kept, axis=1, dtype=np.int32)[kept],
+                "sample_id": latents.ids_at(places),
+                "distance": distances[kept],
+                "label": pd.Series(np.where(labels == "", None, labels), dtype="str"),
+            }
+        )
+        table.attrs = {"queries": len(latents) if options.every else len(set(some.names)), "k": options.k}
+        yield table
+
+
+def _search(latents: Latents, count: int, options: SearchOptions) -> Callable[[np.ndarray], Any]:
+    """What finds the `count` nearest of queries (n, d): distances and rows (n, count)."""
+    if _is_exact(latents, options):
+        return lambda wanted: nearest_of_pieces(latents.vectors_in_pieces(), wanted, count)
+    return ApproximateIndex(latents, count, options.seed).nearest
 
 
 @dataclass(frozen=True)
@@ -118,12 +158,15 @@ class Line:
     """Distances of the neighbours."""
 
 
-def lines(found: pd.DataFrame, latents: Latents, samples: Samples) -> list[Line]:
-    """A line for each query."""
-    ids = pd.Index(latents.column("sample_id"))
+def lines(found: Table, latents: Latents, samples: Samples, most: int) -> list[Line]:
+    """A line for each of the first `most` queries."""
+    first = found.take(np.arange(min(len(found), most * found.attrs["k"])))
+    parts = list(first.groupby("query", sort=False))[:most]
+    ids = list(dict.fromkeys(first[["query", "sample_id"]].to_numpy().ravel()))
+    places = pd.Series(latents.positions(ids), ids)
     results = []
-    for name, part in found.groupby("query", sort=False):
-        rows = ids.get_indexer([str(name), *part["sample_id"]])
+    for name, part in parts:
+        rows = places[[str(name), *part["sample_id"]]].to_numpy()
         pictures = np.concatenate([_stored_query(str(name), rows[0], samples)[None], samples.take(rows[1:])])
         labels = ["" if row < 0 else str(latents.labels[row]) for row in rows]
         results.append(Line(samples.spec.as_input(pictures), labels, part["distance"].tolist()))
@@ -146,7 +189,7 @@ def neighbour_agreement(latents: Latents, k: int, seed: int = 0) -> float:
     test = _judged(latents, seed)
     if not (len(train) and len(test)):
         return math.nan
-    _, rows = Index(latents.at(train), exact=True).nearest(latents.at(test), k)
+    _, rows = nearest_of_pieces(rows_of(latents.vectors_in_pieces(), train), latents.at(test), k)
     return float((latents.labels[train][rows] == latents.labels[test][:, None]).mean())
 
 
@@ -165,27 +208,29 @@ def search_metrics(latents: Latents, options: SearchOptions) -> dict[str, float]
         rows = len(_judged(latents, options.seed))
         bounds = intervals.bounds("same_class", intervals.proportion(agreement, rows))
         metrics = {"same_class": agreement, **bounds, "test_rows": float(rows)}
-    if _is_exact(len(latents), _query_count(options), options):
+    if _is_exact(latents, options):
         return metrics
     return metrics | {"recall": recall(latents, options)}
 
 
 def recall(latents: Latents, options: SearchOptions) -> float:
     """The share of the `options.k` nearest vectors that an approximate index finds, over 1,000 random queries."""
-    drawn = np.random.default_rng(options.seed).permutation(len(latents))[:RECALL_ROWS]
-    wanted = latents.at(drawn)
-    _, found = Index(latents.vectors, exact=False).nearest(wanted, options.k)
-    _, true = Index(latents.vectors, exact=True).nearest(wanted, options.k)
-    return float(np.mean([np.isin(mine, theirs).mean() for mine, theirs in zip(true, found, strict=True)]))
+    draw = np.random.default_rng((options.seed, 1))  # other ones than those that the index was tried with
+    wanted = latents.at(draw.choice(len(latents), min(len(latents), RECALL_ROWS), replace=False))
+    _, found = ApproximateIndex(latents, options.k, options.seed).nearest(wanted)
+    _, true = nearest_of_pieces(latents.vectors_in_pieces(), wanted, options.k)
+    return share(true, found)
 
 
-def _query_count(options: SearchOptions) -> int:
+def _query_count(latents: Latents, options: SearchOptions) -> int:
     """Number of queries that there will be."""
+    if options.every:
+        return len(latents)
     return len(options.ids) + (options.image is not None) or options.random
 
 
-def _is_exact(rows: int, wanted: int, options: SearchOptions) -> bool:
-    return options.exact if options.exact is not None else rows <= EXACT_ROWS or wanted <= MANY_QUERIES
+def _is_exact(latents: Latents, options: SearchOptions) -> bool:
+    return options.exact if options.exact is not None else len(latents) * _query_count(latents, options) <= EXACT_PAIRS
 
 
 def _without_own(rows: np.ndarray, own: np.ndarray, k: int) -> np.ndarray:
@@ -202,12 +247,11 @@ def _random_rows(latents: Latents, options: SearchOptions) -> np.ndarray:
     return np.random.default_rng(options.seed).permutation(test)[: options.random]
 
 
-def _refuse_unknown(wanted: Sequence[str], ids: pd.Index) -> None:
-    unknown = [name for name in wanted if name not in ids]
+def _refuse_unknown(wanted: tuple[str, ...], rows: np.ndarray, count: int, some: list[str]) -> None:
+    unknown = [name for name, row in zip(wanted, rows, strict=True) if row < 0]
     if unknown:
         raise InputError(
-            f"search.ids: no sample is called {first_of(unknown)}; there are {len(ids)}, such as "
-            f"{', '.join(ids[:KNOWN_IDS])}"
+            f"search.ids: no sample is called {first_of(unknown)}; there are {count}, such as {', '.join(some)}"
         )
 
 

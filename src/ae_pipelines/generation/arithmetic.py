@@ -46,7 +46,7 @@ def arithmetic(generator: Generator) -> Arithmetic:
     add, subtract, to = options.add, options.subtract, options.to
     if not to:
         add, subtract, to = _one_label_into_another(generator, encoded)
-    rows = dict(zip((*add, *subtract, *to), known.rows_of(generator.samples, (*add, *subtract, *to)), strict=True))
+    rows = dict(zip((*add, *subtract, *to), generator.samples.rows_of((*add, *subtract, *to)), strict=True))
     before = np.concatenate([_latents(generator, encoded, name, rows[name], mean=True) for name in to])
     groups = [
         [_latents(generator, encoded, name, rows[name], mean=False) for name in names] for names in (add, subtract)

@@ -72,7 +72,7 @@ def _ends(generator: Generator) -> Ends:
         of_class = f" of class {generator.default_class}" if generator.default_class else ""
         return Ends(generator.draw(2)[0], (f"a draw{of_class}", f"another draw{of_class}"), None)
     samples, between = generator.samples, generator.options.between
-    rows = known.rows_of(samples, between) if between else _random_pair(generator)
+    rows = samples.rows_of(between) if between else _random_pair(generator)
     found = known.about(samples, rows)
     first, second = (
         f"{name} ({label})" if label else str(name)

@@ -1,19 +1,13 @@
 """What a store says of some of its samples, read from its index without holding all of it."""
 
 import heapq
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ae_pipelines.base.parts import positions
 from ae_pipelines.samples.store import Samples
-
-
-def rows_of(samples: Samples, ids: Iterable[str]) -> np.ndarray:
-    """The position of each of these samples, (ids,), int64; -1 where there is none of this id."""
-    return positions((batch.column(0) for batch in samples.index_batches("sample_id")), ids)
 
 
 def about(samples: Samples, rows: np.ndarray) -> pd.DataFrame:

@@ -131,7 +131,7 @@ class GenerateOptions(Options):
         self, name: str, wanted: tuple[str, ...], samples: Samples, labels: tuple[str, ...] = ()
     ) -> None:
         wanted = tuple(given for given in wanted if given not in labels)
-        rows = known.rows_of(samples, wanted) if wanted else ()
+        rows = samples.rows_of(wanted) if wanted else ()
         if unknown := [given for given, row in zip(wanted, rows, strict=True) if row < 0]:
             some = first_of(known.first_ids(samples, KNOWN_IDS, labels))
             raise InputError(

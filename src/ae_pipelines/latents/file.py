@@ -96,6 +96,10 @@ class Latents(ABC):
         """The position of each of some samples, by its id, (len(ids),), int64; -1 where there is none."""
         return positions(self.ids(), ids)
 
+    @abstractmethod
+    def ids_at(self, rows: np.ndarray) -> np.ndarray:
+        """The `sample_id` of the rows at these positions, (len(rows),), in this order."""
+
     def mean(self, name: str, split: str) -> float:
         """Mean of a column over the rows of a split."""
         return float(self.column(name)[self.in_split(split)].mean())
@@ -168,6 +172,9 @@ class LatentsInMemory(Latents):
         for start in range(0, len(self), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             yield LatentsInMemory(self._table.iloc[part], self._vectors[part], self.metadata)
+
+    def ids_at(self, rows: np.ndarray) -> np.ndarray:
+        return self.column("sample_id").to_numpy(object)[rows]
 
     @cached_property
     def labels(self) -> Labels:
@@ -263,6 +270,11 @@ class LatentsFile(Latents):
             return
         for piece in self._parts.pieces(["latent"]):
             yield self._finite(piece.column(0))
+
+    def ids_at(self, rows: np.ndarray) -> np.ndarray:
+        ascending, places = np.unique(rows, return_inverse=True)
+        found = self._parts.take(["sample_id"], ascending).column(0)
+        return found.to_numpy(zero_copy_only=False)[places]
 
     @cached_property
     def labels(self) -> Labels:

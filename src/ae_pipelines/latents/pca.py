@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from math import prod
 
@@ -37,6 +37,19 @@ def pca_stream(
     about |= {"normal_labels": json.dumps(learned_from.normal_labels)}
     metadata = {name: str(value) for name, value in about.items()} | {"encoder_sha256": canonical_sha256(about)}
     return LatentStream(samples.identities(learned_from), _blocks(samples, components, learned_from, seed), metadata)
+
+
+def pca_vectors(
+    samples: Samples, components: int, learned_from: LearnedFrom, seed: int
+) -> Callable[[], Iterator[np.ndarray]]:
+    """What gives the vectors (rows, d), float32, of such latents of all samples, in pieces, whenever it is called."""
+    mean, directions = _fit(samples, components, learned_from, seed)
+
+    def vectors() -> Iterator[np.ndarray]:
+        for values in samples.blocks(ROWS_PER_PASS):
+            yield ((_inputs(values, samples.spec) - mean) @ directions).astype(np.float32)
+
+    return vectors
 
 
 def residuals(samples: Samples, rows: np.ndarray, components: int, learned_from: LearnedFrom = ALL) -> np.ndarray:

@@ -25,13 +25,14 @@ HEAT_MAP = 6.0
 """Inches, about, that a heat map is wide."""
 
 
-def neighbours(lines: "list[Line]", features: Sequence[str] = ()) -> "Figure":
-    """Each query at the left of a line, framed, and to its right its neighbours, nearest first, with their labels (red
-    where they differ from the query's) and distances. Vectors have the names of their features if these have some.
+def neighbours(lines: "list[Line]", queries: int, features: Sequence[str] = ()) -> "Figure":
+    """The first of so many queries, each at the left of a line, framed, and to its right its neighbours, nearest first,
+    with their labels (red where they differ from the query's) and distances. Vectors have the names of their features
+    if these have some.
     """
     shown = [_first(line) for line in lines[:MOST_LINES]]
     figure = _images(shown) if lines[0].pictures.ndim == 4 else _features(shown, features)
-    more = f"; the first {MOST_LINES} of {len(lines):,}" if len(lines) > MOST_LINES else ""
+    more = f"; the first {len(shown)} of {queries:,}" if queries > len(shown) else ""
     entitle(figure, f"Looked for (framed), and the samples with the nearest latents: label and distance{more}")
     return figure
 

@@ -7,7 +7,7 @@ killed writer leaves the earlier store intact. `store_writer.py` writes it.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.parts import positions
 from ae_pipelines.samples.index import VALIDATION, Index, plain, read_table
 from ae_pipelines.samples.shards import ShardFile, new_digest
 from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
@@ -194,6 +195,10 @@ class Samples:
         """Positions of a split's samples, int64; `InputError` if there are none."""
         self.split_size(split)
         return np.flatnonzero(self._index.in_split(split))
+
+    def rows_of(self, ids: Iterable[str]) -> np.ndarray:
+        """Position of each of some samples, by its id, (ids,), int64; -1 where there is none."""
+        return positions((batch.column(0) for batch in self.index_batches("sample_id")), ids)
 
     def split_size(self, split: str) -> int:
         """Number of a split's samples; `InputError` if there are none."""
