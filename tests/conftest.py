@@ -56,10 +56,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def of_tests() -> Iterator[None]:
-    """Runs of the project, in this process and below it, are configured by `conf/test`, and not by `conf/local`."""
+def of_tests(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Iterator[None]:
+    """Runs of the project, in this process and below it, are configured by `conf/test`, and not by `conf/local`; and
+    they remember what they measure where no user's runs do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KEDRO_ENV", "test")
+        patch.setenv("AE_CACHE", str(made_once("cache", lambda _: None)))
         yield
 
 

@@ -8,6 +8,7 @@ import torch
 from making import ArraySource
 from self_distillation import SelfDistillation
 from small_architecture import SMALL
+from torch import nn
 from torch.nn.utils import parameters_to_vector
 
 from ae_pipelines.base.errors import InputError
@@ -25,6 +26,7 @@ from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches, Finish
 from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.fastest import laid_out
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
@@ -346,13 +348,33 @@ def test_bfloat16_terms_are_near_float32(model, batch):
             assert half[name].item() == pytest.approx(value.item(), rel=0.02, abs=1e-3), name
 
 
+def test_gradients_do_not_depend_on_the_memory_format(case, batch):
+    convolutions = [part for part in built(case).modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)]
+    if not convolutions:
+        pytest.skip("without convolutions nothing lies otherwise")
+    found = []
+    for memory_format in ("contiguous", "channels_last"):
+        model = built(case)
+        with laid_out(model, memory_format):
+            for player in players(model):
+                torch.manual_seed(0)
+                sum(player.terms(batch).values()).backward(inputs=player.parameters)
+        assert all(parameter.is_contiguous() for parameter in model.parameters())
+        found.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
+    plain, other = found
+    assert plain.keys() == other.keys()
+    for name, gradient in plain.items():
+        torch.testing.assert_close(other[name], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max() + 1))
+
+
 def recipe_of(case, **training) -> Recipe:
+    """With what a probe may choose, which must not change what is promised."""
     corruptions = [{"kind": "gaussian_noise", "noise_level": 0.2}]
     return Recipe.model_validate(
         {
             "model": choice(case).model_dump(),
             "loader": {"batch_size": 64, "corruptions": corruptions},
-            "training": {"epochs": 2, "threads": 1, "learning_rate": 1e-3, **training},
+            "training": {"epochs": 2, "threads": 1, "memory_format": "channels_last", "learning_rate": 1e-3} | training,
         }
     )
 

@@ -164,9 +164,9 @@ def test_an_interrupted_training_ends_bitwise_as_an_undisturbed_one(digits, reci
 def test_a_resumed_training_takes_over_the_number_of_threads(digits, recipe, tmp_path, monkeypatch):
     probing = changed(recipe, threads=None, checkpoint_seconds=0.0)
     checkpoint = CheckpointFile(tmp_path / "c")
-    monkeypatch.setattr(loop, "fastest_threads", lambda *_: 3)
+    monkeypatch.setattr(loop.fastest, "remembered_or_tried", lambda *_: loop.fastest.Setup(3, "contiguous"))
     interrupted(digits, probing, checkpoint, 2, monkeypatch)
-    monkeypatch.setattr(loop, "fastest_threads", lambda *_: pytest.fail("probed again"))
+    monkeypatch.setattr(loop.fastest, "remembered_or_tried", lambda *_: pytest.fail("probed again"))
     train(digits, probing, checkpoint)
     assert checkpoint.load()[1]["threads"] == 3
 

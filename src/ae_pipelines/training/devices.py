@@ -1,23 +1,17 @@
-"""Where, with how many threads and on what memory models are trained and used."""
+"""Where and on what memory models are trained and used."""
 
-import copy
 import ctypes
 import os
 import platform
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
-from torch import nn
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.executors import cpus, in_order
-from ae_pipelines.models import Player
-from ae_pipelines.models.batch import Batch
+from ae_pipelines.base.executors import in_order
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -70,28 +64,3 @@ def in_parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> It
             yield from in_order(pool, function, items, ahead=4 * workers)
     finally:
         torch.set_num_threads(before)
-
-
-def fastest_threads(model: nn.Module, batch: Batch, precision: Callable[[], Any] = nullcontext, steps: int = 5) -> int:
-    """How many CPU threads train a copy of `model` fastest on `batch`: 1, 2, 4, ... up to the CPUs we may use.
-
-    `precision` makes the context that loss terms are computed in.
-    """
-    trial = copy.deepcopy(model)
-    player = trial.phases()[0].players[0]  # type: ignore[operator]
-    counts = sorted({1, *(2**k for k in range(1, 10) if 2**k <= cpus()), cpus()})
-    seconds: dict[int, list[float]] = {threads: [] for threads in counts}
-    with torch.random.fork_rng():
-        for _ in range(steps):
-            for threads in counts:  # in turns, so that other load on the machine slows all of them
-                torch.set_num_threads(threads)
-                seconds[threads].append(_seconds(player, batch, precision))
-    return min(counts, key=lambda threads: min(seconds[threads][1:]))
-
-
-def _seconds(player: Player, batch: Batch, precision: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    with precision():
-        terms = player.terms(batch)
-    torch.stack(list(terms.values())).sum().backward()
-    return time.perf_counter() - started

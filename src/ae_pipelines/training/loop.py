@@ -18,11 +18,11 @@ from ae_pipelines.models import Phase, Player, moving
 from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.method import Method
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training import adam
+from ae_pipelines.training import adam, fastest
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.collapse import LatentWatch
 from ae_pipelines.training.completing import complete, refuse_epochs, rows
-from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, pick_device
+from ae_pipelines.training.devices import keep_freed_memory, pick_device
 from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
@@ -124,11 +124,12 @@ class _Training:
         kept = None if earlier is None else earlier[1].get("precision")
         self._precision = settled(self._options.precision, kept, self._model, self._batches.batch_size, self._device)
         self._computing = partial(computing, self._precision, self._device)
-        self._threads = self._pick_threads(earlier)
-        torch.set_num_threads(self._threads)
+        self._setup = self._pick_setup(earlier)
+        torch.set_num_threads(self._setup.threads)
         torch.manual_seed(self._options.seed)
         if self._phases:
-            self._run_phases(found)
+            with fastest.laid_out(self._model, self._setup.memory_format):
+                self._run_phases(found)
         self._complete()
         return self._at.history
 
@@ -301,16 +302,14 @@ class _Training:
             self._at.history.append(row)
             self._report(row, len(self._at.history))
 
-    # -- threads -----------------------------------------------------------------------------------------
+    # -- threads and memory format -----------------------------------------------------------------------
 
-    def _pick_threads(self, earlier: Found | None) -> int:
-        if self._device.type != "cpu":
-            return torch.get_num_threads()
-        if not self._phases:
-            return self._options.threads or torch.get_num_threads()
-        # Another number of threads rounds differently: a recipe trained again keeps the number it had.
-        known = int(earlier[1]["threads"]) if earlier is not None else self._options.threads
-        return known or fastest_threads(self._model, next(self._batches.epoch(0)), self._computing)
+    def _pick_setup(self, earlier: Found | None) -> fastest.Setup:
+        kept = None if earlier is None else earlier[1]
+        batches = self._batches
+        return fastest.settled(
+            self._options, kept, self._model, lambda: next(batches.epoch(0)), self._computing, self._device
+        )
 
     # -- checkpoints -------------------------------------------------------------------------------------
 
@@ -344,7 +343,7 @@ class _Training:
         tensors["random.cpu"] = torch.get_rng_state()
         if self._device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
-        computing = {"threads": self._threads, "precision": self._precision}
+        computing = {"precision": self._precision, **self._setup._asdict()}
         state = {"fingerprint": self._fingerprint, **computing, "position": asdict(self._at)}
         self._file.save(tensors, state)
         self._saved_at = time.monotonic()

@@ -78,6 +78,10 @@ class TrainOptions(Options):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; None tries a few and takes the fastest."""
+    memory_format: Annotated[Literal["auto", "contiguous", "channels_last"], Field(exclude_if="auto".__eq__)] = "auto"
+    """How images and the weights of convolutions lie in memory while a model is trained; files are the same. auto: what
+    is faster with these threads, tried on a CPU for two seconds at most and remembered (`training/fastest.py`). Either
+    rounds differently: a training that is taken up, or done again, keeps what it had."""
     initial_encoder: Annotated[str, AfterValidator(expanded)] | None = None
     """A trained encoder whose weights this one starts from: the folder of an encoder or an autoencoder, the `data_dir`
     of the run that trained it, or an MLflow run in which `embed` ran, runs:/<run id>/encoder (mlflow:<run id>)."""

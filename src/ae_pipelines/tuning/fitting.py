@@ -20,6 +20,7 @@ SETTLED = {
     "training.validation_share": "trials are compared on the same samples",
     "training.device": "it changes nothing that is learned",
     "training.threads": "trials have one thread each",
+    "training.memory_format": "it changes nothing that is learned",
     "training.initial_encoder": "an encoder that has learned may have seen what trials are judged by",
     "training.freeze_encoder": "an encoder that has learned may have seen what trials are judged by",
     "training.seed": "the luckiest seed is no better recipe",

@@ -195,8 +195,11 @@ def _validation_loss(metrics: Mapping[str, float]) -> float | None:
 
 
 def on_one_thread(recipe: Recipe) -> Recipe:
-    """The recipe with a number of threads, on which the last bits of what it learns depend: its own, or one."""
-    training = recipe.training.model_copy(update={"threads": recipe.training.threads or 1})
+    """The recipe with a number of threads and a memory format, on which the last bits of what it learns depend: its
+    own, or one thread and torch's format."""
+    kept = recipe.training
+    memory_format = "contiguous" if kept.memory_format == "auto" else kept.memory_format
+    training = kept.model_copy(update={"threads": kept.threads or 1, "memory_format": memory_format})
     return recipe.model_copy(update={"training": training})
 
 
