@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN, Run
-from ae_pipelines.models import Phase, Player, moving
-from ae_pipelines.models.batch import Batch, Loader
+from ae_pipelines.models import Phase, moving
+from ae_pipelines.models.batch import Loader
 from ae_pipelines.models.method import Method
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam
@@ -30,6 +30,7 @@ from ae_pipelines.training.precision import computing, settled
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up, under
 from ae_pipelines.training.schedules import learning_rate
+from ae_pipelines.training.step import Step, numbers
 from ae_pipelines.training.trained import TrainedModel
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,6 @@ class _Training:
         self._epochs = options.epochs or math.ceil(options.steps / len(batches))
         self._at = Position(until_epoch=options.until_epoch)
         self._best: dict[str, Tensor] = {}
-        self._totals: dict[str, Tensor] = {}
         self._latents = LatentWatch(model, validation or batches, input_shape)
         self._saved_at = self._logged_at = time.monotonic()
 
@@ -150,8 +150,7 @@ class _Training:
     # -- one phase, one epoch, one step ------------------------------------------------------------------
 
     def _start_phase(self) -> None:
-        players = self._phase.players
-        self._moves = [(player, adam.adam_for(player, self._options)) for player in players]
+        self._step = Step(self._model, self._phase.players, self._options, self._computing)
 
     def _run_phase(self) -> None:
         at = self._at
@@ -168,50 +167,23 @@ class _Training:
         self._model.train()
         steps = len(self._batches)
         first, total = at.leg_start * steps, (at.leg_end - at.leg_start) * steps
-        for batch in self._batches.epoch(at.epoch, start=at.step):
+        for drawn in self._step.drawn(self._batches, at.epoch, at.step):
             behind = at.epoch * steps + at.step - first
             rate = learning_rate(options, behind / total)
             at.step += 1
             checking = at.step % CHECK_EVERY == 0 or at.step == steps
-            for player, optimiser in self._moves:
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                self._move(player, optimiser, batch, checking)
-            with torch.no_grad():
-                self._model.after_step((behind + 1) / total)
+            self._step(drawn, rate, (behind + 1) / total, checking)
             if checking:
                 advance((at.step - 1) % CHECK_EVERY + 1)
                 self._check(at.step < steps)
 
-    def _move(self, player: Player, optimiser: torch.optim.Optimizer, batch: Batch, checking: bool) -> None:
-        with self._computing():
-            terms = player.terms(batch)
-        loss = next(iter(terms.values())) if len(terms) == 1 else torch.stack(list(terms.values())).sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward(inputs=player.parameters)  # and no one else's gradients
-        limit = self._options.maximum_gradient_norm
-        if limit is not None or checking:
-            norm = nn.utils.clip_grad_norm_(player.parameters, limit or math.inf)
-            if checking:
-                self._at.gradient_norm = float(norm)
-        optimiser.step()
-        for name, value in terms.items():
-            self._add(f"train/{player.name}/{name}", value.detach())
-
-    def _add(self, name: str, value: Tensor) -> None:
-        if name in self._totals:
-            self._totals[name].add_(value)
-        else:
-            self._totals[name] = value.clone()
-
     def _check(self, mid_epoch: bool) -> None:
         """Every `CHECK_EVERY` steps: is everything finite, and is it time to save?"""
         at = self._at
-        for _, optimiser in self._moves:
+        for _, optimiser in self._step.moves:
             adam.drop_denormals(optimiser)
-        self._refuse_non_finite(
-            {"gradient norm": at.gradient_norm, **{name: float(total) for name, total in self._totals.items()}}
-        )
+        at.gradient_norm = self._step.gradient_norm()
+        self._refuse_non_finite({"gradient norm": at.gradient_norm, **numbers(self._step.totals)})
         if mid_epoch and time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
             self._save()
 
@@ -227,17 +199,18 @@ class _Training:
     def _end_epoch(self, bar: Any, batches_per_second: float) -> None:
         at = self._at
         row: dict[str, Any] = {"phase": self._phase.name, "epoch": at.epoch + 1}
-        row |= {name: float(total) / len(self._batches) for name, total in self._totals.items()}
+        row |= {name: total / len(self._batches) for name, total in numbers(self._step.totals).items()}
         row |= self._validate()
         tensors = self._model.state_dict().items()
-        weights = {name: float(tensor.abs().sum()) for name, tensor in tensors if tensor.is_floating_point()}
+        weights = numbers({name: tensor.abs().sum() for name, tensor in tensors if tensor.is_floating_point()})
         self._refuse_non_finite({"loss": row["loss"], **weights})
         row |= {f"latents/{name}": value for name, value in self._latents.measured().items()}
         row["gradient_norm"] = at.gradient_norm
-        row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]
+        row["learning_rate"] = self._step.rate
         at.history.append(row)
         row["best_so_far"] = self._keep_best(row)
-        at.epoch, at.step, self._totals = at.epoch + 1, 0, {}
+        at.epoch, at.step = at.epoch + 1, 0
+        self._step.forget()
         rate = batches_per_second * self._batches.batch_size
         self._report(row, len(at.history), samples_per_second=rate)
         bar.set_postfix_str(f"epoch {at.epoch}/{at.leg_end} loss {row['loss']:.5f}")
@@ -256,8 +229,8 @@ class _Training:
     def _validate(self) -> dict[str, float]:
         """Mean loss terms on the validation batches, and `loss`: what the best weights are chosen by."""
         if self._validation is None:
-            return {"loss": sum(float(total) for total in self._totals.values()) / len(self._batches)}
-        players = [player for player, _ in self._moves]
+            return {"loss": sum(numbers(self._step.totals).values()) / len(self._batches)}
+        players = [player for player, _ in self._step.moves]
         with judging(self._model, self._options.seed):
             means = mean_terms(players, self._validation, self._computing)
         return {**{f"validation/{name}": value for name, value in means.items()}, "loss": sum(means.values())}
@@ -319,8 +292,8 @@ class _Training:
         self._start_phase()
         self._model.load_state_dict(under("model", tensors))
         self._best = {name: tensor.to(self._device) for name, tensor in under("best", tensors).items()}
-        self._totals = {name: tensor.to(self._device) for name, tensor in under("totals", tensors).items()}
-        for number, (player, optimiser) in enumerate(self._moves):
+        self._step.totals = {name: tensor.to(self._device) for name, tensor in under("totals", tensors).items()}
+        for number, (player, optimiser) in enumerate(self._step.moves):
             adam.restore(player, optimiser, under(f"optimiser.{number}", tensors))
         torch.set_rng_state(tensors["random.cpu"])
         if self._device.type == "cuda":
@@ -337,8 +310,8 @@ class _Training:
             return
         tensors = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
-        tensors |= {f"totals.{name}": tensor for name, tensor in self._totals.items()}
-        for number, (player, optimiser) in enumerate(self._moves):
+        tensors |= {f"totals.{name}": tensor for name, tensor in self._step.totals.items()}
+        for number, (player, optimiser) in enumerate(self._step.moves):
             remembered = adam.moments(player, optimiser)
             tensors |= {f"optimiser.{number}.{name}": slot for name, slot in remembered.items()}
         tensors["random.cpu"] = torch.get_rng_state()
