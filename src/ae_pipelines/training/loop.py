@@ -16,21 +16,22 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.models import Phase, moving
 from ae_pipelines.models.batch import Loader
-from ae_pipelines.models.method import Method
+from ae_pipelines.models.method import Method, device_of
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.collapse import LatentWatch
 from ae_pipelines.training.completing import complete, refuse_epochs, rows
-from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, pick_device
+from ae_pipelines.training.devices import fastest_threads, keep_freed_memory, keeping_random, pick_device, training_on
 from ae_pipelines.training.evaluation import judging, mean_terms
+from ae_pipelines.training.graphs import step_for
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
-from ae_pipelines.training.precision import computing, settled
+from ae_pipelines.training.precision import computing, lay_out, products, settled
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up, under
 from ae_pipelines.training.schedules import learning_rate
-from ae_pipelines.training.step import Step, numbers
+from ae_pipelines.training.step import numbers
 from ae_pipelines.training.trained import TrainedModel
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def train(
     keep_freed_memory()
     options = recipe.training
     device = pick_device(options.device)
-    with torch.random.fork_rng():
+    with keeping_random(device):
         torch.manual_seed(options.seed)
         task, initial = recipe.task(samples), recipe.initial_encoder()
         model = recipe.model.build(task)
@@ -68,7 +69,8 @@ def train(
         identity = fingerprint(samples, recipe, model, device)
         history = fit(model, training, validation, options, checkpoint, identity, run, task.input_shape)
     origin = None if initial is None else initial.origin
-    return TrainedModel.of(model.cpu(), recipe, task, samples, origin, run), history
+    model = model.cpu() if device.type != "cuda" else model.cpu().to(memory_format=torch.contiguous_format)
+    return TrainedModel.of(model, recipe, task, samples, origin, run, device.type).where_trained(), history
 
 
 def fit(
@@ -86,7 +88,8 @@ def fit(
     keep_freed_memory()
     threads = torch.get_num_threads()
     try:
-        return _Training(model, batches, validation, options, checkpoint, fingerprint, run, input_shape).run()
+        with training_on(device_of(model), options.deterministic):
+            return _Training(model, batches, validation, options, checkpoint, fingerprint, run, input_shape).run()
     finally:
         torch.set_num_threads(threads)
 
@@ -108,7 +111,7 @@ class _Training:
         self._model, self._batches, self._validation = model, batches, validation
         self._options, self._file, self._fingerprint = options, checkpoint, fingerprint
         self._tracked_run = run
-        self._device = next(iter(model.state_dict().values())).device
+        self._device = device_of(model)
         self._phases = moving(model.phases())
         self._epochs = options.epochs or math.ceil(options.steps / len(batches))
         self._at = Position(until_epoch=options.until_epoch)
@@ -122,13 +125,16 @@ class _Training:
         earlier = of_same_recipe(self._file, self._fingerprint)
         found = to_take_up(earlier, self._options.until_epoch)
         kept = None if earlier is None else earlier[1].get("precision")
+        self._execution = None if earlier is None else earlier[1].get("execution")
         self._precision = settled(self._options.precision, kept, self._model, self._batches.batch_size, self._device)
         self._computing = partial(computing, self._precision, self._device)
+        lay_out(self._model, self._precision, self._device)
         self._threads = self._pick_threads(earlier)
         torch.set_num_threads(self._threads)
         torch.manual_seed(self._options.seed)
         if self._phases:
-            self._run_phases(found)
+            with products(self._precision, self._device):
+                self._run_phases(found)
         self._complete()
         return self._at.history
 
@@ -150,7 +156,8 @@ class _Training:
     # -- one phase, one epoch, one step ------------------------------------------------------------------
 
     def _start_phase(self) -> None:
-        self._step = Step(self._model, self._phase.players, self._options, self._computing)
+        model, players, options = self._model, self._phase.players, self._options
+        self._step = step_for(model, players, options, self._computing, self._batches, self._device, self._execution)
 
     def _run_phase(self) -> None:
         at = self._at
@@ -180,8 +187,9 @@ class _Training:
     def _check(self, mid_epoch: bool) -> None:
         """Every `CHECK_EVERY` steps: is everything finite, and is it time to save?"""
         at = self._at
-        for _, optimiser in self._step.moves:
-            adam.drop_denormals(optimiser)
+        if self._device.type == "cpu":  # others are no slower on denormal numbers
+            for _, optimiser in self._step.moves:
+                adam.drop_denormals(optimiser)
         at.gradient_norm = self._step.gradient_norm()
         self._refuse_non_finite({"gradient norm": at.gradient_norm, **numbers(self._step.totals)})
         if mid_epoch and time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
@@ -317,7 +325,7 @@ class _Training:
         tensors["random.cpu"] = torch.get_rng_state()
         if self._device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
-        computing = {"threads": self._threads, "precision": self._precision}
+        computing = {"threads": self._threads, "precision": self._precision, "execution": self._step.way}
         state = {"fingerprint": self._fingerprint, **computing, "position": asdict(self._at)}
         self._file.save(tensors, state)
         self._saved_at = time.monotonic()

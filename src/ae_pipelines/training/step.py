@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from ae_pipelines.models import Player
 from ae_pipelines.models.batch import Batch, Loader
 from ae_pipelines.models.method import Method
 from ae_pipelines.training import adam
-from ae_pipelines.training.options import TrainOptions
+from ae_pipelines.training.options import Execution, TrainOptions
 
 
 class Step:
@@ -25,28 +25,33 @@ class Step:
         players: list[Player],
         options: TrainOptions,
         computing: Callable[[], AbstractContextManager[object]],
+        rate: Tensor | None = None,
     ) -> None:
-        """`computing` makes the context that loss terms are computed in."""
+        """`computing` makes the context that loss terms are computed in; `rate`: where optimisers find the learning
+        rate, for steps that are recorded."""
         self._model, self._computing = model, computing
         self._limit = options.maximum_gradient_norm
-        self.moves: list[tuple[Player, Optimizer]] = [(player, adam.adam_for(player, options)) for player in players]
+        self.moves: list[tuple[Player, Optimizer]] = [
+            (player, adam.adam_for(player, options, rate)) for player in players
+        ]
         self.totals: dict[str, Tensor] = {}
         """Sums of the loss terms since the last `forget`, on the device."""
         self.rate = options.learning_rate
         """The learning rate of the last step."""
-        self._norm: Tensor | None = None
+        self.way: Execution | None = "eager"
+        """How steps are done, as soon as it is settled."""
+        self._rate, self._norm = rate, cast(Tensor | None, None)
 
     def drawn(self, loader: Loader, epoch: int, start: int) -> Iterator[Any]:
         """What steps of an epoch are called with, from step `start` on."""
         return loader.epoch(epoch, start)
 
     def __call__(self, batch: Any, rate: float, done: float, measuring: bool) -> None:
-        """One step at this learning rate; `done`: the share of the phase's steps that is done then; `measuring`: whether
-        `gradient_norm` will be asked for."""
+        """One step at this learning rate; `done`: the share of the phase's steps that is done then; `measuring`:
+        whether `gradient_norm` will be asked for."""
         self._set_rate(rate)
         self._turns(batch, measuring)
-        with torch.no_grad():
-            self._model.after_step(done)
+        self._follow(done)
 
     def gradient_norm(self) -> float:
         """Of the last player's gradients, before they were made smaller, in a step that measured it."""
@@ -58,9 +63,16 @@ class Step:
 
     def _set_rate(self, rate: float) -> None:
         self.rate = rate
+        if self._rate is not None:
+            self._rate.fill_(rate)
+            return
         for _, optimiser in self.moves:
             for group in optimiser.param_groups:
                 group["lr"] = rate
+
+    @torch.no_grad()
+    def _follow(self, done: float) -> None:
+        self._model.after_step(done)
 
     def _turns(self, batch: Batch, measuring: bool) -> None:
         for player, optimiser in self.moves:
