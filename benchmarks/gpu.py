@@ -4,10 +4,10 @@
     python benchmarks/gpu.py --dry                      # the same with a few samples on a CPU, which measures nothing
 
 FLOOR is a step on one fixed batch that is on the device already, recorded as a CUDA graph and repeated: gradients and
-fused Adam in the same precision, without gather, corruption, schedule, sums or checks. Ours is `fit` as pipelines call it;
-its seconds are those of its epochs after the first, which has the recording in it. pythae and Lightning train the same
-net as their users have it, and are left out where they are not installed. No network; without `AE_TEST_DATA` images are
-enlarged digits.
+fused Adam in the same precision, without gather, corruption, schedule, sums or checks. Ours is `fit` as pipelines call
+it; its seconds are those of its epochs after the first, which has the recording in it. pythae and Lightning train the
+same net as their users have it, and are left out where they are not installed. No network; without `AE_TEST_DATA`
+images are enlarged digits.
 """
 
 import argparse
@@ -76,8 +76,11 @@ class Machine:
         if not dry and not torch.cuda.is_available():
             raise SystemExit("there is no CUDA device here: give --dry to try the script with a few samples on the CPU")
         self.dry, self.device = dry, torch.device("cpu" if dry else "cuda:0")
-        self.rows, self.epochs = (1024, 2) if dry else (60_000, 5)
+        self.rows, self.epochs = (64, 2) if dry else (60_000, 5)
         self.name = "a CPU, dry" if dry else torch.cuda.get_device_name(0)
+
+    def batch(self, size: int) -> int:
+        return min(size, 16) if self.dry else size
 
     def wait(self) -> None:
         if not self.dry:
@@ -148,8 +151,8 @@ def floor(machine: Machine, model: Method, batch: Batch, precision: str, steps: 
 
 def train_all(machine: Machine, values: torch.Tensor) -> list[list[str]]:
     table = []
-    for name, (choice, corruptions, batch_size) in CASES.items():
-        model = built(choice, machine.device)
+    for name, (choice, corruptions, size) in CASES.items():
+        model, batch_size = built(choice, machine.device), machine.batch(size)
         batches = loader(values, model, corruptions, batch_size)
         precision = settled("auto", None, model, batch_size, machine.device)
         with products(precision, machine.device):
@@ -215,7 +218,8 @@ def of_lightning(machine: Machine, model: Method, values: torch.Tensor, batch_si
 
     module = Module()
     samples = torch.utils.data.TensorDataset(values.float() / 255)
-    quiet = {name: False for name in ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")}
+    loud = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    quiet: dict[str, Any] = dict.fromkeys(loud, False)
     trainer = lightning.Trainer(max_epochs=3, accelerator="cpu" if machine.dry else "gpu", devices=1, **quiet)
     trainer.fit(module, torch.utils.data.DataLoader(samples, batch_size, shuffle=True))
     return float(np.diff(module.ends).min())
@@ -224,7 +228,7 @@ def of_lightning(machine: Machine, model: Method, values: torch.Tensor, batch_si
 def twenty_epochs(machine: Machine, values: torch.Tensor) -> None:
     choice, corruptions, batch_size = CASES[PEERS[1]]
     model = built(choice, machine.device)
-    batches = loader(values, model, corruptions, batch_size)
+    batches = loader(values, model, corruptions, machine.batch(batch_size))
     options = TrainOptions(epochs=2 if machine.dry else 20, threads=1)
     if not machine.dry:
         torch.cuda.reset_peak_memory_stats()
@@ -243,7 +247,9 @@ def without_waiting(machine: Machine, values: torch.Tensor) -> None:
     it, and of one the calls are counted by the profiler."""
     for name, (choice, corruptions, batch_size) in CASES.items():
         for execution in ("eager", "graph"):
-            step = steady(machine, choice, loader_of(machine, values, choice, corruptions, batch_size), execution)
+            step = steady(
+                machine, choice, loader_of(machine, values, choice, corruptions, machine.batch(batch_size)), execution
+            )
             try:
                 with refusing_waits(machine):
                     step(20)
@@ -254,7 +260,7 @@ def without_waiting(machine: Machine, values: torch.Tensor) -> None:
     if machine.dry:
         return
     choice, corruptions, batch_size = CASES[PEERS[1]]
-    step = steady(machine, choice, loader_of(machine, values, choice, corruptions, batch_size), "graph")
+    step = steady(machine, choice, loader_of(machine, values, choice, corruptions, machine.batch(batch_size)), "graph")
     with torch.profiler.profile(activities=list(torch.profiler.supported_activities())) as profiled:
         step(20)
     calls = {event.key: event.count for event in profiled.key_averages() if event.key.startswith("cuda")}
@@ -335,7 +341,7 @@ class Noise:
 
 
 def export(machine: Machine, folder: Path) -> None:
-    samples = write_store(folder / "samples", Noise(2000 if machine.dry else 300_000))
+    samples = write_store(folder / "samples", Noise(300 if machine.dry else 300_000))
     for name in PEERS[:2]:
         recipe = Recipe.model_validate({"model": CASES[name][0]})
         task = recipe.task(samples)
@@ -391,13 +397,21 @@ def resume(machine: Machine, values: torch.Tensor, folder: Path) -> None:
         options = TrainOptions(epochs=4, checkpoint_seconds=0, deterministic=deterministic, threads=1)
         whole, parts = built(model, machine.device), built(model, machine.device)
         few = values[:5000]
-        fit(whole, loader(few, whole, corruptions, 64), None, options)
+        fit(whole, loader(few, whole, corruptions, machine.batch(64)), None, options)
         checkpoint = CheckpointFile(folder / f"checkpoint_{deterministic}")
         try:
-            fit(parts, loader(few, parts, corruptions, 64), None, options, checkpoint, "same", Stopping(3))
+            fit(
+                parts,
+                loader(few, parts, corruptions, machine.batch(64)),
+                None,
+                options,
+                checkpoint,
+                "same",
+                Stopping(3),
+            )
         except Stopped:
             parts = built(model, machine.device)
-            fit(parts, loader(few, parts, corruptions, 64), None, options, checkpoint, "same")
+            fit(parts, loader(few, parts, corruptions, machine.batch(64)), None, options, checkpoint, "same")
         apart = max(
             float((one - other).abs().max()) for one, other in zip(whole.parameters(), parts.parameters(), strict=True)
         )

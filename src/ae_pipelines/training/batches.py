@@ -137,7 +137,7 @@ class Batches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on."""
-        return map(self.made, self.drawn(epoch, start))
+        yield from map(self.made, self.drawn(epoch, start))
 
     def drawn(self, epoch: int, start: int = 0) -> Iterator[Drawn]:
         """The samples of an epoch's batches, from step `start` on."""
@@ -212,7 +212,7 @@ class StreamedBatches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on."""
-        return map(self.made, self.drawn(epoch, start))
+        yield from map(self.made, self.drawn(epoch, start))
 
     def made(self, drawn: Drawn, generator: torch.Generator | None = None) -> Batch:
         """The batch of these samples. `generator`: seeded already, in place of a new one."""
