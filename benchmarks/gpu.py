@@ -446,7 +446,8 @@ def main(dry: bool, with_tests: bool) -> bool:
     said += [
         [what, value, "" if kept is None else "kept" if kept else "missed", *[""] * 5] for what, value, kept in SAID
     ]
-    write_table("gpu_dry" if dry else "gpu", f"On a GPU: {machine.name}, {data}", header, table + said)
+    if not dry:
+        write_table("gpu", f"On a GPU: {machine.name}, {data}", header, table + said)
     return all(kept is not False for *_, kept in SAID)
 
 

@@ -16,8 +16,10 @@ from torch.utils._pytree import tree_leaves
 
 from ae_pipelines.models import moving
 from ae_pipelines.models.batch import Batch
-from ae_pipelines.models.corruptions import CORRUPTIONS
-from ae_pipelines.training.batches import Drawn, Finish
+from ae_pipelines.models.corruptions import CORRUPTIONS, one_after_another
+from ae_pipelines.training.batches import Batches, Drawn, Finish
+from ae_pipelines.training.graphs import step_for
+from ae_pipelines.training.options import TrainOptions
 
 META = torch.device("meta")
 COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
@@ -128,3 +130,35 @@ def test_a_look_at_the_device_is_noticed():
         operations(lambda: float(torch.zeros((), device=META)))
     with pytest.raises(AssertionError, match="from one device to another"):
         operations(lambda: torch.zeros(3).to(META))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("case", ALL, ids=map(name, ALL))
+def test_a_gpu_records_the_steps_of_every_method_that_says_so_and_none_waits(case):
+    device = torch.device("cuda:0")
+    model = built(case).to(device).train()
+    for phase in moving(model.phases()):
+        batch = batch_for(model)
+        corrupt = one_after_another([build("affine"), build("masking")])
+        finish = Finish(
+            scale=1.0,
+            corrupt=corrupt,
+            second_view=model.wants_second_view,
+            labels=batch.label.to(device),
+            layout=None if batch.layout is None else batch.layout.to(device),
+        )
+        loader = Batches(batch.target.to(device), finish, batch_size=4)
+        step = step_for(model, phase.players, TrainOptions(execution="graph"), nullcontext, loader, device, None)
+        drawn = [each for epoch in range(4) for each in step.drawn(loader, epoch, 0)]
+        for each in drawn[:4]:
+            step(each, 1e-3, 0.5, False)
+        assert (step.way == "graph") == model.same_each_step
+        if model.same_each_step:
+            torch.cuda.synchronize()
+            torch.cuda.set_sync_debug_mode("error")
+            try:
+                for each in drawn[4:]:
+                    step(each, 1e-3, 0.5, False)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        assert all(parameter.isfinite().all() for parameter in model.parameters())

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
 from ae_pipelines.models.autoencoder import Autoencoder
 from ae_pipelines.models.contract import Task

@@ -74,8 +74,10 @@ class Siamese(Method):
             alike = torch.arange(len(batch.input), device=z.device).repeat(2)
         else:
             x, alike = batch.input, cast(Tensor, batch.label)
-            if not self.training:  # where the loader leaves none out
-                known = self.learns_from(alike)
+            known = self.learns_from(alike)
+            if self.training and self.same_each_step:
+                alike = alike.masked_fill(~known, -1)
+            else:
                 x, alike = x[known], alike[known]
             z = self.encoder(x)
         return {self._loss.__name__.removesuffix("_loss"): self._loss(z, alike, self._margin)}
@@ -124,9 +126,10 @@ def triplet_loss(z: Tensor, alike: Tensor, margin: float) -> Tensor:
 
 
 def _pairs(alike: Tensor, ordered: bool = True) -> tuple[Tensor, Tensor]:
-    """Masks (n, n) of alike and of different pairs; if ordered, each pair once."""
-    same = alike[:, None] == alike[None, :]
-    pairs = torch.ones_like(same)
+    """Masks (n, n) of alike and of different pairs, without those whose number is negative; if ordered, each pair
+    once."""
+    same, known = alike[:, None] == alike[None, :], alike >= 0
+    pairs = known[:, None] & known[None, :]
     pairs = pairs.triu(1) if ordered else pairs.fill_diagonal_(False)
     return same & pairs, ~same & pairs
 
