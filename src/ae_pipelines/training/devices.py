@@ -18,6 +18,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.executors import cpus, in_order
 from ae_pipelines.models import Player
 from ae_pipelines.models.batch import Batch
+from ae_pipelines.training.precision import products
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -62,6 +63,8 @@ def freest_gpu() -> torch.device | None:
     """The GPU with the most free memory; None if there is none."""
     if not torch.cuda.is_available():
         return None
+    if torch.cuda.device_count() == 1:
+        return torch.device("cuda:0")
     free = [torch.cuda.mem_get_info(number)[0] for number in range(torch.cuda.device_count())]
     return torch.device("cuda", free.index(max(free)))
 
@@ -113,7 +116,8 @@ def in_parallel(
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # weights may be on their way
-        with ThreadPoolExecutor(GPU_WORKERS, initializer=_on_own_stream, initargs=(device,)) as pool:
+        pool = ThreadPoolExecutor(GPU_WORKERS, initializer=_on_own_stream, initargs=(device,))
+        with pool, products("float32", device):  # so that results are a CPU's, but for rounding
             yield from in_order(pool, function, items, ahead=2 * GPU_WORKERS)
         return
     keep_freed_memory()

@@ -27,7 +27,7 @@ from ae_pipelines.training.evaluation import judging, mean_terms
 from ae_pipelines.training.graphs import step_for
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
-from ae_pipelines.training.precision import computing, lay_out, products, settled
+from ae_pipelines.training.precision import computing, lay_back, lay_out, products, settled
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up, under
 from ae_pipelines.training.schedules import learning_rate
@@ -65,12 +65,12 @@ def train(
         if initial is not None:
             initial.give_to(model)
         model = model.to(device)
+        identity = fingerprint(samples, recipe, model, device)  # before samples take their share of a GPU's memory
         training, validation = loaders(samples, recipe, model, device, checkpoint)
-        identity = fingerprint(samples, recipe, model, device)
         history = fit(model, training, validation, options, checkpoint, identity, run, task.input_shape)
     origin = None if initial is None else initial.origin
-    model = model.cpu() if device.type != "cuda" else model.cpu().to(memory_format=torch.contiguous_format)
-    return TrainedModel.of(model, recipe, task, samples, origin, run, device.type).where_trained(), history
+    trained = TrainedModel.of(model.cpu(), recipe, task, samples, origin, run, device.type)
+    return trained.where_trained(), history
 
 
 def fit(
@@ -135,7 +135,9 @@ class _Training:
         if self._phases:
             with products(self._precision, self._device):
                 self._run_phases(found)
-        self._complete()
+        with products("float32", self._device):
+            self._complete()
+        lay_back(self._model, self._device)
         return self._at.history
 
     def _run_phases(self, found: Found | None) -> None:

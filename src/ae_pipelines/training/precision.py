@@ -75,6 +75,12 @@ def lay_out(model: Method, precision: Precision, device: torch.device) -> None:
         log.info("convolutions have channels last in memory, since products are in %s", precision)
 
 
+def lay_back(model: Method, device: torch.device) -> None:
+    """Weights as they are elsewhere, once training is over."""
+    if device.type == "cuda":
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
 def has_tf32(device: torch.device) -> bool:
     """Whether this is a GPU that multiplies float32 numbers of 10 bits after the point."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
