@@ -83,7 +83,7 @@ class OnCpu:
         self.waits += 1
 
 
-def trained(model, recorder, way="graph", epochs=3, clock=None):
+def trained(model, recorder, way="graph", epochs=2, clock=None):
     torch.manual_seed(0)
     built = ModelChoice(**model).build(Task.plain(SPEC, classes=("a", "b"))).train()
     values = torch.randint(0, 256, (80, 1, 8, 8), dtype=torch.uint8)
