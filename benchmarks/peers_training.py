@@ -45,7 +45,7 @@ def arm(name: str, who: str, share: float) -> Arm:
     if who in OURS:
         return _ours(model, torch.from_numpy(values), batch_size, who)
     if who == "pythae":
-        return _pythae(model, torch.from_numpy(values), batch_size)
+        return pythae(model, torch.from_numpy(values), batch_size)
     loader = DataLoader(Images(values), batch_size, shuffle=True)
     return _lightning(model, loader) if who == "Lightning" else _tutorial(model, loader)
 
@@ -106,7 +106,7 @@ def _lightning(model: Method, loader: DataLoader) -> Arm:
     return turn
 
 
-def _pythae(model: Method, x: Tensor, batch_size: int) -> Arm:
+def pythae(model: Method, x: Tensor, batch_size: int) -> Arm:
     from pythae import models
     from pythae.data.datasets import BaseDataset
     from pythae.models.base.base_utils import ModelOutput

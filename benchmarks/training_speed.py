@@ -28,7 +28,6 @@ from ae_pipelines.training.devices import keep_freed_memory
 from ae_pipelines.training.fastest import settled
 from ae_pipelines.training.loop import fit
 from ae_pipelines.training.options import TrainOptions
-from ae_pipelines.training.precision import computing
 from ae_pipelines.training.recipe import Recipe
 
 MODELS = {
@@ -65,8 +64,7 @@ def plain(net: dict, latent_size: int) -> nn.Module:
 def picked(method: Method, loader: Batches, precision: str = "float32") -> TrainOptions:
     """Options of a turn of ours: with all threads, in the memory format that the probe picks."""
     options = TrainOptions(epochs=1, precision=precision, threads=torch.get_num_threads(), device="cpu")
-    cpu = torch.device("cpu")
-    setup = settled(options, None, method, lambda: next(loader.epoch(0)), partial(computing, precision, cpu), cpu)
+    setup = settled(options, None, method, lambda: next(loader.epoch(0)), precision, torch.device("cpu"))
     return options.model_copy(update={"memory_format": setup.memory_format})
 
 

@@ -12,7 +12,6 @@ from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.fastest import Setup, settled
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.options import TrainOptions
-from ae_pipelines.training.precision import computing
 from ae_pipelines.training.recipe import Recipe
 
 CONV, DENSE = {"kind": "conv", "channels": [4]}, {"kind": "dense", "widths": [8]}
@@ -40,7 +39,7 @@ def of(net=CONV, kind="autoencoder"):
 
 def choose(model=None, device=CPU, kept=None, precision="float32", **options):
     chosen = TrainOptions(**options)
-    return settled(chosen, kept, model or of(), lambda: BATCH, lambda: computing(precision, CPU), device)
+    return settled(chosen, kept, model or of(), lambda: BATCH, precision, device)
 
 
 @pytest.fixture
@@ -68,6 +67,8 @@ def test_only_what_is_open_is_tried(tried):
     assert [len(setups) for setups in tried] == [2, 2, 2]
     assert choose(of(DENSE), threads=3) == Setup(3, "contiguous"), "there is nothing to try"
     assert choose(device=torch.device("cuda")).memory_format == "contiguous"
+    for precision in ("bfloat16", "tf32"):  # multiplied in blocks
+        assert choose(device=torch.device("cuda"), precision=precision).memory_format == "channels_last"
     assert choose(kept={"threads": 5, "memory_format": "channels_last"}) == Setup(5, "channels_last")
     assert choose(kept={"threads": 5}) == Setup(5, "contiguous"), "a checkpoint from before there was a choice"
     assert len(tried) == 3

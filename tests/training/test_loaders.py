@@ -7,7 +7,8 @@ from making import ArraySource, images
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.training.loaders import batches_of_test_split, loaders
+from ae_pipelines.training.loaders import batches_of_test_split, loaders, memory_budget
+from ae_pipelines.training.options import LoaderOptions
 from ae_pipelines.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -100,3 +101,11 @@ def test_normal_labels_that_no_train_sample_has_are_refused(store):
     odd = odd.model_copy(update={"loader": odd.loader.model_copy(update={"normal_labels": ("a", "z")})})
     with pytest.raises(InputError, match="normal_labels: no train sample has the label z; there are a, b, c, d"):
         odd.check_samples(store)
+
+
+def test_half_of_a_gpus_free_memory_counts_unless_a_budget_is_given(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (10**10, 10**11))
+    gpu, cpu = torch.device("cuda:0"), torch.device("cpu")
+    assert memory_budget(LoaderOptions(), gpu) == 5 * 10**9
+    assert memory_budget(LoaderOptions(memory_budget="20MB"), gpu) == 20 * 10**6
+    assert memory_budget(LoaderOptions(), cpu) == 10**9

@@ -12,6 +12,7 @@ from ae_pipelines.training import loop
 from ae_pipelines.training.batches import Batches
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.loop import DivergedError, train
+from ae_pipelines.training.step import Step
 
 
 def changed(recipe, **training_options):
@@ -274,13 +275,13 @@ def test_a_method_hears_after_every_step_how_much_is_done(digits, recipe, monkey
 
 def test_a_method_hears_of_a_step_when_all_players_have_had_their_turn(digits, recipe, monkeypatch):
     gan = recipe.model_validate({"model": {"kind": "gan"}, "training": {"epochs": 1, "threads": 1}})
-    turns, move = [], loop._Training._move
+    turns, move = [], Step._move
 
-    def noting(training, player, *given):
-        move(training, player, *given)
+    def noting(step, player, *given):
+        move(step, player, *given)
         turns.append(player.name)
 
-    monkeypatch.setattr(loop._Training, "_move", noting)
+    monkeypatch.setattr(Step, "_move", noting)
     monkeypatch.setattr(GAN, "after_step", lambda *_: turns.append("after"))
     train(digits, gan)
     assert turns == ["discriminator", "generator", "after"] * (len(turns) // 3)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.models import ModelChoice
 from ae_pipelines.models.autoencoder import Autoencoder
 from ae_pipelines.models.contract import Task
@@ -50,7 +51,7 @@ def test_convolutions_are_computed_in_bfloat16_where_the_cpu_has_it(cpu_with, ca
         (of(net=DENSE), 128, CPU, "without convolutions"),
         (of("gan", discriminator=CONV), 128, CPU, "that GAN learns as well in bfloat16 has not been shown"),
         (of(), 32, CPU, "batches of 32"),
-        (of(), 128, torch.device("cuda"), "on CPUs only"),
+        (of(), 128, torch.device("mps"), "on CPUs only"),
     ],
 )
 def test_all_else_is_computed_in_float32_and_told_why(cpu_with, model, batch_size, device, why):
@@ -72,3 +73,17 @@ def test_a_training_keeps_the_precision_it_had_on_another_machine(digits, tmp_pa
     full, _ = train(digits, recipe, CheckpointFile(tmp_path / "other"))
     assert again.content == half.content
     assert full.content != half.content
+
+
+@pytest.mark.parametrize(
+    ("model", "capability", "chosen"),
+    [(of(), (8, 0), "bfloat16"), (of(), (7, 5), "float32"), (of(net=DENSE), (9, 0), "tf32")],
+)
+def test_a_gpu_multiplies_in_what_it_has_and_what_suits_the_method(model, capability, chosen, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert precision.picked(model, 128, torch.device("cuda"))[0] == chosen
+
+
+def test_tf32_is_refused_where_there_is_no_gpu():
+    with pytest.raises(InputError, match="needs an NVIDIA GPU of 2020 or later, given cpu: give float32"):
+        precision.settled("tf32", None, of(), 128, CPU)

@@ -155,3 +155,15 @@ def test_tied_weights_are_saved_and_loaded_in_both_halves(digits, tmp_path):
     encoder, decoder = (TrainedModel.load(tmp_path / part) for part in ("encoder", "decoder"))
     values = digits.read()[:5]
     np.testing.assert_allclose(decoder.decode(encoder.encode(values)), trained.reconstruct(values), atol=1e-5)
+
+
+def test_a_model_that_a_gpu_trained_is_used_on_one_where_there_is_one(digits, monkeypatch):
+    recipe = Recipe.model_validate({"model": {"kind": "autoencoder", "net": {"kind": "dense", "widths": [8]}}})
+    task = recipe.task(digits)
+    here, there = (TrainedModel.of(recipe.model.build(task), recipe, task, digits, device=d) for d in ("cpu", "cuda"))
+    assert "device" not in here.contract.versions
+    monkeypatch.setattr("ae_pipelines.training.trained.freest_gpu", lambda: None)
+    assert there.where_trained() is there
+    monkeypatch.setattr("ae_pipelines.training.trained.freest_gpu", lambda: torch.device("meta"))
+    assert (here.where_trained().device.type, there.where_trained().device.type) == ("cpu", "meta")
+    assert there.device.type == "cpu", "its own weights stay where they are"

@@ -3,7 +3,7 @@
 Cheap to import; `supervised.py` does the work.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -15,6 +15,7 @@ from ae_pipelines.latents.file import Latents
 from ae_pipelines.latents.provenance import refuse_other_samples
 from ae_pipelines.models.corruptions import CorruptionChoice, corrupted_spec
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.options import Device
 
 Curve = list[dict[str, Any]]
 """A point for each number of labels: `labels`, `error_mean` and `error_sd` (%), `draws`; ascending."""
@@ -44,7 +45,7 @@ class ContrastOptions(Options):
     """Samples of one batch; all of them, if there are fewer."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     """Peak learning rate of one cycle of Adam."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; None tries a few and takes the fastest."""
     seed: Annotated[int, Field(ge=0)] = 0

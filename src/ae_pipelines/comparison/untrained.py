@@ -65,4 +65,4 @@ def vectors(model: TrainedModel, samples: Samples, rows: np.ndarray) -> np.ndarr
     """Latent vectors (len(rows), d) of the samples at `rows`."""
     parts = [rows[start : start + ROWS_PER_PASS] for start in range(0, len(rows), ROWS_PER_PASS)]
     embed = partial(latent_block, model, errors=False)
-    return np.concatenate([block.vectors for block in in_parallel(embed, map(samples.take, parts))])
+    return np.concatenate([block.vectors for block in in_parallel(embed, map(samples.take, parts), model.device)])

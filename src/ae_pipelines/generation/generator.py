@@ -141,7 +141,7 @@ def prepared(trained: TrainedModel, samples: Samples, options: GenerateOptions) 
 def prepared_beside(folder: Path, samples: Samples, options: GenerateOptions) -> Generator:
     """A generator of another run's data folder, which draws nothing; `InputError` if there is no model, or it was
     trained on samples of another shape or type."""
-    other = TrainedModel.load(folder / MODEL)
+    other = TrainedModel.load(folder / MODEL).where_trained()
     plain = GenerateOptions(seed=options.seed, grid=options.grid)
     if not hasattr(other.module, "encode"):
         kind = other.contract.model["kind"]

@@ -16,7 +16,7 @@ class TrainedModelDataset(LocalDataset):
     def load(self) -> "TrainedModel":
         from ae_pipelines.training.trained import TrainedModel
 
-        return TrainedModel.load(self._filepath)
+        return TrainedModel.load(self._filepath).where_trained()
 
     def save(self, data: "TrainedModel") -> None:
         data.save(self._filepath)

@@ -24,8 +24,9 @@ class Batch:
     """Number of each sample's class, (batch,) int64, -1 where unknown; for methods that want labels."""
     second: Tensor | None = None
     """Another corruption of the same targets; for methods that want a second view."""
-    step: int | None = None
-    """Number of batches of this phase that came before; None outside training."""
+    step: int | Tensor | None = None
+    """Number of batches of this phase that came before; None outside training. In a step that is recorded once and then
+    repeated (`training/graphs.py`) a scalar on the device, for methods that want it (`wants_step`), else None."""
     layout: Tensor | None = None
     """Where each sample lies among its neighbours, (batch, components); for methods that want it."""
 

@@ -20,11 +20,9 @@ def refuse_without_labels(task: Task, kind: str) -> None:
 def one_hot(label: Tensor | None, like: Tensor, classes: int) -> Tensor:
     """Class numbers (batch,) as rows (batch, classes) with a single one, or only zeros where the label is unknown (-1,
     or None for all)."""
-    encoded = like.new_zeros(len(like), classes)
-    if label is not None:
-        known = label >= 0
-        encoded[known] = torch.nn.functional.one_hot(label[known], classes).to(like.dtype)
-    return encoded
+    if label is None:
+        return like.new_zeros(len(like), classes)
+    return (label[:, None] == torch.arange(classes, device=label.device)).to(like.dtype)  # nobody waits for a device
 
 
 def joined(z: Tensor, label: Tensor | None, classes: int) -> Tensor:

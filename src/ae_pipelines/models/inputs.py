@@ -22,6 +22,7 @@ def as_input(stored: Tensor, scaling: Scaling) -> Tensor:
     return x.clamp_(0, 1) if scaling.clip else x
 
 
-def inputs(stored: np.ndarray, spec: SampleSpec) -> Tensor:
-    """float32 inputs of stored samples."""
-    return as_input(as_tensor(stored), spec.scaling)
+def inputs(stored: np.ndarray, spec: SampleSpec, device: torch.device | None = None) -> Tensor:
+    """float32 inputs of stored samples, on the device (None: the CPU)."""
+    tensor = as_tensor(stored)
+    return as_input(tensor if device is None else tensor.to(device), spec.scaling)

@@ -58,6 +58,8 @@ class Joined(Method):
             any(getattr(part, name) for part in self._parts)
             for name in ("wants_labels", "wants_second_view", "undoes_corruptions", "takes_corruptions")
         )
+        self.wants_step = any(part.wants_step for part in self._parts)
+        self.same_each_step = all(part.same_each_step for part in self._parts)
         self.learns_in_bfloat16 = all(part.learns_in_bfloat16 for part in self._parts if [*part.parameters()])
         layouts = [part.wants_layout for part in self._parts if part.wants_layout is not None]
         if len(layouts) > 1:

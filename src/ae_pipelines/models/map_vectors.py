@@ -50,19 +50,20 @@ class MapVectors(nn.Module):
 
     def learn(self, maps: Iterable[Tensor]) -> None:
         """From the first `MOST_SAMPLES` of these batches of maps, one batch at a time."""
-        rows = 0
+        rows, device = 0, torch.device("cpu")
 
         def blocks() -> Iterator[np.ndarray]:
-            nonlocal rows
+            nonlocal rows, device
             for z in maps:
+                device = z.device
                 yield _features(z.float(), MOST_FEATURES).cpu().numpy()
                 rows += len(z)
                 if rows >= MOST_SAMPLES:
                     return
 
         mean, directions = by_covariance(blocks(), self._size)
-        self.vector_mean = torch.from_numpy(mean)
-        self.vector_directions = torch.from_numpy(np.ascontiguousarray(directions[:, :rows]))
+        self.vector_mean = torch.from_numpy(mean).to(device)
+        self.vector_directions = torch.from_numpy(np.ascontiguousarray(directions[:, :rows])).to(device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
         """Of the size that the file has."""

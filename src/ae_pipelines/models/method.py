@@ -1,5 +1,6 @@
 """What all methods have in common."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -60,6 +61,11 @@ class Method(nn.Module):
     wants_second_view = False
     wants_layout: LayoutOptions | None = None
     """This and the two above: what batches must have."""
+    wants_step = False
+    """Whether its loss terms depend on the number of the step."""
+    same_each_step = True
+    """Whether training does the same operations on tensors of the same shapes in every step, with nothing read from the
+    device, so that a GPU can repeat a recorded step (`training/graphs.py`)."""
     starts_elsewhere = False
     """Whether its weights start as those of a net that was trained elsewhere, on other samples."""
     elsewhere: Elsewhere | None = None
@@ -136,6 +142,12 @@ class Method(nn.Module):
         if self._frozen and hasattr(self, "encoder"):  # the rest of one of several has none (`models/joined.py`)
             self.get_submodule("encoder").eval()
         return self
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where its parameters and buffers are; without any, the CPU."""
+    tensors = itertools.chain(module.parameters(), module.buffers())
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 def of_half(tensors: dict[str, Tensor], half: Half) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """The siamese network."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import numpy as np
 import torch
@@ -58,6 +58,7 @@ class Siamese(Method):
         self.encoder = of_vectors(net, "siamese").encoder(task.input_shape, latent_size)
         self._loss = {"contrastive": contrastive_loss, "triplet": triplet_loss}[loss]
         self._margin = margin
+        self.same_each_step = loss != "triplet"  # how many anchors there are depends on the batch
         self._unseen = unseen_classes
         self._seen = len(task.classes) - unseen_classes if pairs == "labels" else 0
 
@@ -72,8 +73,13 @@ class Siamese(Method):
             z = self.encoder(torch.cat([batch.input, batch.second]))
             alike = torch.arange(len(batch.input), device=z.device).repeat(2)
         else:
-            known = self.learns_from(batch.label)  # type: ignore[arg-type]
-            z, alike = self.encoder(batch.input[known]), batch.label[known]  # type: ignore[index]
+            x, alike = batch.input, cast(Tensor, batch.label)
+            known = self.learns_from(alike)
+            if self.training and self.same_each_step:
+                alike = alike.masked_fill(~known, -1)
+            else:
+                x, alike = x[known], alike[known]
+            z = self.encoder(x)
         return {self._loss.__name__.removesuffix("_loss"): self._loss(z, alike, self._margin)}
 
     def learns_from(self, labels: Tensor) -> Tensor:
@@ -120,9 +126,10 @@ def triplet_loss(z: Tensor, alike: Tensor, margin: float) -> Tensor:
 
 
 def _pairs(alike: Tensor, ordered: bool = True) -> tuple[Tensor, Tensor]:
-    """Masks (n, n) of alike and of different pairs; if ordered, each pair once."""
-    same = alike[:, None] == alike[None, :]
-    pairs = torch.ones_like(same)
+    """Masks (n, n) of alike and of different pairs, without those whose number is negative; if ordered, each pair
+    once."""
+    same, known = alike[:, None] == alike[None, :], alike >= 0
+    pairs = known[:, None] & known[None, :]
     pairs = pairs.triu(1) if ordered else pairs.fill_diagonal_(False)
     return same & pairs, ~same & pairs
 

@@ -66,6 +66,7 @@ class VAE(Method):
         self._bounded = task.samples.bounded
         self._likelihood, self._noise_level = likelihood, noise_level
         self._beta, self._warm_up_steps, self._hidden_labels = beta, warm_up_steps, hidden_labels
+        self.wants_step = bool(warm_up_steps)
 
     def encode(self, x: Tensor) -> Tensor:
         return self._posterior(x)[0]
@@ -118,8 +119,12 @@ class VAE(Method):
             "kl": self._kl_weight(batch.step) * kl_to_standard_normal(z_mean, z_log_var).mean(),
         }
 
-    def _kl_weight(self, step: int | None) -> float:
-        if step is None or step >= self._warm_up_steps:
+    def _kl_weight(self, step: int | Tensor | None) -> float | Tensor:
+        if step is None or not self._warm_up_steps:
+            return self._beta
+        if isinstance(step, Tensor):
+            return self._beta * (step / self._warm_up_steps).clamp(max=1)
+        if step >= self._warm_up_steps:
             return self._beta
         return self._beta * step / self._warm_up_steps
 

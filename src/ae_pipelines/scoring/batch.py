@@ -87,11 +87,11 @@ class NewRows:
             yield self._table(block, part)
 
     def _blocks(self) -> Iterator[LatentBlock]:
-        embed = partial(embedding.latent_block, self.model.models.autoencoder)
-        size = embedding.ROWS_PER_PASS
+        autoencoder = self.model.models.autoencoder.where_trained()
+        embed, size = partial(embedding.latent_block, autoencoder), embedding.rows_per_pass(autoencoder)
         parts = (self.samples.take(self.rows[start : start + size]) for start in range(0, len(self.rows), size))
         with progress.bar(total=len(self.rows), label="score", unit="sample") as bar:
-            for block in in_parallel(embed, parts):
+            for block in in_parallel(embed, parts, autoencoder.device):
                 yield block
                 bar.update(len(block.vectors))
 

@@ -8,12 +8,17 @@ from ae_pipelines.models import Player
 from ae_pipelines.training.options import TrainOptions
 
 
-def adam_for(player: Player, options: TrainOptions) -> Optimizer:
-    """Fused Adam on the player's parameters; AdamW where weights decay."""
+def adam_for(player: Player, options: TrainOptions, rate: Tensor | None = None) -> Optimizer:
+    """Fused Adam on the player's parameters; AdamW where weights decay. `rate`: a scalar on the device where each step
+    finds its learning rate, so that it can be recorded (`graphs`)."""
     decay = options.weight_decay
     kind = AdamW if decay else Adam
     betas = (options.adam_beta1, 0.999)
-    return kind(player.parameters, options.learning_rate, betas, weight_decay=decay, fused=True)
+    if rate is None:
+        return kind(player.parameters, options.learning_rate, betas, weight_decay=decay, fused=True)
+    optimiser = kind(player.parameters, rate, betas, weight_decay=decay, fused=True, capturable=True)
+    optimiser._warned_capturable_if_run_uncaptured = True  # the first steps are not recorded
+    return optimiser
 
 
 @torch.no_grad()

@@ -9,16 +9,18 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.models.batch import Batch, Corrupt
+from ae_pipelines.models.batch import Batch, Corrupt, Loader
 from ae_pipelines.models.inputs import as_input, as_tensor
 from ae_pipelines.samples.spec import Scaling
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.training.buffers import Memory
 
 BLOCK_BYTES = 2**18
 """Size of the rows that are read together when samples are streamed: more reads faster, less shuffles better."""
@@ -49,22 +51,64 @@ class Finish:
     layout: Tensor | None = None
     """Coordinates of each sample, by its position; None: batches have no layout."""
 
-    def __call__(self, stored: Tensor, rows: Tensor, epoch: int, number: int, step: int | None) -> Batch:
-        """Batch `number` of `epoch`; `stored` (batch, *shape) must not be used by anything else."""
+    @property
+    def draws(self) -> bool:
+        """Whether there is anything random in batches."""
+        return self.corrupt is not None or self.binarise
+
+    def __call__(self, stored: Tensor, drawn: "Drawn", generator: torch.Generator | None = None) -> Batch:
+        """The batch of these samples; `stored` (batch, *shape) must not be used by anything else. `generator`: seeded
+        already, in place of a new one."""
+        rows, step = drawn.rows, drawn.step
         target = as_input(stored, Scaling(self.scale, self.offset, self.clip))
         label = None if self.labels is None else self.labels[rows]
         layout = None if self.layout is None else self.layout[rows]
-        if self.corrupt is None and not self.binarise:
+        if not self.draws:
             return Batch(target, target, rows, label, target if self.second_view else None, step, layout)
-        generator = torch.Generator(target.device).manual_seed(stream_seed(self.seed, epoch, number))
+        if generator is None:
+            generator = torch.Generator(target.device).manual_seed(self.seed_of(drawn))
         if self.binarise:
             target = torch.bernoulli(target, generator=generator)
         corrupted = self._corrupted(target, generator)
         second = self._corrupted(target, generator) if self.second_view else None
         return Batch(corrupted, target, rows, label, second, step, layout)
 
+    def seed_of(self, drawn: "Drawn") -> int:
+        """Seed of what is random in this batch."""
+        return stream_seed(self.seed, drawn.epoch, drawn.number)
+
     def _corrupted(self, target: Tensor, generator: torch.Generator) -> Tensor:
         return target if self.corrupt is None else self.corrupt(target, generator)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The samples of a batch, before they become one."""
+
+    rows: Tensor
+    """Their positions, (batch,)."""
+    stored: Tensor | None
+    """Their values, (batch, *shape), as they are stored; None: these are gathered when the batch is made."""
+    epoch: int
+    number: int
+    """Of the batch in its epoch."""
+    step: int | Tensor | None
+    """As in a `Batch`."""
+
+
+class Drawing(Loader, Protocol):
+    """A loader that first draws samples and then makes batches of them, so that the latter can be recorded on a device
+    (`graphs`)."""
+
+    finish: Finish
+
+    def drawn(self, epoch: int, start: int = 0) -> Iterator[Drawn]:
+        """The samples of an epoch's batches, from step `start` on."""
+        ...
+
+    def made(self, drawn: Drawn, generator: torch.Generator | None = None) -> Batch:
+        """The batch of these samples. `generator`: seeded already, in place of a new one."""
+        ...
 
 
 class Batches:
@@ -83,7 +127,7 @@ class Batches:
         batch_size: int,
         shuffle: bool = True,
     ) -> None:
-        self._samples, self._finish = samples, finish
+        self._samples, self.finish = samples, finish
         self._rows = (torch.arange(len(samples)) if rows is None else rows).to(samples.device)
         self.batch_size, self._shuffle = batch_size, shuffle
         refuse_too_few(len(self._rows), batch_size if shuffle else 1)
@@ -93,16 +137,23 @@ class Batches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on."""
+        yield from map(self.made, self.drawn(epoch, start))
+
+    def drawn(self, epoch: int, start: int = 0) -> Iterator[Drawn]:
+        """The samples of an epoch's batches, from step `start` on."""
         order = self._order(epoch)
         for number in range(start, len(self)):
             rows = order[number * self.batch_size : (number + 1) * self.batch_size]
-            step = epoch * len(self) + number if self._shuffle else None
-            yield self._finish(self._samples.index_select(0, rows), rows, epoch, number, step)
+            yield Drawn(rows, None, epoch, number, epoch * len(self) + number if self._shuffle else None)
+
+    def made(self, drawn: Drawn, generator: torch.Generator | None = None) -> Batch:
+        """The batch of these samples. `generator`: seeded already, in place of a new one."""
+        return self.finish(self._samples.index_select(0, drawn.rows), drawn, generator)
 
     def _order(self, epoch: int) -> Tensor:
         if not self._shuffle:
             return self._rows
-        return self._rows[_permutation(len(self._rows), self._finish.seed, epoch).to(self._rows.device)]
+        return self._rows[_permutation(len(self._rows), self.finish.seed, epoch).to(self._rows.device)]
 
 
 class OrderedBatches:
@@ -122,7 +173,7 @@ class OrderedBatches:
         for number in range(start, len(self)):
             rows = self._rows[number * self.batch_size : (number + 1) * self.batch_size]
             values, places = (as_tensor(part).to(self._device) for part in (self._samples.take(rows), rows))
-            yield self._finish(values, places, epoch, number, None)
+            yield self._finish(values, Drawn(places, None, epoch, number, None))
 
 
 class StreamedBatches:
@@ -146,7 +197,7 @@ class StreamedBatches:
         """`rows`: positions, or a bool for each sample of the store, which takes an eighth of the memory."""
         self._wanted = np.zeros(len(samples), bool)
         self._wanted[rows] = True
-        self._finish, self.batch_size, self._device = finish, batch_size, device
+        self.finish, self.batch_size, self._device = finish, batch_size, device
         self._count = int(np.count_nonzero(self._wanted))
         refuse_too_few(self._count, batch_size)
         self._files = samples.shard_files()
@@ -163,6 +214,14 @@ class StreamedBatches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on."""
+        yield from map(self.made, self.drawn(epoch, start))
+
+    def made(self, drawn: Drawn, generator: torch.Generator | None = None) -> Batch:
+        """The batch of these samples. `generator`: seeded already, in place of a new one."""
+        return self.finish(cast(Tensor, drawn.stored), drawn, generator)
+
+    def drawn(self, epoch: int, start: int = 0) -> Iterator[Drawn]:
+        """The samples of an epoch's batches, from step `start` on."""
         if start >= len(self):
             return
         groups = self._groups(epoch)
@@ -171,37 +230,40 @@ class StreamedBatches:
         place = start * self.batch_size - (int(ends[first - 1]) if first else 0)
         parts = _parts(self._read_ahead(groups, epoch, first), place, self.batch_size)
         for step, (stored, rows) in zip(range(start, len(self)), parts, strict=False):
-            number = epoch * len(self) + step
-            yield self._finish(stored.to(self._device), rows.to(self._device), epoch, step, number)
+            yield Drawn(rows, stored, epoch, step, epoch * len(self) + step)
 
     def _groups(self, epoch: int) -> list[np.ndarray]:
         """The blocks of each buffer of an epoch, none much smaller than the others."""
-        order = _permutation(len(self._blocks.first), self._finish.seed, epoch).numpy()
+        order = _permutation(len(self._blocks.first), self.finish.seed, epoch).numpy()
         return np.array_split(order, -(-len(order) // self._in_buffer))
 
     def _read_ahead(self, groups: list[np.ndarray], epoch: int, first: int) -> "Iterator[_Buffer]":
         """The buffers of an epoch from `first` on; while one is drawn from, the next is read."""
-        memory = [torch.empty(self._shape, dtype=self._dtype) for _ in range(2)]
+        memory = [Memory(self._shape, self._dtype, self._device) for _ in range(2)]
         with ThreadPoolExecutor(1, "read-ahead") as reader:
 
             def read(number: int) -> "Future[_Buffer]":
-                seeds = (self._finish.seed, epoch, number, 1)
+                seeds = (self.finish.seed, epoch, number, 1)
                 return reader.submit(self._filled, memory[number % 2], groups[number], seeds)
 
             ahead = deque(read(number) for number in range(first, min(first + 2, len(groups))))
             for number in range(first + 2, len(groups) + 2):
-                yield ahead.popleft().result()
+                buffer, used = ahead.popleft().result(), memory[number % 2]
+                used.receive(buffer.places, buffer.rows)
+                yield buffer
+                used.used_up()
                 if number < len(groups):
                     ahead.append(read(number))  # into the buffer that is used up
 
-    def _filled(self, buffer: Tensor, group: np.ndarray, seeds: tuple[int, ...]) -> "_Buffer":
-        """The wanted rows of a group of blocks, read into `buffer`, in random order.
+    def _filled(self, memory: Memory, group: np.ndarray, seeds: tuple[int, ...]) -> "_Buffer":
+        """The wanted rows of a group of blocks, read into `memory`, in random order.
 
         In numpy, since torch would start a second team of OpenMP threads for this thread, and the two teams
         would spin against each other: that made a training step 1.7 times as long.
         """
         places, rows = [], []
-        values = buffer.numpy()
+        memory.wait_until_sent()
+        values = memory.read.numpy()
         for number, block in enumerate(group):
             first, end = int(self._blocks.first[block]), int(self._blocks.end[block])
             wanted = np.flatnonzero(self._wanted[first:end])
@@ -213,10 +275,10 @@ class StreamedBatches:
             places.append(wanted + at)
             rows.append(wanted + first)
         if not places:
-            return _Buffer(buffer, torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64))
+            return _Buffer(memory.values, *memory.send(*(torch.empty(0, dtype=torch.int64) for _ in range(2))))
         shuffled = np.random.default_rng(seeds).permutation(sum(map(len, rows)))
         drawn = (torch.from_numpy(np.concatenate(parts)[shuffled]) for parts in (places, rows))
-        return _Buffer(buffer, *drawn)
+        return _Buffer(memory.values, *memory.send(*drawn))
 
 
 _Part = tuple[Tensor, Tensor]

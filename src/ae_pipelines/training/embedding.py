@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import partial
+from math import prod
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from ae_pipelines.training.devices import in_parallel
 from ae_pipelines.training.trained import TrainedModel
 
 ROWS_PER_PASS = 512
+ROWS_PER_PASS_ON_GPU = 8192
+GPU_PASS_BYTES = 2**28
+"""Of the inputs of a pass on a GPU: larger samples take smaller passes."""
 
 
 def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = True) -> LatentStream:
@@ -48,22 +52,30 @@ def latent_stream(autoencoder: TrainedModel, samples: Samples, errors: bool = Tr
 def _blocks(autoencoder: TrainedModel, samples: Samples, errors: bool) -> Iterator[LatentBlock]:
     embed = partial(latent_block, autoencoder, errors=errors)
     with progress.bar(total=len(samples), label="embed", unit="sample") as bar:
-        for block in in_parallel(embed, samples.blocks(ROWS_PER_PASS)):
+        for block in in_parallel(embed, samples.blocks(rows_per_pass(autoencoder)), autoencoder.device):
             yield block
             bar.update(len(block.vectors))
+
+
+def rows_per_pass(autoencoder: TrainedModel) -> int:
+    """How many samples are encoded at once where the model is."""
+    if autoencoder.device.type == "cpu":
+        return ROWS_PER_PASS
+    size = 4 * prod(autoencoder.contract.samples.shape)
+    return max(1, min(ROWS_PER_PASS_ON_GPU, GPU_PASS_BYTES // size))
 
 
 @torch.inference_mode()
 def latent_block(autoencoder: TrainedModel, values: np.ndarray, errors: bool = True) -> LatentBlock:
     """Latents of stored values (batch, *shape) and, with `errors`, their errors, if the model has a decoder."""
-    x = inputs(values, autoencoder.contract.samples)
+    x = inputs(values, autoencoder.contract.samples, autoencoder.device)
     z = autoencoder.module.encode(autoencoder.encoder_input(x))
-    vectors = autoencoder.module.vectors(z).numpy()
+    vectors = autoencoder.module.vectors(z).cpu().numpy()
     if not (errors and hasattr(autoencoder.module, "decode")):
         return LatentBlock(vectors)
     residual = autoencoder.module.decode(z).sub_(x)
-    blurred = blurred_error(residual, x).numpy() if x.ndim == 4 else None
-    return LatentBlock(vectors, mean_square(residual).numpy(), blurred)
+    blurred = blurred_error(residual, x).cpu().numpy() if x.ndim == 4 else None
+    return LatentBlock(vectors, mean_square(residual).cpu().numpy(), blurred)
 
 
 def _description(contract: Contract) -> str:

@@ -5,15 +5,17 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from ae_pipelines.models import Player
 from ae_pipelines.models.batch import Loader
 from ae_pipelines.models.corruptions import training_shape
-from ae_pipelines.models.method import Method, restored, restores
+from ae_pipelines.models.method import Method, device_of, restored, restores
 from ae_pipelines.models.nets.resampling import without_learning
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.collapse import LatentWatch
+from ae_pipelines.training.devices import keeping_random
 from ae_pipelines.training.loaders import batches_of_test_split
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
@@ -23,7 +25,7 @@ def evaluate(trained: TrainedModel, samples: Samples, recipe: Recipe) -> dict[st
     """Metrics of the test split: loss terms ("test/<player>/<term>"), the method's own (such as "nll"), rank and
     variance of its latents (`collapse`), and how far corruptions are undone."""
     model = trained.module
-    test = batches_of_test_split(samples, recipe, model, torch.device("cpu"))
+    test = batches_of_test_split(samples, recipe, model, trained.device)
     last = model.phases()[-1:]
     with judging(model, recipe.training.seed):
         terms = mean_terms(last[0].players, test) if last else {}
@@ -40,7 +42,7 @@ def judging(model: Method, seed: int) -> Iterator[None]:
     """Evaluation mode, no gradients, and the same random numbers each time."""
     was_training = model.training
     model.eval()
-    with torch.no_grad(), torch.random.fork_rng():
+    with torch.no_grad(), keeping_random(device_of(model)):
         torch.manual_seed(seed)
         yield
     model.train(was_training)
@@ -48,7 +50,7 @@ def judging(model: Method, seed: int) -> Iterator[None]:
 
 def mean_terms(players: list[Player], loader: Loader, precision: Callable[[], Any] = nullcontext) -> dict[str, float]:
     """Each player's loss terms ("<player>/<term>"), averaged over samples."""
-    sums: dict[str, float] = {}
+    found: dict[str, list[tuple[Tensor, int]]] = {}  # read at the end, all at once: each read waits for a GPU
     count = 0
     for batch in loader.epoch(0):
         count += len(batch.rows)
@@ -56,9 +58,12 @@ def mean_terms(players: list[Player], loader: Loader, precision: Callable[[], An
             with precision():
                 terms = player.terms(batch)
             for name, value in terms.items():
-                key = f"{player.name}/{name}"
-                sums[key] = sums.get(key, 0.0) + float(value) * len(batch.rows)
-    return {name: total / count for name, total in sums.items()}
+                found.setdefault(f"{player.name}/{name}", []).append((value, len(batch.rows)))
+    return {name: _total(*zip(*each, strict=True)) / count for name, each in found.items()}
+
+
+def _total(values: tuple[Tensor, ...], weights: tuple[int, ...]) -> float:
+    return sum(value * weight for value, weight in zip(torch.stack(values).tolist(), weights, strict=True))
 
 
 def _restoration(model: Method, test: Loader) -> dict[str, float]:

@@ -58,7 +58,7 @@ def _reconstructed(trained: TrainedModel, shown: np.ndarray) -> Rows:
     if corrupted.shape[1:] != trained.contract.task.input_shape:  # crops of training, which no one gives it later
         return {"sample": clean, "output": trained.reconstruct(shown)}
     with torch.inference_mode():
-        output = restored(trained.module, torch.from_numpy(corrupted)).numpy()
+        output = restored(trained.module, torch.from_numpy(corrupted).to(trained.device)).cpu().numpy()
     return {"input": corrupted, "output": output, "sample": clean}
 
 

@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -24,6 +25,7 @@ from ae_pipelines.models import moving
 from ae_pipelines.models.batch import Batch
 from ae_pipelines.models.method import Method
 from ae_pipelines.training.options import TrainOptions
+from ae_pipelines.training.precision import Precision, computing
 
 MemoryFormat = Literal["contiguous", "channels_last"]
 Computing = Callable[[], AbstractContextManager[object]]
@@ -61,20 +63,25 @@ def settled(
     kept: Mapping[str, Any] | None,
     model: Method,
     batch: Callable[[], Batch],
-    computing: Computing,
+    precision: Precision,
     device: torch.device,
 ) -> Setup:
     """How a training computes: one that is done again keeps what its checkpoint says, since anything else rounds
-    differently; else as the options say; and what they leave open is tried on a batch, on CPUs."""
+    differently; else as the options say; and what they leave open is tried on a batch, on CPUs. GPUs multiply numbers
+    of fewer bits in blocks, which take the channels of a pixel side by side."""
     if kept is not None:
         return Setup(int(kept["threads"]), kept.get("memory_format", "contiguous"))
     threads, memory_format = options.threads, options.memory_format
     if device.type != "cpu" or not moving(model.phases()):
-        plain: MemoryFormat = "contiguous" if memory_format == "auto" else memory_format
-        return Setup((device.type == "cpu" and threads) or torch.get_num_threads(), plain)
+        if memory_format == "auto":
+            blocks = device.type == "cuda" and precision != "float32"
+            memory_format = _formats(model)[-1] if blocks else "contiguous"
+        return Setup((device.type == "cpu" and threads) or torch.get_num_threads(), memory_format)
     formats: list[MemoryFormat] = [memory_format] if memory_format != "auto" else _formats(model)
     setups = [Setup(count, one) for count in ([threads] if threads else _counts()) for one in formats]
-    return setups[0] if len(setups) == 1 else remembered_or_tried(model, batch(), setups, computing)
+    if len(setups) == 1:
+        return setups[0]
+    return remembered_or_tried(model, batch(), setups, partial(computing, precision, device))
 
 
 def remembered_or_tried(model: Method, batch: Batch, setups: list[Setup], computing: Computing = nullcontext) -> Setup:

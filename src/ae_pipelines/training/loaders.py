@@ -16,11 +16,14 @@ from ae_pipelines.models.method import Method
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.batches import BUFFER_BYTES, Batches, Finish, OrderedBatches, StreamedBatches
 from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.options import LoaderOptions
 from ae_pipelines.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
 VALIDATION_BATCH = 1024
+GPU_SHARE = 0.5
+"""Of a GPU's free memory that samples may take: a step needs some, too."""
 
 
 def loaders(
@@ -35,9 +38,9 @@ def loaders(
     if model.wants_layout is not None:
         coordinates = torch.from_numpy(_layout(samples, recipe, model.wants_layout, checkpoint))
         finish = replace(finish, layout=coordinates.to(device))
-    if recipe.loader.streams(samples):
+    if streams(samples, recipe.loader, device):
         return _streamed(samples, recipe, model, finish, device)
-    values = as_tensor(samples.read()).to(device)
+    values = on_device(samples, device)
     training, held_out = _parts(samples, recipe, model, finish)
     validation = None
     if len(held_out):
@@ -45,6 +48,31 @@ def loaders(
         validation = Batches(values, finish, rows=rows, batch_size=VALIDATION_BATCH, shuffle=False)
     rows = torch.from_numpy(np.flatnonzero(training))
     return Batches(values, finish, rows=rows, batch_size=recipe.loader.batch_size), validation
+
+
+def on_device(samples: Samples, device: torch.device) -> Tensor:
+    """All samples as they are stored, on the device; the host holds a part of them at a time, if they go to a GPU."""
+    if device.type != "cuda":
+        return as_tensor(samples.read()).to(device)
+    samples.verify()
+    empty = as_tensor(np.empty(0, samples.spec.dtype))
+    values, end = empty.new_empty((len(samples), *samples.spec.shape), device=device), 0
+    for block in map(as_tensor, samples.blocks(max(1, BUFFER_BYTES // samples.spec.sample_bytes))):
+        values[end : end + len(block)].copy_(block)
+        end += len(block)
+    return values
+
+
+def streams(samples: Samples, options: LoaderOptions, device: torch.device) -> bool:
+    """Whether these samples exceed the memory budget that counts on this device."""
+    return samples.stored_bytes > memory_budget(options, device)
+
+
+def memory_budget(options: LoaderOptions, device: torch.device) -> int:
+    """The options' budget, in bytes; on a GPU, if that was left as it is, a share of the memory that is free there."""
+    if device.type == "cuda" and options.memory_budget == LoaderOptions().memory_budget:
+        return int(GPU_SHARE * torch.cuda.mem_get_info(device)[0])
+    return options.memory_budget
 
 
 def batches_of_test_split(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> Loader:
@@ -84,13 +112,12 @@ def _streamed(
     samples: Samples, recipe: Recipe, model: Method, finish: Finish, device: torch.device
 ) -> tuple[Loader, Loader | None]:
     samples.verify()
-    budget = recipe.loader.memory_budget
     training, held_out = _parts(samples, recipe, model, finish)
     log.info(
         "streaming %s samples of %.1f GB, above the memory budget of %.1f GB; %s held out",
         f"{len(samples):,}",
         samples.stored_bytes / 1e9,
-        budget / 1e9,
+        memory_budget(recipe.loader, device) / 1e9,
         f"{len(held_out):,}",
     )
     batches = StreamedBatches(
@@ -99,7 +126,7 @@ def _streamed(
         rows=training,
         batch_size=recipe.loader.batch_size,
         device=device,
-        buffer_bytes=min(BUFFER_BYTES, budget // 4),
+        buffer_bytes=min(BUFFER_BYTES, recipe.loader.memory_budget // 4),
     )
     if not len(held_out):
         return batches, None

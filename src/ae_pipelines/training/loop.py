@@ -9,27 +9,29 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ae_pipelines.base import progress
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import NO_RUN, Run
-from ae_pipelines.models import Phase, Player, moving
-from ae_pipelines.models.batch import Batch, Loader
-from ae_pipelines.models.method import Method
+from ae_pipelines.models import Phase, moving
+from ae_pipelines.models.batch import Loader
+from ae_pipelines.models.method import Method, device_of
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import adam, fastest
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.collapse import LatentWatch
 from ae_pipelines.training.completing import complete, refuse_epochs, rows
-from ae_pipelines.training.devices import keep_freed_memory, pick_device
+from ae_pipelines.training.devices import keep_freed_memory, keeping_random, pick_device, training_on
 from ae_pipelines.training.evaluation import judging, mean_terms
+from ae_pipelines.training.graphs import step_for
 from ae_pipelines.training.loaders import loaders
 from ae_pipelines.training.options import TrainOptions
-from ae_pipelines.training.precision import computing, settled
+from ae_pipelines.training.precision import computing, products, settled
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.resuming import Found, History, Position, fingerprint, of_same_recipe, to_take_up, under
 from ae_pipelines.training.schedules import learning_rate
+from ae_pipelines.training.step import numbers
 from ae_pipelines.training.trained import TrainedModel
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ def train(
     keep_freed_memory()
     options = recipe.training
     device = pick_device(options.device)
-    with torch.random.fork_rng():
+    with keeping_random(device):
         torch.manual_seed(options.seed)
         task, initial = recipe.task(samples), recipe.initial_encoder()
         model = recipe.model.build(task)
@@ -63,11 +65,12 @@ def train(
         if initial is not None:
             initial.give_to(model)
         model = model.to(device)
+        identity = fingerprint(samples, recipe, model, device)  # before samples take their share of a GPU's memory
         training, validation = loaders(samples, recipe, model, device, checkpoint)
-        identity = fingerprint(samples, recipe, model, device)
         history = fit(model, training, validation, options, checkpoint, identity, run, task.input_shape)
     origin = None if initial is None else initial.origin
-    return TrainedModel.of(model.cpu(), recipe, task, samples, origin, run), history
+    trained = TrainedModel.of(model.cpu(), recipe, task, samples, origin, run, device.type)
+    return trained.where_trained(), history
 
 
 def fit(
@@ -85,7 +88,8 @@ def fit(
     keep_freed_memory()
     threads = torch.get_num_threads()
     try:
-        return _Training(model, batches, validation, options, checkpoint, fingerprint, run, input_shape).run()
+        with training_on(device_of(model), options.deterministic):
+            return _Training(model, batches, validation, options, checkpoint, fingerprint, run, input_shape).run()
     finally:
         torch.set_num_threads(threads)
 
@@ -107,12 +111,11 @@ class _Training:
         self._model, self._batches, self._validation = model, batches, validation
         self._options, self._file, self._fingerprint = options, checkpoint, fingerprint
         self._tracked_run = run
-        self._device = next(iter(model.state_dict().values())).device
+        self._device = device_of(model)
         self._phases = moving(model.phases())
         self._epochs = options.epochs or math.ceil(options.steps / len(batches))
         self._at = Position(until_epoch=options.until_epoch)
         self._best: dict[str, Tensor] = {}
-        self._totals: dict[str, Tensor] = {}
         self._latents = LatentWatch(model, validation or batches, input_shape)
         self._saved_at = self._logged_at = time.monotonic()
 
@@ -122,15 +125,17 @@ class _Training:
         earlier = of_same_recipe(self._file, self._fingerprint)
         found = to_take_up(earlier, self._options.until_epoch)
         kept = None if earlier is None else earlier[1].get("precision")
+        self._execution = None if earlier is None else earlier[1].get("execution")
         self._precision = settled(self._options.precision, kept, self._model, self._batches.batch_size, self._device)
         self._computing = partial(computing, self._precision, self._device)
         self._setup = self._pick_setup(earlier)
         torch.set_num_threads(self._setup.threads)
         torch.manual_seed(self._options.seed)
         if self._phases:
-            with fastest.laid_out(self._model, self._setup.memory_format):
+            with products(self._precision, self._device), fastest.laid_out(self._model, self._setup.memory_format):
                 self._run_phases(found)
-        self._complete()
+        with products("float32", self._device):
+            self._complete()
         return self._at.history
 
     def _run_phases(self, found: Found | None) -> None:
@@ -151,8 +156,8 @@ class _Training:
     # -- one phase, one epoch, one step ------------------------------------------------------------------
 
     def _start_phase(self) -> None:
-        players = self._phase.players
-        self._moves = [(player, adam.adam_for(player, self._options)) for player in players]
+        model, players, options = self._model, self._phase.players, self._options
+        self._step = step_for(model, players, options, self._computing, self._batches, self._device, self._execution)
 
     def _run_phase(self) -> None:
         at = self._at
@@ -169,50 +174,24 @@ class _Training:
         self._model.train()
         steps = len(self._batches)
         first, total = at.leg_start * steps, (at.leg_end - at.leg_start) * steps
-        for batch in self._batches.epoch(at.epoch, start=at.step):
+        for drawn in self._step.drawn(self._batches, at.epoch, at.step):
             behind = at.epoch * steps + at.step - first
             rate = learning_rate(options, behind / total)
             at.step += 1
             checking = at.step % CHECK_EVERY == 0 or at.step == steps
-            for player, optimiser in self._moves:
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                self._move(player, optimiser, batch, checking)
-            with torch.no_grad():
-                self._model.after_step((behind + 1) / total)
+            self._step(drawn, rate, (behind + 1) / total, checking)
             if checking:
                 advance((at.step - 1) % CHECK_EVERY + 1)
                 self._check(at.step < steps)
 
-    def _move(self, player: Player, optimiser: torch.optim.Optimizer, batch: Batch, checking: bool) -> None:
-        with self._computing():
-            terms = player.terms(batch)
-        loss = next(iter(terms.values())) if len(terms) == 1 else torch.stack(list(terms.values())).sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward(inputs=player.parameters)  # and no one else's gradients
-        limit = self._options.maximum_gradient_norm
-        if limit is not None or checking:
-            norm = nn.utils.clip_grad_norm_(player.parameters, limit or math.inf)
-            if checking:
-                self._at.gradient_norm = float(norm)
-        optimiser.step()
-        for name, value in terms.items():
-            self._add(f"train/{player.name}/{name}", value.detach())
-
-    def _add(self, name: str, value: Tensor) -> None:
-        if name in self._totals:
-            self._totals[name].add_(value)
-        else:
-            self._totals[name] = value.clone()
-
     def _check(self, mid_epoch: bool) -> None:
         """Every `CHECK_EVERY` steps: is everything finite, and is it time to save?"""
         at = self._at
-        for _, optimiser in self._moves:
-            adam.drop_denormals(optimiser)
-        self._refuse_non_finite(
-            {"gradient norm": at.gradient_norm, **{name: float(total) for name, total in self._totals.items()}}
-        )
+        if self._device.type == "cpu":  # others are no slower on denormal numbers
+            for _, optimiser in self._step.moves:
+                adam.drop_denormals(optimiser)
+        at.gradient_norm = self._step.gradient_norm()
+        self._refuse_non_finite({"gradient norm": at.gradient_norm, **numbers(self._step.totals)})
         if mid_epoch and time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
             self._save()
 
@@ -228,17 +207,18 @@ class _Training:
     def _end_epoch(self, bar: Any, batches_per_second: float) -> None:
         at = self._at
         row: dict[str, Any] = {"phase": self._phase.name, "epoch": at.epoch + 1}
-        row |= {name: float(total) / len(self._batches) for name, total in self._totals.items()}
+        row |= {name: total / len(self._batches) for name, total in numbers(self._step.totals).items()}
         row |= self._validate()
         tensors = self._model.state_dict().items()
-        weights = {name: float(tensor.abs().sum()) for name, tensor in tensors if tensor.is_floating_point()}
+        weights = numbers({name: tensor.abs().sum() for name, tensor in tensors if tensor.is_floating_point()})
         self._refuse_non_finite({"loss": row["loss"], **weights})
         row |= {f"latents/{name}": value for name, value in self._latents.measured().items()}
         row["gradient_norm"] = at.gradient_norm
-        row["learning_rate"] = self._moves[0][1].param_groups[0]["lr"]
+        row["learning_rate"] = self._step.rate
         at.history.append(row)
         row["best_so_far"] = self._keep_best(row)
-        at.epoch, at.step, self._totals = at.epoch + 1, 0, {}
+        at.epoch, at.step = at.epoch + 1, 0
+        self._step.forget()
         rate = batches_per_second * self._batches.batch_size
         self._report(row, len(at.history), samples_per_second=rate)
         bar.set_postfix_str(f"epoch {at.epoch}/{at.leg_end} loss {row['loss']:.5f}")
@@ -257,8 +237,8 @@ class _Training:
     def _validate(self) -> dict[str, float]:
         """Mean loss terms on the validation batches, and `loss`: what the best weights are chosen by."""
         if self._validation is None:
-            return {"loss": sum(float(total) for total in self._totals.values()) / len(self._batches)}
-        players = [player for player, _ in self._moves]
+            return {"loss": sum(numbers(self._step.totals).values()) / len(self._batches)}
+        players = [player for player, _ in self._step.moves]
         with judging(self._model, self._options.seed):
             means = mean_terms(players, self._validation, self._computing)
         return {**{f"validation/{name}": value for name, value in means.items()}, "loss": sum(means.values())}
@@ -308,7 +288,7 @@ class _Training:
         kept = None if earlier is None else earlier[1]
         batches = self._batches
         return fastest.settled(
-            self._options, kept, self._model, lambda: next(batches.epoch(0)), self._computing, self._device
+            self._options, kept, self._model, lambda: next(batches.epoch(0)), self._precision, self._device
         )
 
     # -- checkpoints -------------------------------------------------------------------------------------
@@ -318,8 +298,8 @@ class _Training:
         self._start_phase()
         self._model.load_state_dict(under("model", tensors))
         self._best = {name: tensor.to(self._device) for name, tensor in under("best", tensors).items()}
-        self._totals = {name: tensor.to(self._device) for name, tensor in under("totals", tensors).items()}
-        for number, (player, optimiser) in enumerate(self._moves):
+        self._step.totals = {name: tensor.to(self._device) for name, tensor in under("totals", tensors).items()}
+        for number, (player, optimiser) in enumerate(self._step.moves):
             adam.restore(player, optimiser, under(f"optimiser.{number}", tensors))
         torch.set_rng_state(tensors["random.cpu"])
         if self._device.type == "cuda":
@@ -336,14 +316,14 @@ class _Training:
             return
         tensors = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
-        tensors |= {f"totals.{name}": tensor for name, tensor in self._totals.items()}
-        for number, (player, optimiser) in enumerate(self._moves):
+        tensors |= {f"totals.{name}": tensor for name, tensor in self._step.totals.items()}
+        for number, (player, optimiser) in enumerate(self._step.moves):
             remembered = adam.moments(player, optimiser)
             tensors |= {f"optimiser.{number}.{name}": slot for name, slot in remembered.items()}
         tensors["random.cpu"] = torch.get_rng_state()
         if self._device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self._device)
-        computing = {"precision": self._precision, **self._setup._asdict()}
+        computing = {"precision": self._precision, "execution": self._step.way, **self._setup._asdict()}
         state = {"fingerprint": self._fingerprint, **computing, "position": asdict(self._at)}
         self._file.save(tensors, state)
         self._saved_at = time.monotonic()

@@ -14,6 +14,10 @@ from ae_pipelines.samples.store import Samples
 
 Share = Annotated[float, Field(ge=0, lt=0.9)]
 
+Execution = Literal["eager", "graph", "compiled"]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+"""auto: CUDA, else Apple's MPS, else the CPU; cuda:1 is the second GPU."""
+
 
 class LoaderOptions(Options):
     """How samples become batches."""
@@ -31,7 +35,8 @@ class LoaderOptions(Options):
     """Values in [0, 1] become 0 or 1, drawn with that probability anew in each epoch, before any corruption: the
     binary samples on which likelihoods are compared (Salakhutdinov & Murray 2008)."""
     memory_budget: Annotated[ByteSize, Field(gt=0)] = ByteSize(10**9)
-    """Samples that take more are streamed from the store instead of held in memory: 1GB, 500MB, or bytes."""
+    """Samples that take more are streamed from the store instead of held in memory: 1GB, 500MB, or bytes. On a GPU,
+    where this is left as it is, half of the memory that is free there counts instead."""
 
     @model_validator(mode="before")
     @classmethod
@@ -71,11 +76,20 @@ class TrainOptions(Options):
     """Share of the train split, picked by content; zero trains on all of it and keeps the last weights."""
     patience: Annotated[int, Field(gt=0)] | None = 10
     """Stop after this many epochs without a lower validation loss."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """bfloat16: autocast in the loss terms; weights and optimiser stay float32. auto: bfloat16 where the CPU has it and
-    a convolutional method was shown to learn as well, else float32 (`training/precision.py`). A training that is taken
-    up, or done again, keeps what it had."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    """bfloat16: autocast in the loss terms; weights and optimiser stay float32. tf32: float32 on a GPU that multiplies
+    with 10 bits after the point (NVIDIA, since 2020). auto: bfloat16 where the device has it and a convolutional method
+    was shown to learn as well, else tf32 on GPUs that have it, else float32 (`training/precision.py`). A training that
+    is taken up, or done again, keeps what it had."""
+    device: Device = "auto"
+    """Where it is trained, and, if on a GPU, put to use afterwards: auto, cpu, cuda, cuda:1 (the second GPU), mps."""
+    execution: Literal["auto", "eager", "graph", "compiled"] = "auto"
+    """How a GPU does steps: eager, one operation after another; graph, recorded once and repeated as a whole; compiled,
+    recorded after torch.compile has made fewer kernels of it, which takes up to a minute. auto: a graph where the
+    method allows it and the first steps show it to be faster. Other devices do them eagerly."""
+    deterministic: bool = False
+    """On a GPU, use only algorithms that give the same bits each time, so that a training that is taken up ends as an
+    uninterrupted one, and one that is done again gives the same. Slower; a few layers have none, which is said."""
     threads: Annotated[int, Field(gt=0)] | None = None
     """CPU threads; None tries a few and takes the fastest."""
     memory_format: Annotated[Literal["auto", "contiguous", "channels_last"], Field(exclude_if="auto".__eq__)] = "auto"

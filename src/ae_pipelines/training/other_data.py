@@ -23,7 +23,7 @@ def reconstruction_errors(autoencoder: TrainedModel, samples: Samples) -> np.nda
 
     found = []
     with progress.bar(total=len(samples), label="recognise", unit="sample") as bar:
-        for block in in_parallel(errors, samples.blocks(embedding.ROWS_PER_PASS)):
+        for block in in_parallel(errors, samples.blocks(embedding.rows_per_pass(autoencoder)), autoencoder.device):
             found.append(block)
             bar.update(len(block))
     return np.concatenate(found)

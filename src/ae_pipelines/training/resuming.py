@@ -14,13 +14,15 @@ from ae_pipelines.models.method import Method, of_half
 from ae_pipelines.models.weights import tensors_sha256
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training.checkpoints import CheckpointFile
+from ae_pipelines.training.devices import name_of
+from ae_pipelines.training.loaders import streams
 from ae_pipelines.training.recipe import Recipe
 
 History = list[dict[str, Any]]
 """A row for each epoch: phase, epoch, learning rate, and every loss term on train and validation batches."""
 
-ADDED = (("vector_size", 64), ("shift_unit", "pixels"))
-"""Options of parts and values with which steps are what they were before there were these."""
+ADDED = (("vector_size", 64), ("shift_unit", "pixels"), ("execution", "auto"), ("deterministic", False))
+"""Options and values with which steps are what they were before there were these."""
 
 Found = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors and state of a checkpoint."""
@@ -95,17 +97,18 @@ def _as_before(part: dict[str, Any]) -> dict[str, Any]:
 def fingerprint(samples: Samples, recipe: Recipe, model: Method, device: torch.device) -> str:
     """A hash that is equal for trainings of `model`, as it starts, that take the same steps."""
     options = recipe.model_dump(mode="json", include={"loader", "training"})
+    options["training"] = _as_before(options["training"])
     start = options["training"].pop("initial_encoder") and tensors_sha256(of_half(model.state_dict(), "encoder"))
     for name in ("until_epoch", "checkpoint_seconds"):
         del options["training"][name]
-    if not recipe.loader.streams(samples):
+    if not streams(samples, recipe.loader, device):
         del options["loader"]["memory_budget"]
     layout = model.wants_layout
     parts = [_as_before(choice.described()) for choice in (recipe.model, *recipe.loader.corruptions)]
     versions = [torch.__version__, ae_pipelines.__version__]
     elsewhere = [] if model.elsewhere is None else [model.elsewhere.sha256]
     key = layout and layout.key()
-    return canonical_sha256([samples.id, options, start, parts, key, device.type, versions, *elsewhere])
+    return canonical_sha256([samples.id, options, start, parts, key, name_of(device), versions, *elsewhere])
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

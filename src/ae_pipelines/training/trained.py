@@ -1,8 +1,9 @@
 """A trained model, or one half of it, with the contract it was trained under."""
 
+import copy
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -18,10 +19,10 @@ from ae_pipelines.models import ModelChoice, weights
 from ae_pipelines.models.contract import Contract, Origin, Task
 from ae_pipelines.models.corruptions import Corruption, CorruptionChoice, one_after_another
 from ae_pipelines.models.inputs import inputs
-from ae_pipelines.models.method import Half, Method, keep_half, of_half, restored, restores
+from ae_pipelines.models.method import Half, Method, device_of, keep_half, of_half, restored, restores
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.samples.tiles import Tiling, in_tiles
-from ae_pipelines.training.devices import keep_freed_memory
+from ae_pipelines.training.devices import freest_gpu, keep_freed_memory
 from ae_pipelines.training.recipe import Recipe
 
 Part = Literal["autoencoder", "encoder", "decoder"]
@@ -46,8 +47,9 @@ class TrainedModel:
         samples: Samples,
         initial_encoder: Origin | None = None,
         run: Run = NO_RUN,
+        device: str = "cpu",
     ) -> Self:
-        """`module` as trained by `recipe` for `task` on `samples` in `run`."""
+        """`module` as trained by `recipe` for `task` on `samples` in `run`, on this sort of device."""
         module.eval()
         latent_shape, vector_size = _latent_shape(module, task)
         contract = Contract(
@@ -68,9 +70,27 @@ class TrainedModel:
                 "ae_pipelines": ae_pipelines.__version__,
                 "torch": torch.__version__,
                 "python": platform.python_version(),
+                **({"device": device} if device == "cuda" else {}),
             },
         )
         return cls(module, weights.sealed(contract, module.state_dict()))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it works; what goes in and comes out is numpy, wherever that is."""
+        return device_of(self.module)
+
+    def to(self, device: torch.device | str) -> Self:
+        """This model on a device: itself, if it is there already, else a copy."""
+        device = torch.device(device)
+        if device.type == self.device.type and device.index in (None, self.device.index):
+            return self
+        return replace(self, module=copy.deepcopy(self.module).to(device))
+
+    def where_trained(self) -> Self:
+        """This model on the freest GPU, if it was trained on one and there is one here; else itself."""
+        gpu = freest_gpu() if self.contract.versions.get("device") == "cuda" else None
+        return self if gpu is None else self.to(gpu)
 
     @property
     def content(self) -> str:
@@ -94,7 +114,7 @@ class TrainedModel:
         self._need("encode")
         with torch.inference_mode():
             module = self.module
-            return np.concatenate([module.vectors(module.encode(x)).numpy() for x in self._inputs(samples)])
+            return np.concatenate([module.vectors(module.encode(x)).cpu().numpy() for x in self._inputs(samples)])
 
     def decode(self, latents: np.ndarray, labels: Sequence[str | None] | None = None) -> np.ndarray:
         """Samples (batch, *shape), float32 (images in [0, 1]), of latents (batch, *latent_shape).
@@ -107,18 +127,18 @@ class TrainedModel:
             raise InputError(
                 f"the {self.contract.part} takes latents of shape (batch, {expected}), given {latents.shape}"
             )
-        z = torch.from_numpy(latents.astype(np.float32))
+        z = torch.from_numpy(latents.astype(np.float32)).to(self.device)
         with torch.inference_mode():
             if labels is None:
-                return self.module.decode(z).numpy()
-            return self.module.decode(z, self._numbers(labels, len(z))).numpy()
+                return self.module.decode(z).cpu().numpy()
+            return self.module.decode(z, self._numbers(labels, len(z)).to(self.device)).cpu().numpy()
 
     def reconstruct(self, samples: np.ndarray) -> np.ndarray:
         """Reconstructions of samples (batch, *shape), float32 (images in [0, 1])."""
         for ability in ("encode", "decode"):
             self._need(ability)
         with torch.inference_mode():
-            made = [self.module.decode(self.module.encode(x)).numpy() for x in self._inputs(samples)]
+            made = [self.module.decode(self.module.encode(x)).cpu().numpy() for x in self._inputs(samples)]
         return np.concatenate(made)
 
     @property
@@ -148,9 +168,9 @@ class TrainedModel:
         return in_tiles(self._restored, images, Tiling((shape[1], shape[2]), overlap=min(shape[1:]) // 2))
 
     def _restored(self, images: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(np.ascontiguousarray(images, np.float32))
+        x = torch.from_numpy(np.ascontiguousarray(images, np.float32)).to(self.device)
         with torch.inference_mode():
-            return restored(self.module, x).numpy()
+            return restored(self.module, x).cpu().numpy()
 
     def encoder_input(self, x: Tensor) -> Tensor:
         """Inputs of the encoder for clean samples x (batch, *shape): only the change of shape by corruptions such as
@@ -184,7 +204,7 @@ class TrainedModel:
     def _inputs(self, samples: np.ndarray, size: int = 4096) -> Iterator[Tensor]:
         self.contract.samples.refuse_misfit(samples, self.contract.part)
         for start in range(0, len(samples), size):
-            yield self.encoder_input(inputs(samples[start : start + size], self.contract.samples))
+            yield self.encoder_input(inputs(samples[start : start + size], self.contract.samples, self.device))
 
     def _numbers(self, labels: Sequence[str | None], count: int) -> Tensor:
         kind, classes = self.contract.model["kind"], self.contract.task.classes
@@ -235,5 +255,5 @@ def _latent_shape(module: Method, task: Task) -> tuple[tuple[int, ...], int]:
     if not hasattr(module, "encode"):
         return ((module.latent_size,), module.latent_size) if hasattr(module, "decode") else ((), 0)
     with torch.inference_mode():
-        z = module.encode(torch.zeros(1, *task.input_shape))
+        z = module.encode(torch.zeros(1, *task.input_shape, device=device_of(module)))
         return tuple(z.shape[1:]), module.vectors(z).shape[1]

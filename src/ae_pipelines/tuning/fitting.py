@@ -19,6 +19,8 @@ SETTLED = {
     "training.until_epoch": "it is for a training that is over: give choices of training.epochs",
     "training.validation_share": "trials are compared on the same samples",
     "training.device": "it changes nothing that is learned",
+    "training.execution": "it changes nothing that is learned",
+    "training.deterministic": "it changes nothing that is learned",
     "training.threads": "trials have one thread each",
     "training.memory_format": "it changes nothing that is learned",
     "training.initial_encoder": "an encoder that has learned may have seen what trials are judged by",

@@ -52,8 +52,8 @@ def both_ways(trained: TrainedModel, samples: Samples, clean: np.ndarray, seed: 
         for start in range(0, len(rows), ROWS_PER_PASS):
             x = inputs(samples.take(rows[start : start + ROWS_PER_PASS]), samples.spec)
             x = x if corrupt is None else corrupt(x, generator)
-            z = trained.module.encode(trained.encoder_input(x))
-            found.append(trained.module.vectors(z).numpy())
+            z = trained.module.encode(trained.encoder_input(x.to(trained.device)))
+            found.append(trained.module.vectors(z).cpu().numpy())
     corrupted = np.concatenate(found)
     if not np.isfinite(corrupted).all():
         raise InputError(

@@ -44,6 +44,8 @@ class Affine(Corruption):
                 f"affine takes a share of the image as shift, given {shift}: give at most 1, or shift_unit pixels"
             )
         self._ranges = torch.tensor([shift, shift, radians(rotation), scaling, shear])[:, None]
+        self._still = not self._ranges.any()
+        self._kept: dict[torch.device, Tensor] = {}
         self._outside: Outside = outside
         self._relative = shift_unit == "share"
 
@@ -51,13 +53,19 @@ class Affine(Corruption):
         return images_only(clean, "affine")
 
     def __call__(self, target: Tensor, generator: torch.Generator) -> Tensor:
-        if not self._ranges.any():  # interpolation would round
+        if self._still:  # interpolation would round
             return target
         draws = torch.rand(len(self._ranges), len(target), generator=generator, device=target.device)
-        right, down, angle, scaling, shear = draws.mul_(2).sub_(1).mul_(self._ranges.to(target.device))
+        right, down, angle, scaling, shear = draws.mul_(2).sub_(1).mul_(self._ranges_on(target.device))
         if self._relative:
             right, down = right * target.shape[3], down * target.shape[2]
         return moved(target, right, down, angle, 1 + scaling, shear, self._outside)
+
+    def _ranges_on(self, device: torch.device) -> Tensor:
+        """Copied once: each copy to a GPU would wait for it."""
+        if device not in self._kept:
+            self._kept[device] = self._ranges.to(device)
+        return self._kept[device]
 
 
 def moved(

@@ -1,5 +1,6 @@
 """Images that are brighter, flatter, more colourful or of another hue."""
 
+from functools import cache
 from math import pi, sqrt
 from typing import Annotated
 
@@ -61,7 +62,7 @@ def recoloured(images: Tensor, brightness: Tensor, contrast: Tensor, saturation:
     flat = images.flatten(2)  # (batch, channels, pixels)
     factor, means = (brightness * contrast)[:, None, None], flat.mean(2, keepdim=True)
     if images.shape[1] == 3:
-        luma = torch.tensor(LUMA, dtype=images.dtype).to(images.device, non_blocking=True)
+        luma = _luma(images.dtype, images.device)
         offset = brightness * (1 - contrast) * (means[..., 0] @ luma)
         # grey stays what it is under both matrices, so the offset may be added after them
         matrix = factor * (_saturating(saturation, luma) @ _turning(hue))
@@ -70,6 +71,12 @@ def recoloured(images: Tensor, brightness: Tensor, contrast: Tensor, saturation:
         offset = (brightness * (1 - contrast))[:, None, None] * means.mean(1, keepdim=True)
         made = torch.addcmul(offset, factor, flat)
     return made.reshape_as(images)
+
+
+@cache
+def _luma(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Copied once: each copy to a GPU would wait for it."""
+    return torch.tensor(LUMA, dtype=dtype, device=device)
 
 
 def _saturating(saturation: Tensor, luma: Tensor) -> Tensor:

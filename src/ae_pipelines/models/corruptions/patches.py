@@ -38,14 +38,14 @@ class Patches(Corruption):
     def __call__(self, target: Tensor, generator: torch.Generator) -> Tensor:
         height, width = target.shape[2:]
         side = max(1, round(self._size * min(height, width)))
-        rows = self._runs(len(target), height, side, generator)
-        columns = self._runs(len(target), width, side, generator)
+        rows = self._runs(target, height, side, generator)
+        columns = self._runs(target, width, side, generator)
         inside = rows.mT @ columns > 0  # (batch, height, width)
         return target.masked_fill(inside[:, None], self._fill)
 
-    def _runs(self, batch: int, length: int, side: int, generator: torch.Generator) -> Tensor:
+    def _runs(self, target: Tensor, length: int, side: int, generator: torch.Generator) -> Tensor:
         """1 along `side` pixels from a random start on, else 0: (batch, count, length)."""
-        shape, device = (batch, self._count, 1), generator.device
+        shape, device = (len(target), self._count, 1), target.device
         start = torch.randint(length - side + 1, shape, generator=generator, device=device)
         place = torch.arange(length, device=device)
         return ((place >= start) & (place < start + side)).float()

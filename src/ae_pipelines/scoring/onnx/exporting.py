@@ -66,7 +66,7 @@ class Trial:
         """A trial on samples of a store, those of the test split first."""
         splits = [batch.column(0).to_numpy(zero_copy_only=False) for batch in samples.index_batches("split")]
         rows = np.argsort(np.concatenate(splits) != "test", kind="stable")[:COMPARED_ROWS]
-        return cls(trained, raw_of(samples.take(np.sort(rows)), trained.contract.samples))
+        return cls(trained.to("cpu"), raw_of(samples.take(np.sort(rows)), trained.contract.samples))
 
     @property
     def stored(self) -> np.ndarray:
