@@ -6,7 +6,8 @@ import pytest
 from small_results import ROWS, labels_of, made, on_latents
 
 from ae_pipelines.base.tables import TableFile, TableStream
-from ae_pipelines.downstream.clustering import Tried, cluster_sizes
+from ae_pipelines.downstream.clustering import Tried
+from ae_pipelines.downstream.group_contents import cluster_sizes
 from ae_pipelines.report.page_data.fields import fields_of
 from ae_pipelines.report.sections import classifier, groups, odd
 from ae_pipelines.report.shown import labelling
