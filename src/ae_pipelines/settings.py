@@ -3,6 +3,8 @@
 import logging
 import warnings
 
+from ae_pipelines.project.starting import StartHook  # isort: split
+
 from ae_pipelines.project.advice import NoHintAfterRefusal
 from ae_pipelines.project.checking import CheckHook
 from ae_pipelines.project.configuration import ConfigLoader, Context
@@ -30,6 +32,7 @@ HOOKS = (
     GivenHook(),
     TrackingHook(),
     RunnerHook(),
+    StartHook(),
 )
 CONTEXT_CLASS = Context
 CONFIG_LOADER_CLASS = ConfigLoader

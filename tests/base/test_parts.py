@@ -55,6 +55,18 @@ def test_each_takes_the_place_of_the_other_and_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
 
 
+@pytest.mark.parametrize("rows_per_file", [10, 25])
+def test_a_folder_of_something_else_is_neither_replaced_nor_removed(tmp_path, rows_per_file):
+    own = tmp_path / "t.parquet/own.txt"
+    own.parent.mkdir()
+    own.write_text("mine")
+    with pytest.raises(IsADirectoryError):
+        written(own.parent, rows_per_file)
+    with pytest.raises((IsADirectoryError, PermissionError)):
+        parts.remove(own.parent)
+    assert own.read_text() == "mine"
+
+
 def test_a_writer_that_fails_leaves_the_old_folder(tmp_path):
     written(tmp_path / "t.parquet")
     with pytest.raises(RuntimeError), parts.writing(tmp_path / "t.parquet", lambda _: {}, 3) as writer:

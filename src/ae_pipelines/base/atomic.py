@@ -35,16 +35,17 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         remove(temporary)
 
 
-def publish(temporary: Path, path: Path) -> None:
+def publish(temporary: Path, path: Path, over_folder: bool = False) -> None:
     """Rename a finished file or folder to `path`: its data reach the disk before the name does (fsync, `os.replace`,
     fsync).
 
-    A file takes the place of a file in one step. Where one of both is a folder, the old one is removed first: for a
-    moment a reader finds nothing, never a mixture.
+    A file takes the place of a file in one step, and of a folder only if it may (`over_folder`); else
+    IsADirectoryError. Where one of both is a folder, the old one is removed first: for a moment a reader finds nothing,
+    never a mixture.
     """
     for part in (*temporary.rglob("*"), temporary):
         _flush(part)
-    if temporary.is_dir() or path.is_dir():
+    if temporary.is_dir() or over_folder:
         remove(path)
     temporary.replace(path)
     _flush(path.parent)

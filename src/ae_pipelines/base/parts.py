@@ -4,7 +4,9 @@ A folder has its parts, `part-00000.parquet` and so on, and a manifest that says
 pyarrow, DuckDB and polars read such a folder as one table.
 """
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -207,14 +209,29 @@ class PartsWriter:
 
 @contextmanager
 def writing(path: Path, options: Options, rows_per_file: int = ROWS_PER_FILE) -> Iterator[PartsWriter]:
-    """A writer whose file or folder takes the place of `path` when the block ends without error."""
+    """A writer whose file or folder takes the place of `path` when the block ends without error. IsADirectoryError if a
+    folder is there that does not hold part files."""
+    if path.is_dir() and not _holds_parts(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with atomic.temporary_beside(path) as temporary:
         writer = PartsWriter(temporary, options, rows_per_file)
         try:
             yield writer
         finally:
             writer.close()
-        atomic.publish(temporary, path)
+        atomic.publish(temporary, path, over_folder=_holds_parts(path))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder of part files, if it is there; IsADirectoryError if it is another folder."""
+    if _holds_parts(path):
+        atomic.remove(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _holds_parts(path: Path) -> bool:
+    return (path / MANIFEST).exists()
 
 
 def _name(number: int) -> str:
