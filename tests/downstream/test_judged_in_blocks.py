@@ -39,7 +39,7 @@ def both(tmp_path, monkeypatch):
     monkeypatch.setattr("ae_pipelines.latents.stream.ROWS_PER_GROUP", 20)
     write_latents(path, LatentStream(ids, iter([LatentBlock(vectors, np.abs(vectors[:, 0]))]), about, rows_per_file=90))
     whole = read_latents(path)
-    monkeypatch.setattr("ae_pipelines.base.parts.ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("ae_pipelines.base.part_files.ROWS_AT_ONCE", 50)
     monkeypatch.setattr("ae_pipelines.latents.file.ROWS_AT_ONCE", 50)
     monkeypatch.setattr("ae_pipelines.latents.file.KEPT_BYTES", 0)
     return whole, LatentsFile(path)

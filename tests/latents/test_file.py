@@ -50,7 +50,7 @@ def test_what_is_written_is_read(path):
 
 def test_some_rows_and_pieces_are_those_of_the_whole(path, monkeypatch):
     monkeypatch.setattr("ae_pipelines.latents.file.KEPT_BYTES", 0)
-    monkeypatch.setattr("ae_pipelines.base.parts.ROWS_AT_ONCE", 90)
+    monkeypatch.setattr("ae_pipelines.base.part_files.ROWS_AT_ONCE", 90)
     found, whole = LatentsFile(path), read_latents(path)
     for rows in (np.array([999, 3, 3, 500]), INDEX["seen"].to_numpy(), np.array([], int)):
         np.testing.assert_array_equal(found.at(rows), VECTORS[rows])
@@ -65,7 +65,7 @@ def test_some_rows_and_pieces_are_those_of_the_whole(path, monkeypatch):
 
 @pytest.mark.parametrize("read", [LatentsFile, read_latents])
 def test_some_samples_are_found_by_id_and_by_row(path, monkeypatch, read):
-    monkeypatch.setattr("ae_pipelines.base.parts.ROWS_AT_ONCE", 90)
+    monkeypatch.setattr("ae_pipelines.base.part_files.ROWS_AT_ONCE", 90)
     found = read(path)
     assert found.positions(["s/999", "s/3", "another", "s/3"]).tolist() == [999, 3, -1, 3]
     assert found.positions([]).tolist() == []

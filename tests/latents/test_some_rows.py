@@ -31,7 +31,7 @@ def written(path, rows_per_file=25):
 @pytest.fixture(params=["in memory", "in parts"])
 def latents(request, tmp_path, monkeypatch):
     path = written(tmp_path / "latents.parquet")
-    for module in ("base.parts", "latents.file"):
+    for module in ("base.part_files", "latents.file"):
         monkeypatch.setattr(f"ae_pipelines.{module}.ROWS_AT_ONCE", 7)
     monkeypatch.setattr("ae_pipelines.latents.file.KEPT_BYTES", 0)
     return read_latents(path) if request.param == "in memory" else LatentsFile(path)

@@ -43,7 +43,7 @@ def model():
 
 def test_drift_of_a_sample_of_what_was_scored_is_that_of_all_of_it(tmp_path, model, monkeypatch):
     monkeypatch.setattr(drift, "BATCH_ROWS", 60)
-    monkeypatch.setattr("ae_pipelines.base.parts.ROWS_AT_ONCE", 30)
+    monkeypatch.setattr("ae_pipelines.base.part_files.ROWS_AT_ONCE", 30)
     whole = distribution(140, 1, shift=0.5)
     for name, rows in (("first", slice(0, 90)), ("second", slice(90, None))):
         parts = (whole.vectors[rows], whole.clusters[rows], whole.errors[rows])

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ae_pipelines.base import parts
-from ae_pipelines.base.parts import Parts
+from ae_pipelines.base import part_files
+from ae_pipelines.base.part_files import PartFiles
 
 ATTRS = "PANDAS_ATTRS"
 """Where pandas keeps `DataFrame.attrs` in a parquet file."""
@@ -42,42 +42,42 @@ class TableFile:
     """A table in parquet, one file or a folder of part files; `InputError` if it is damaged."""
 
     def __init__(self, path: Path) -> None:
-        self._parts = Parts(path, "a table of results", "run the stage that makes it again")
+        self._files = PartFiles(path, "a table of results", "run the stage that makes it again")
 
     def __len__(self) -> int:
-        return len(self._parts)
+        return len(self._files)
 
     @property
     def columns(self) -> list[str]:
-        return list(self._parts.schema.names)
+        return list(self._files.schema.names)
 
     @cached_property
     def attrs(self) -> dict[Any, Any]:
-        return dict(json.loads(self._parts.metadata.get(ATTRS, "{}")))
+        return dict(json.loads(self._files.metadata.get(ATTRS, "{}")))
 
     def __getitem__(self, name: str, /) -> pd.Series:
         if name not in self.columns:
             raise KeyError(name)
-        return self._parts.read([name]).column(0).to_pandas().rename(name)
+        return self._files.read([name]).column(0).to_pandas().rename(name)
 
     def numbered(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """A column of texts of which few differ: the number of each row's text, and the texts; see `Parts`."""
-        return self._parts.numbered(name)
+        """A column of texts of which few differ: the number of each row's text, and the texts; see `PartFiles`."""
+        return self._files.numbered(name)
 
     def in_pieces(self, name: str) -> Iterator[pa.ChunkedArray]:
         """One column, consecutive rows at a time."""
-        return (piece.column(0) for piece in self._parts.pieces([name]))
+        return (piece.column(0) for piece in self._files.pieces([name]))
 
     def take(self, rows: Any, /) -> pd.DataFrame:
         wanted = np.asarray(rows)
         ascending, places = np.unique(wanted, return_inverse=True)
-        found = self._parts.take(self.columns, ascending).to_pandas()
+        found = self._files.take(self.columns, ascending).to_pandas()
         return found.take(places).set_axis(wanted)
 
     def pieces(self) -> Iterator[pd.DataFrame]:
         """All rows, consecutive ones at a time."""
         start = 0
-        for table in self._parts.pieces(self.columns):
+        for table in self._files.pieces(self.columns):
             piece = table.to_pandas()
             yield piece.set_axis(pd.RangeIndex(start, start := start + len(piece)))
 
@@ -92,7 +92,7 @@ class TableStream:
     def into(self, path: Path) -> None:
         """Write the file."""
         schema = None
-        with parts.writing(path, _options) as writer:
+        with part_files.writing(path, _options) as writer:
             for piece in self.pieces:
                 table = pa.Table.from_pandas(piece, schema, preserve_index=False)
                 if schema is None:

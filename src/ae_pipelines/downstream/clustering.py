@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ae_pipelines.base.errors import InputError, suggestion
 from ae_pipelines.base.options import Options
-from ae_pipelines.base.parts import ROWS_AT_ONCE
+from ae_pipelines.base.part_files import ROWS_AT_ONCE
 from ae_pipelines.base.registry import Choice
 from ae_pipelines.downstream import contingency, intervals, silhouettes
 from ae_pipelines.downstream.clusterers import CLUSTERERS, Assigner, Clusterer, Grouping, Refining

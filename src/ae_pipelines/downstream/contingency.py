@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ae_pipelines.base.parts import ROWS_AT_ONCE
+from ae_pipelines.base.part_files import ROWS_AT_ONCE
 from ae_pipelines.downstream import intervals
 from ae_pipelines.latents.labels import Labels
 

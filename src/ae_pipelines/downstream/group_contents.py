@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ae_pipelines.base.parts import ROWS_AT_ONCE
+from ae_pipelines.base.part_files import ROWS_AT_ONCE
 from ae_pipelines.base.tables import Table
 from ae_pipelines.downstream import contingency, intervals
 from ae_pipelines.latents.file import Latents

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ae_pipelines.base.parts import ROWS_AT_ONCE
+from ae_pipelines.base.part_files import ROWS_AT_ONCE
 
 SAMPLED_ROWS = 10_000
 """The silhouette is quadratic in rows: above this many it is taken over a random sample."""

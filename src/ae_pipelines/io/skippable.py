@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ae_pipelines.base import atomic, parts
+from ae_pipelines.base import atomic, part_files
 from ae_pipelines.base.skipped import NotAskedFor, Skipped
 
 
@@ -34,7 +34,7 @@ class Skippable:
             return
         if isinstance(data, Skipped):
             atomic.write_text(self._note, json.dumps(asdict(data)))
-            parts.remove(Path(self._filepath))
+            part_files.remove(Path(self._filepath))
         else:
             super().save(data)  # type: ignore[misc]
             self._note.unlink(missing_ok=True)

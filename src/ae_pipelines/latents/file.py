@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.parts import ROWS_AT_ONCE, Parts, positions
+from ae_pipelines.base.part_files import ROWS_AT_ONCE, PartFiles, positions
 from ae_pipelines.latents.labels import Labels
 from ae_pipelines.latents.parquet import COLUMNS, ERRORS, vectors_of
 
@@ -202,18 +202,18 @@ class LatentsFile(Latents):
             raise InputError(
                 f"no latents in {path}: run ingest, fit and embed first", stages=("ingest", "fit", "embed")
             )
-        self._parts = Parts(path, "a latents file", "run embed again")
-        with self._parts.or_damaged():
-            self._size = int(self._parts.schema.field("latent").type.list_size)
-        self._names: list[str] = self._parts.schema.names
+        self._files = PartFiles(path, "a latents file", "run embed again")
+        with self._files.or_damaged():
+            self._size = int(self._files.schema.field("latent").type.list_size)
+        self._names: list[str] = self._files.schema.names
         self.metadata = {
             key.removeprefix("ae_pipelines."): value
-            for key, value in self._parts.metadata.items()
+            for key, value in self._files.metadata.items()
             if key.startswith("ae_pipelines.")
         }
 
     def __len__(self) -> int:
-        return len(self._parts)
+        return len(self._files)
 
     @property
     def size(self) -> int:
@@ -224,11 +224,11 @@ class LatentsFile(Latents):
         return self._names
 
     def column(self, name: str) -> pd.Series:
-        return self._parts.read([name]).column(0).to_pandas()
+        return self._files.read([name]).column(0).to_pandas()
 
     def mean(self, name: str, split: str) -> float:
         total, count = 0.0, 0
-        for piece in self._parts.pieces([name, "split"]):
+        for piece in self._files.pieces([name, "split"]):
             chosen = piece.column(name).filter(pc.equal(piece.column("split"), split))
             total += pc.sum(chosen.cast(pa.float64())).as_py() or 0.0
             count += len(chosen)
@@ -236,30 +236,30 @@ class LatentsFile(Latents):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        return self._parts.read(self._about).to_pandas()
+        return self._files.read(self._about).to_pandas()
 
     def ids(self) -> Iterator[pa.ChunkedArray]:
-        return (piece.column(0) for piece in self._parts.pieces(["sample_id"]))
+        return (piece.column(0) for piece in self._files.pieces(["sample_id"]))
 
     def take(self, rows: np.ndarray) -> pd.DataFrame:
         ascending, places = np.unique(rows, return_inverse=True)
-        return self._parts.take(self._about, ascending).to_pandas().take(places).set_axis(rows)
+        return self._files.take(self._about, ascending).to_pandas().take(places).set_axis(rows)
 
     @cached_property
     def vectors(self) -> np.ndarray:
         """(n, d), float32; `InputError` if some are not finite."""
-        return self._finite(self._parts.read(["latent"]).column(0))
+        return self._finite(self._files.read(["latent"]).column(0))
 
     def at(self, rows: np.ndarray) -> np.ndarray:
         if 4 * self._size * len(self) <= KEPT_BYTES:
             return self.vectors[rows]
         wanted = np.flatnonzero(rows) if rows.dtype == bool else rows
         ascending, places = np.unique(wanted, return_inverse=True)
-        found = self._finite(self._parts.take(["latent"], ascending).column(0))
+        found = self._finite(self._files.take(["latent"], ascending).column(0))
         return found if np.array_equal(ascending, wanted) else found[places]
 
     def pieces(self) -> Iterator[LatentsInMemory]:
-        for piece in self._parts.pieces([*self._about, "latent"]):
+        for piece in self._files.pieces([*self._about, "latent"]):
             vectors = self._finite(piece.column("latent"))
             yield LatentsInMemory(piece.select(self._about).to_pandas(), vectors, self.metadata)
 
@@ -268,26 +268,26 @@ class LatentsFile(Latents):
             for start in range(0, len(self), ROWS_AT_ONCE):
                 yield self.vectors[start : start + ROWS_AT_ONCE]
             return
-        for piece in self._parts.pieces(["latent"]):
+        for piece in self._files.pieces(["latent"]):
             yield self._finite(piece.column(0))
 
     def ids_at(self, rows: np.ndarray) -> np.ndarray:
         ascending, places = np.unique(rows, return_inverse=True)
-        found = self._parts.take(["sample_id"], ascending).column(0)
+        found = self._files.take(["sample_id"], ascending).column(0)
         return found.to_numpy(zero_copy_only=False)[places]
 
     @cached_property
     def labels(self) -> Labels:
-        return Labels(*self._parts.numbered("label"))
+        return Labels(*self._files.numbered("label"))
 
     @cached_property
     def seen(self) -> np.ndarray:
-        column = self._parts.read(["seen"]).column(0)
+        column = self._files.read(["seen"]).column(0)
         return np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks] or [np.empty(0, bool)])
 
     @cached_property
     def splits(self) -> Labels:
-        return Labels(*self._parts.numbered("split"))
+        return Labels(*self._files.numbered("split"))
 
     @property
     def _about(self) -> list[str]:
@@ -295,11 +295,11 @@ class LatentsFile(Latents):
         return [name for name in (*COLUMNS, *ERRORS) if name in self._names]
 
     def _finite(self, column: pa.ChunkedArray) -> np.ndarray:
-        with self._parts.or_damaged():
+        with self._files.or_damaged():
             vectors = vectors_of(column)
         if not np.isfinite(vectors).all():
             bad = int((~np.isfinite(vectors)).any(axis=1).sum())
-            raise InputError(f"{bad} of {len(vectors)} latents in {self._parts.path} have NaN or Inf: run embed again")
+            raise InputError(f"{bad} of {len(vectors)} latents in {self._files.path} have NaN or Inf: run embed again")
         return vectors
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ae_pipelines.base import parts
+from ae_pipelines.base import part_files
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.latents.file import Latents, LatentsInMemory
 from ae_pipelines.latents.parquet import COLUMNS, ERRORS, ROWS_PER_GROUP, SCHEMA, column_of, parquet_options
@@ -53,7 +53,7 @@ class LatentStream:
     metadata: dict[str, str]
     """What made them: the encoder's sha256, the run, the hash of the preprocessing, the sample store."""
 
-    rows_per_file: int = parts.ROWS_PER_FILE
+    rows_per_file: int = part_files.ROWS_PER_FILE
     """More rows than these go into a folder of part files."""
 
     def into(self, path: Path) -> None:
@@ -65,7 +65,7 @@ def write_latents(path: Path, stream: LatentStream) -> None:
     """Write the stream to parquet, atomically and without holding it in memory."""
     ids = _Ids(stream.ids)
     about = {f"ae_pipelines.{name}": value for name, value in stream.metadata.items()}
-    with parts.writing(path, _options, stream.rows_per_file) as writer:
+    with part_files.writing(path, _options, stream.rows_per_file) as writer:
         for batch in regrouped(stream.blocks):
             if not np.isfinite(batch.vectors).all():
                 raise InputError("the encoder gave NaN or Inf: train again, with a lower learning rate")

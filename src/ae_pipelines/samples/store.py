@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
-from ae_pipelines.base.parts import positions
+from ae_pipelines.base.part_files import positions
 from ae_pipelines.samples.index import VALIDATION, Index, plain, read_table
 from ae_pipelines.samples.shards import ShardFile, new_digest
 from ae_pipelines.samples.spec import LearnedFrom, SampleSpec

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from ae_pipelines.base import atomic
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.base.parts import Parts
+from ae_pipelines.base.part_files import PartFiles
 from ae_pipelines.base.run import Run
 from ae_pipelines.latents.parquet import vectors_of
 from ae_pipelines.samples.store import Samples
@@ -90,8 +90,8 @@ class ScoredBatch:
 
     def latents(self) -> Iterator[np.ndarray]:
         """The latents (n, d) of consecutive rows."""
-        parts = Parts(self.path, "a file of scores", AGAIN)
-        return (vectors_of(piece.column(0)) for piece in parts.pieces(["latent"]))
+        files = PartFiles(self.path, "a file of scores", AGAIN)
+        return (vectors_of(piece.column(0)) for piece in files.pieces(["latent"]))
 
     @property
     def judged(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.options import Options
-from ae_pipelines.base.parts import ROWS_PER_FILE
+from ae_pipelines.base.part_files import ROWS_PER_FILE
 from ae_pipelines.models import MODELS, ModelChoice
 from ae_pipelines.models.contract import Task
 from ae_pipelines.models.corruptions import corrupted_spec

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from ae_pipelines.base import parts
+from ae_pipelines.base import part_files
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.tables import TableFile, TableStream
 
@@ -14,14 +14,14 @@ FRAME = pd.DataFrame({"sample_id": [f"s{row}" for row in range(25)], "cluster": 
 
 
 def written(path, rows_per_file=10, frame=FRAME):
-    with parts.writing(path, lambda _: {}, rows_per_file) as writer:
+    with part_files.writing(path, lambda _: {}, rows_per_file) as writer:
         for start in range(0, len(frame), 7):
             writer.write(pa.Table.from_pandas(frame.iloc[start : start + 7], preserve_index=False))
     return path
 
 
 def read(path):
-    return parts.Parts(path, "a table", "make it again")
+    return part_files.PartFiles(path, "a table", "make it again")
 
 
 def test_few_rows_are_one_file_and_many_a_folder_that_others_read_as_one_table(tmp_path):
@@ -39,7 +39,7 @@ def test_few_rows_are_one_file_and_many_a_folder_that_others_read_as_one_table(t
 
 @pytest.mark.parametrize("rows_per_file", [10, 100])
 def test_pieces_and_some_rows_are_those_of_the_whole(tmp_path, monkeypatch, rows_per_file):
-    monkeypatch.setattr(parts, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(part_files, "ROWS_AT_ONCE", 5)
     found = read(written(tmp_path / "t.parquet", rows_per_file))
     pieces = list(found.pieces(["cluster"]))
     assert max(map(len, pieces)) <= 5
@@ -63,13 +63,13 @@ def test_a_folder_of_something_else_is_neither_replaced_nor_removed(tmp_path, ro
     with pytest.raises(IsADirectoryError):
         written(own.parent, rows_per_file)
     with pytest.raises((IsADirectoryError, PermissionError)):
-        parts.remove(own.parent)
+        part_files.remove(own.parent)
     assert own.read_text() == "mine"
 
 
 def test_a_writer_that_fails_leaves_the_old_folder(tmp_path):
     written(tmp_path / "t.parquet")
-    with pytest.raises(RuntimeError), parts.writing(tmp_path / "t.parquet", lambda _: {}, 3) as writer:
+    with pytest.raises(RuntimeError), part_files.writing(tmp_path / "t.parquet", lambda _: {}, 3) as writer:
         writer.write(pa.table({"a": np.arange(9)}))
         raise RuntimeError
     assert len(read(tmp_path / "t.parquet")) == 25
@@ -77,13 +77,13 @@ def test_a_writer_that_fails_leaves_the_old_folder(tmp_path):
 
 
 def damage_manifest(folder):
-    (folder / parts.MANIFEST).write_text("{")
+    (folder / part_files.MANIFEST).write_text("{")
 
 
 def other_rows(folder):
-    manifest = json.loads((folder / parts.MANIFEST).read_text())
+    manifest = json.loads((folder / part_files.MANIFEST).read_text())
     manifest["parts"][1]["rows"] = 9
-    (folder / parts.MANIFEST).write_text(json.dumps(manifest))
+    (folder / part_files.MANIFEST).write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def other_rows(folder):
         damage_manifest,
         other_rows,
         lambda folder: (folder / "part-00001.parquet").unlink(),
-        lambda folder: (folder / parts.MANIFEST).unlink(),
+        lambda folder: (folder / part_files.MANIFEST).unlink(),
     ],
 )
 def test_a_folder_that_lacks_something_is_damaged(tmp_path, damage):

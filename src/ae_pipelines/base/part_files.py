@@ -44,7 +44,7 @@ class _Span:
     rows: int
 
 
-class Parts:
+class PartFiles:
     """Parquet at a path, a file or a folder of part files, read piece by piece.
 
     Raises `InputError`, which says what is to be done `again`, if something is damaged or missing.
@@ -146,7 +146,7 @@ def positions(columns: Iterable[pa.Array | pa.ChunkedArray], wanted: Iterable[st
     return found[given.indices.to_numpy()]
 
 
-class PartsWriter:
+class PartFilesWriter:
     """Writes tables to a file, or a folder where one file would have more rows than it may; each table becomes a row
     group, written by a thread of its own while the next one is made."""
 
@@ -208,13 +208,13 @@ class PartsWriter:
 
 
 @contextmanager
-def writing(path: Path, options: Options, rows_per_file: int = ROWS_PER_FILE) -> Iterator[PartsWriter]:
+def writing(path: Path, options: Options, rows_per_file: int = ROWS_PER_FILE) -> Iterator[PartFilesWriter]:
     """A writer whose file or folder takes the place of `path` when the block ends without error. IsADirectoryError if a
     folder is there that does not hold part files."""
     if path.is_dir() and not _holds_parts(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with atomic.temporary_beside(path) as temporary:
-        writer = PartsWriter(temporary, options, rows_per_file)
+        writer = PartFilesWriter(temporary, options, rows_per_file)
         try:
             yield writer
         finally:
