@@ -10,7 +10,7 @@ from ae_pipelines.samples.key_filter import KeyFilter
 
 @pytest.mark.parametrize("halves", [(2**63, 1), (40, 9)], ids=["different first halves", "few of each half"])
 def test_a_key_has_the_place_that_it_was_first_added_with(tmp_path, monkeypatch, halves):
-    for name, value in (("RECENT", 100), ("CHUNK", 37), ("PAGE", 8), ("PAGES", 3)):
+    for name, value in (("RECENT", 100), ("CHUNK", 37), ("PAGE", 8), ("SOUGHT", 3)):
         monkeypatch.setattr(first_places, name, value)
     draw = np.random.default_rng(0)
     some = np.stack([draw.integers(0, most, 900, np.uint64) for most in halves], axis=1)

@@ -20,10 +20,10 @@ RECENT = 2**18
 """Keys that are held in memory."""
 CHUNK = 2**15
 """Keys that are read at once where runs are merged."""
-PAGE = 256
+PAGE = 64
 """Keys that are read to find one."""
-PAGES = 64
-"""Most pages that are read at once for neighbours."""
+SOUGHT = 1024
+"""Keys that are looked up at once in a file."""
 NOWHERE = -1
 
 
@@ -172,18 +172,20 @@ class _Run:
     def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
         found = np.full(len(high), NOWHERE, np.int64)
         some = np.flatnonzero(self._filter.may_hold(high))
-        if not len(some):
-            return found
         some = some[np.argsort(high[some])]
-        first = np.maximum(np.searchsorted(self._fences, high[some]) - 1, 0)
-        end = np.searchsorted(self._fences, high[some], side="right")
-        apart = (first[1:] > end[:-1]) | (first[1:] // PAGES != first[:-1] // PAGES)
-        for group in np.split(np.arange(len(some)), np.flatnonzero(apart) + 1):
-            stop = min(int(end[group[-1]]) * PAGE, self._count)
-            near = _Sorted.read(self._read(int(first[group[0]]) * PAGE, stop))
-            rows = some[group]
-            found[rows] = near.find(high[rows], low[rows])
+        for start in range(0, len(some), SOUGHT):
+            rows = some[start : start + SOUGHT]
+            found[rows] = self._near(high[rows]).find(high[rows], low[rows])
         return found
+
+    def _near(self, high: np.ndarray) -> _Sorted:
+        """The pages on which keys with these first halves, which ascend, would be."""
+        first = np.maximum(np.searchsorted(self._fences, high) - 1, 0)
+        end = np.searchsorted(self._fences, high, side="right")
+        apart = first[1:] > end[:-1]
+        starts, stops = first[np.append(True, apart)], np.minimum(end[np.append(apart, True)] * PAGE, self._count)
+        spans = zip((starts * PAGE).tolist(), stops.tolist(), strict=True)
+        return _Sorted.read(np.concatenate([self._read(start, stop) for start, stop in spans]))
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         """Records from `start` to `stop`, (n, 3)."""
