@@ -38,6 +38,8 @@ class _Span:
     """Row groups of one file that are read together."""
 
     file: Path
+    about: pq.FileMetaData
+    """Of the file, which takes long to read in a file of many row groups."""
     groups: range
     start: int
     """Number of the first row, over all files."""
@@ -117,13 +119,14 @@ class PartFiles:
                 rows += about.row_group(group).num_rows
                 last = group + 1 == about.num_row_groups
                 if last or rows + about.row_group(group + 1).num_rows > ROWS_AT_ONCE:
-                    spans.append(_Span(file, range(first, group + 1), start, rows))
+                    spans.append(_Span(file, about, range(first, group + 1), start, rows))
                     first, start, rows = group + 1, start + rows, 0
         return spans
 
     def _read(self, span: _Span, names: Sequence[str], categories: Sequence[str]) -> pa.Table:
-        checked = {"page_checksum_verification": True, "pre_buffer": False, "memory_map": False}
-        with self.or_damaged(), pq.ParquetFile(span.file, read_dictionary=list(categories), **checked) as file:
+        options: dict[str, Any] = {"metadata": span.about, "read_dictionary": list(categories)}
+        options |= {"page_checksum_verification": True, "pre_buffer": False, "memory_map": False}
+        with self.or_damaged(), pq.ParquetFile(span.file, **options) as file:
             found = file.read_row_groups(list(span.groups), columns=list(names))
             if {*names} - {*found.column_names}:
                 raise KeyError(f"no column {', '.join(sorted({*names} - {*found.column_names}))}")

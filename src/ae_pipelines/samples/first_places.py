@@ -54,11 +54,14 @@ class FirstPlaces:
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """The place that each key was first added with; `NOWHERE` for one that is not there."""
-        high, low = np.ascontiguousarray(keys[:, 0]), np.ascontiguousarray(keys[:, 1])
-        found = np.full(len(keys), NOWHERE, np.int64)
+        order = np.argsort(keys[:, 0])  # near keys are found together
+        high, low = keys[order].T.copy()
         tables: list[_Sorted | _Run] = [*self._recent, *self._runs]
+        places = np.full(len(keys), NOWHERE, np.int64)
         for table in tables:
-            np.maximum(found, table.find(high, low), out=found)
+            np.maximum(places, table.find(high, low), out=places)
+        found = np.empty_like(places)
+        found[order] = places
         return found
 
     def _keep(self, records: "_Sorted") -> None:
@@ -126,6 +129,7 @@ class _Sorted:
         return len(self.high)
 
     def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+        """The places of keys, by their halves, of which the first ascend; `NOWHERE` for those that are not there."""
         found = np.full(len(high), NOWHERE, np.int64)
         at, wanted = np.searchsorted(self.high, high), np.arange(len(high))
         while len(wanted):  # once more only where other keys have the same first half
@@ -170,9 +174,9 @@ class _Run:
             yield self._read(start, min(start + CHUNK, self._count))
 
     def find(self, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+        """As `_Sorted.find`."""
         found = np.full(len(high), NOWHERE, np.int64)
         some = np.flatnonzero(self._filter.may_hold(high))
-        some = some[np.argsort(high[some])]
         for start in range(0, len(some), SOUGHT):
             rows = some[start : start + SOUGHT]
             found[rows] = self._near(high[rows]).find(high[rows], low[rows])
