@@ -66,7 +66,7 @@ def fit_kmeans(found: LatentsFile, folder: Path) -> Callable[[], object]:
 
 def neighbours(found: LatentsFile, folder: Path) -> Callable[[], object]:
     queries = found.vectors[np.random.default_rng(0).choice(len(found), QUERIES, replace=False)]
-    return lambda: Index(found.vectors, exact=True).nearest(queries, 10)
+    return lambda: Index(found.vectors).nearest(queries, 10)
 
 
 def export_groups(found: LatentsFile, folder: Path) -> Callable[[], object]:

@@ -64,7 +64,7 @@ def _queries(samples: Samples) -> np.ndarray:
 def _nearest(latents: LatentsFile, queries: np.ndarray) -> np.ndarray:
     """Positions (queries, NEIGHBOURS) of the nearest train samples."""
     train = np.flatnonzero(latents.in_split("train"))
-    _, rows = Index(latents.vectors[train], exact=True).nearest(latents.vectors[queries], NEIGHBOURS)
+    _, rows = Index(latents.vectors[train]).nearest(latents.vectors[queries], NEIGHBOURS)
     return train[rows]
 
 

@@ -97,7 +97,7 @@ def test_neighbours_in_pieces_are_those_of_an_index_of_all_and_of_equally_near_o
     queries, pieces = vectors[:60], np.split(vectors, [4, 130, 135])
     for count in (1, 7, 300):
         distances, rows = nearest_of_pieces(pieces, queries, count)
-        for mine, theirs in zip((distances, rows), Index(vectors, exact=True).nearest(queries, count), strict=True):
+        for mine, theirs in zip((distances, rows), Index(vectors).nearest(queries, count), strict=True):
             np.testing.assert_array_equal(mine, theirs)
     exactly = np.linalg.norm(queries[:, None] - vectors, axis=2)
     np.testing.assert_array_equal(rows, np.argsort(exactly, axis=1, kind="stable"))

@@ -160,5 +160,5 @@ def _neighbour_accuracy(latents: Latents, train: np.ndarray, test: np.ndarray, o
     learned = at_most(LEARNED_ROWS, np.flatnonzero(train), draw)
     judged = at_most(JUDGED_ROWS, np.flatnonzero(test), draw)
     names, classes = latents.labels.among(learned)
-    rows = Index(latents.at(learned), exact=True).nearest(latents.at(judged), options.neighbours)[1]
+    rows = Index(latents.at(learned)).nearest(latents.at(judged), options.neighbours)[1]
     return float((names[vote(rows, classes).argmax(axis=1)] == latents.labels[judged]).mean())

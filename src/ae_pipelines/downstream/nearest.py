@@ -5,27 +5,14 @@ from typing import Any
 
 import numpy as np
 
-EXACT_ROWS = 1_000_000
-"""Above this many vectors an index is approximate (HNSW, Malkov & Yashunin 2018), unless `exact` is given."""
-LINKS = 32
-"""Links of each vector in an approximate index."""
-BREADTH = 128
-"""Candidates that a search of an approximate index keeps."""
 QUERIES_AT_ONCE = 4096
 
 
 class Index:
     """Vectors (n, d), ready to be searched by Euclidean distance."""
 
-    def __init__(self, vectors: np.ndarray, exact: bool | None = None) -> None:
-        faiss = faiss_for_many()
-        self.exact = len(vectors) <= EXACT_ROWS if exact is None else exact
-        size = vectors.shape[1]
-        if self.exact:
-            self._index: Any = faiss.IndexFlatL2(size)
-        else:
-            self._index = faiss.IndexHNSWFlat(size, LINKS)
-            self._index.hnsw.efSearch = BREADTH
+    def __init__(self, vectors: np.ndarray) -> None:
+        self._index: Any = faiss_for_many().IndexFlatL2(vectors.shape[1])
         self._index.add(np.ascontiguousarray(vectors, np.float32))
 
     def __len__(self) -> int:
@@ -43,7 +30,7 @@ class Index:
 
 
 def nearest_of_pieces(pieces: Iterable[np.ndarray], queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """What an exact `Index` of all vectors finds, where these come in consecutive pieces (m, d), of which one at a time
+    """What an `Index` of all vectors finds, where these come in consecutive pieces (m, d), of which one at a time
     is in memory: distances and positions (n, count); of equally near ones the first come first."""
     knn, total = faiss_for_many().knn, 0
     queries = np.ascontiguousarray(queries, np.float32)

@@ -36,7 +36,7 @@ class BothWays:
         """Share of the `NEIGHBOURS` nearest clean samples, the sample itself among them, that are so for its corrupted
         latent, too; the mean over samples, between 0 and 1."""
         count = min(NEIGHBOURS, len(self.clean))
-        index = Index(self.clean, exact=True)
+        index = Index(self.clean)
         before, after = (index.nearest(vectors, count)[1] for vectors in (self.clean, self.corrupted))
         stay = (before[:, :, None] == after[:, None, :]).any(axis=2)
         return float(stay.mean())

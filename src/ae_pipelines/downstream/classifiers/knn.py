@@ -55,7 +55,7 @@ class LabelledVectors:
     k: int
 
     def probabilities(self, places: np.ndarray) -> np.ndarray:
-        rows = Index(self.vectors, exact=True).nearest(places, self.k)[1]
+        rows = Index(self.vectors).nearest(places, self.k)[1]
         votes = self.k * vote(rows, self.classes)
         votes[np.arange(len(rows)), self.classes[rows[:, 0]]] += 0.5
         return (votes + np.float32(0.5 / votes.shape[1])) / np.float32(self.k + 1)

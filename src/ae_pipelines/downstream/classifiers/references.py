@@ -23,7 +23,7 @@ class References:
         places = np.repeat(own[:, None], min(self.neighbours, len(self.vectors)), axis=1)
         others = own < 0
         if others.any():
-            places[others] = Index(self.vectors, exact=True).nearest(vectors[others], self.neighbours)[1]
+            places[others] = Index(self.vectors).nearest(vectors[others], self.neighbours)[1]
         return places
 
 

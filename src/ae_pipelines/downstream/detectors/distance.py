@@ -23,7 +23,7 @@ class References:
     def scores(self, latents: Latents, rows: np.ndarray) -> np.ndarray:
         from ae_pipelines.downstream.nearest import Index
 
-        index = Index(self.vectors, exact=True)
+        index = Index(self.vectors)
         means = [self._means(z, *index.nearest(z, self.neighbours + 1)) for _, z in latents.blocks(rows)]
         return np.concatenate(means or [np.empty(0, np.float32)])
 
