@@ -27,7 +27,7 @@ NETS = {
     "dense 784-512-128-32": {"kind": "dense", "widths": [512, 128]},
     "conv 32-64-latent 32": {"kind": "conv", "channels": [32, 64]},
 }
-MOST = 1.3
+MOST = 1.2
 
 
 class Images:

@@ -29,6 +29,15 @@ def exponent(rows: list[Row]) -> float | None:
     return float(np.polyfit(*(np.log([row[name] for row in some]) for name in ("rows", "seconds")), 1)[0])
 
 
+def seconds_further(rows: list[Row]) -> float | None:
+    """Seconds for `FURTHER` rows if the last two numbers of rows are on the line that goes on to it."""
+    if len(rows) < 2:
+        return None
+    less, more = rows[-2:]
+    slope = np.log(more["seconds"] / less["seconds"]) / np.log(more["rows"] / less["rows"])
+    return float(more["seconds"] * (FURTHER / more["rows"]) ** slope)
+
+
 def bytes_a_row(rows: list[Row]) -> float | None:
     """How much the peak of memory grows with a row, between the two largest numbers of rows."""
     if len(rows) < 2:
@@ -49,9 +58,9 @@ def report(measured: list[Row], stages: list[str]) -> None:
 
 def _line(name: str, rows: list[Row], counts: list[int]) -> list[str]:
     cells = {row["rows"]: f"{_seconds(row['seconds'])}, {_megabytes(row)}" for row in rows}
-    slope, size = exponent(rows), bytes_a_row(rows)
-    further = "" if slope is None else _seconds(rows[-1]["seconds"] * (FURTHER / rows[-1]["rows"]) ** slope)
-    shown = ["" if slope is None else f"{slope:.2f}", further, "" if size is None else f"{size:.0f}"]
+    slope, further, size = exponent(rows), seconds_further(rows), bytes_a_row(rows)
+    shown = ["" if slope is None else f"{slope:.2f}", "" if further is None else _seconds(further)]
+    shown.append("" if size is None else f"{size:.0f}")
     return [name, *(cells.get(count, "") for count in counts), *shown]
 
 

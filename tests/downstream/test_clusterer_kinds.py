@@ -45,6 +45,17 @@ def test_a_mixture_and_its_bic_are_scikit_learns():
     assert found.measures["bic"] == pytest.approx(reference.bic(points.astype(np.float64)))
 
 
+@pytest.mark.parametrize("covariance", ["full", "diag", "tied"])
+def test_a_mixture_of_many_rows_starts_on_some_and_ends_with_all(monkeypatch, covariance):
+    points, _ = blobs(spread=2.0)
+    (whole,) = made("gaussian_mixture", points, [3], covariance=covariance)
+    monkeypatch.setattr(gaussian_mixture, "ALL_ROWS", 300)
+    monkeypatch.setattr(gaussian_mixture, "START_ROWS", 100)
+    (found,) = made("gaussian_mixture", points, [3], covariance=covariance)
+    assert found.measures["bic"] == pytest.approx(whole.measures["bic"], rel=1e-3)
+    assert len(found.groups) == len(points)
+
+
 def test_the_bic_of_a_mixture_is_lowest_at_the_number_it_was_drawn_from():
     points, _ = blobs(3)
     values = [found.measures["bic"] for found in made("gaussian_mixture", points, [1, 2, 3, 4, 5])]
