@@ -84,8 +84,10 @@ def _draw(by_stage: dict[str, list[Row]]) -> None:
         axes[0, 0].plot(counts, [row["seconds"] for row in rows], label=label, **style)
         axes[0, 1].plot(counts, [row["peak"] / 1e6 for row in rows], **style)
     for axis, label in zip(axes[0], ("seconds", "peak memory of the process, MB"), strict=True):
-        axis.set(xscale="log", yscale="log", xlabel="rows", ylabel=label)
+        axis.set(xscale="log", xlabel="rows", ylabel=label)
         axis.grid(alpha=0.2)
+    axes[0, 0].set_yscale("log")
+    axes[0, 1].set_ylim(bottom=0)
     _draw_linear(axes[0, 0], [row for rows in by_stage.values() for row in rows])
     figure.legend(loc="outside right center", fontsize=8, title="stage (exponent)", title_fontsize=8)
     entitle(figure, "Seconds and memory of each stage by the number of rows")

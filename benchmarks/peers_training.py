@@ -25,13 +25,16 @@ OURS = {"ours": "float32", "ours, bfloat16": "bfloat16", "ours, malloc as it is"
 PEERS = {"pythae": "pythae", "Lightning": "lightning", "tutorial": None}
 """What each needs beside us."""
 ARMS = {**dict.fromkeys(OURS), **PEERS}
+LONGER = 4
+"""Times the steps of a turn in `training_speed`: the end of an epoch takes as long as a step or two, and real epochs have
+hundreds."""
 TRAININGS = {
     # name: model, batch size, steps in a turn
     **{
-        name: ({"kind": "autoencoder", "net": net, "latent_size": latent_size}, batch_size, steps)
+        name: ({"kind": "autoencoder", "net": net, "latent_size": latent_size}, batch_size, LONGER * steps)
         for name, (net, latent_size, batch_size, steps, _) in MODELS.items()
     },
-    "d conv VAE 32-64-latent 32": ({"kind": "vae", "net": CONV}, 128, 16),
+    "d conv VAE 32-64-latent 32": ({"kind": "vae", "net": CONV}, 128, LONGER * 16),
 }
 
 
