@@ -26,7 +26,7 @@ PEERS = {"pythae": "pythae", "Lightning": "lightning", "tutorial": None}
 """What each needs beside us."""
 ARMS = {**dict.fromkeys(OURS), **PEERS}
 LONGER = 4
-"""Times the steps of a turn in `training_speed`: the end of an epoch takes as long as a step or two, and real epochs have
+"""Times the steps of a turn in `training_speed`: the end of an epoch takes as long as a step or two, and real ones have
 hundreds."""
 TRAININGS = {
     # name: model, batch size, steps in a turn
