@@ -118,11 +118,10 @@ def formats(net: dict) -> list[str]:
 CONV = {"kind": "conv", "channels": [32, 64]}
 NOISE = {"kind": "gaussian_noise", "noise_level": 0.5, "clip": True}
 GENERATOR, DISCRIMINATOR = CONV | {"norm": "batch"}, CONV | {"norm": "batch", "activation": "leaky_relu"}
-MAPPED = {"kind": "autoencoder", "net": CONV | {"latent": "map"}, "vector_size": None}  # completes nothing afterwards
 CONV_METHODS = {
     # name: model, corruptions; batches of 128, 16 steps in a turn
     "d conv VAE 32-64-latent 32": ({"kind": "vae", "net": CONV}, []),
-    "e denoising conv 32-64-map 32": (MAPPED, [NOISE]),
+    "e denoising conv 32-64-latent 32": ({"kind": "autoencoder", "net": CONV}, [NOISE]),
     "f DCGAN 32-64-noise 64": ({"kind": "gan", "net": GENERATOR, "discriminator": DISCRIMINATOR}, []),
 }
 
