@@ -25,9 +25,10 @@ from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.samples.sources.array import ArrayFile
 from ae_pipelines.samples.sources.digits import Digits
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training.batches import Batches, Finish, StreamedBatches
+from ae_pipelines.training.batches import Batches, Finish
 from ae_pipelines.training.loop import fit
 from ae_pipelines.training.options import TrainOptions
+from ae_pipelines.training.streamed import StreamedBatches
 
 PROJECT = Path(__file__).parents[1]
 NET = {"kind": "dense", "widths": [512, 128]}

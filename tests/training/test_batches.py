@@ -10,8 +10,9 @@ from ae_pipelines.models.corruptions import CorruptionChoice
 from ae_pipelines.models.inputs import as_tensor
 from ae_pipelines.samples import shards
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.training import batches as loading
-from ae_pipelines.training.batches import Batches, Finish, OrderedBatches, StreamedBatches
+from ae_pipelines.training import streamed as streaming
+from ae_pipelines.training.batches import Batches, Finish, OrderedBatches
+from ae_pipelines.training.streamed import StreamedBatches
 
 SAMPLES = torch.from_numpy(images(103))
 NOISE = CorruptionChoice(kind="gaussian_noise").build()
@@ -120,7 +121,7 @@ ROWS = np.setdiff1d(np.arange(1000), np.arange(0, 1000, 7))
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_BYTES", 130 * 30)
-    monkeypatch.setattr(loading, "BLOCK_BYTES", 8 * 30)
+    monkeypatch.setattr(streaming, "BLOCK_BYTES", 8 * 30)
     return write_store(tmp_path, ArraySource(images(1000)))
 
 
@@ -160,7 +161,7 @@ def test_a_streamed_epoch_started_late_goes_on_with_the_same_batches(store, star
 def test_streamed_batches_mix_classes_nearly_like_a_full_shuffle_when_the_store_is_sorted_by_class(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loading, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(streaming, "BLOCK_ROWS", 64)
     store = write_store(tmp_path, ArraySource(np.zeros((100_000, 1, 4, 4), np.uint8)))
     classes = torch.arange(100_000) // 10_000
 

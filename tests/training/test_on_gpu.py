@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from ae_pipelines.base.run import Run
-from ae_pipelines.training.batches import BUFFER_BYTES, Batches, Finish, StreamedBatches
+from ae_pipelines.training.batches import Batches, Finish
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.embedding import latent_block
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.streamed import BUFFER_BYTES, StreamedBatches
 
 pytestmark = pytest.mark.gpu
 CUDA = "cuda:0"

@@ -26,9 +26,10 @@ from ae_pipelines.models.method import Method
 from ae_pipelines.models.nets import NetChoice
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import loop
-from ae_pipelines.training.batches import Batches, Finish, StreamedBatches
+from ae_pipelines.training.batches import Batches, Finish
 from ae_pipelines.training.devices import in_parallel, pick_device
 from ae_pipelines.training.options import TrainOptions
+from ae_pipelines.training.streamed import StreamedBatches
 
 log = logging.getLogger(__name__)
 

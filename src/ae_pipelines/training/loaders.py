@@ -14,10 +14,11 @@ from ae_pipelines.models.corruptions import one_after_another
 from ae_pipelines.models.inputs import as_tensor
 from ae_pipelines.models.method import Method
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.training.batches import BUFFER_BYTES, Batches, Finish, OrderedBatches, StreamedBatches
+from ae_pipelines.training.batches import Batches, Finish, OrderedBatches
 from ae_pipelines.training.checkpoints import CheckpointFile
 from ae_pipelines.training.options import LoaderOptions
 from ae_pipelines.training.recipe import Recipe
+from ae_pipelines.training.streamed import BUFFER_BYTES, StreamedBatches
 
 log = logging.getLogger(__name__)
 
