@@ -7,45 +7,23 @@ export, and `encode + decode` the work that it cannot avoid.
 
 import argparse
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from paired import mnist_like, ratios, write_table
+from paired import MnistLike, ratios, write_table
 
 from ae_pipelines.latents.stream import write_latents
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.samples.source import Block
-from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.training import embedding
 from ae_pipelines.training.recipe import Recipe
 from ae_pipelines.training.trained import TrainedModel
 
-SPEC = SampleSpec(shape=(1, 28, 28), dtype="uint8")
 NETS = {
     "dense 784-512-128-32": {"kind": "dense", "widths": [512, 128]},
     "conv 32-64-latent 32": {"kind": "conv", "channels": [32, 64]},
 }
 MOST = 1.2
-
-
-class Images:
-    """MNIST's images as a source."""
-
-    name = "images"
-
-    def __init__(self) -> None:
-        self.values, self.data = mnist_like()
-
-    def spec(self) -> SampleSpec:
-        return SPEC
-
-    def count(self) -> int:
-        return len(self.values)
-
-    def blocks(self) -> Iterator[Block]:
-        yield Block(self.values, [f"{row:05d}" for row in range(len(self.values))])
 
 
 def arms(model: TrainedModel, samples: Samples, folder: Path) -> dict:
@@ -54,7 +32,7 @@ def arms(model: TrainedModel, samples: Samples, folder: Path) -> dict:
     @torch.inference_mode()
     def passes(decode: bool) -> None:
         for part in values.split(embedding.ROWS_PER_PASS):
-            z = model.module.encode(part.to(torch.float32).mul_(SPEC.scale))
+            z = model.module.encode(part.to(torch.float32).mul_(samples.spec.scale))
             if decode:
                 model.module.decode(z)
 
@@ -71,7 +49,7 @@ def arms(model: TrainedModel, samples: Samples, folder: Path) -> dict:
 
 def main(rounds: int) -> bool:
     rows, kept = [], True
-    source = Images()
+    source = MnistLike()
     with tempfile.TemporaryDirectory() as temporary:
         samples = write_store(Path(temporary) / "samples", source)
         for name, net in NETS.items():

@@ -5,13 +5,15 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ae_pipelines.samples.source import Block
 from ae_pipelines.samples.sources.digits import Digits
+from ae_pipelines.samples.spec import SampleSpec
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -48,6 +50,24 @@ def mnist_like(rows: int = 60_000) -> tuple[np.ndarray, str]:
     small = next(Digits().blocks()).values
     large = np.pad(small.repeat(3, axis=2).repeat(3, axis=3), ((0, 0), (0, 0), (2, 2), (2, 2)))
     return np.resize(large, (rows, 1, 28, 28)), "enlarged digits"
+
+
+class MnistLike:
+    """These images as a source."""
+
+    name = "images"
+
+    def __init__(self, rows: int = 60_000) -> None:
+        self.values, self.data = mnist_like(rows)
+
+    def spec(self) -> SampleSpec:
+        return SampleSpec(shape=(1, 28, 28), dtype="uint8")
+
+    def count(self) -> int:
+        return len(self.values)
+
+    def blocks(self) -> Iterator[Block]:
+        yield Block(self.values, [f"{row:05d}" for row in range(len(self.values))])
 
 
 def write_table(name: str, title: str, header: list[str], rows: list[list[str]]) -> None:

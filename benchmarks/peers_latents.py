@@ -1,15 +1,15 @@
 """Work on tables and latents by ours and by what others use for it: what `peers.py` takes turns with."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from paired import Arm, mnist_like
+from paired import Arm, MnistLike
 from torch.utils.data import DataLoader
-from training_speed import SPEC, Images
+from training_speed import Images
 
 from ae_pipelines.downstream import clustering
 from ae_pipelines.downstream.clustering import ClusterOptions
@@ -19,7 +19,6 @@ from ae_pipelines.latents.stream import write_latents
 from ae_pipelines.models import ModelChoice
 from ae_pipelines.models.contract import Task
 from ae_pipelines.samples.ingest import write_store
-from ae_pipelines.samples.source import Block
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.training import embedding
 from ae_pipelines.training.batches import Batches, Finish
@@ -143,26 +142,12 @@ def our_search(share: float) -> Arm:
 # -- latents of all samples ------------------------------------------------------------------------------------
 
 
-class _Images:
-    """MNIST's images as a source."""
-
-    name = "images"
-
-    def __init__(self, share: float) -> None:
-        self.values = mnist_like(max(600, round(60_000 * share)))[0]
-
-    def spec(self) -> SampleSpec:
-        return SPEC
-
-    def count(self) -> int:
-        return len(self.values)
-
-    def blocks(self) -> Iterator[Block]:
-        yield Block(self.values, [f"{row:05d}" for row in range(len(self.values))])
+def _images(share: float) -> MnistLike:
+    return MnistLike(max(600, round(60_000 * share)))
 
 
 def _dense(folder: Path, share: float) -> tuple[TrainedModel, Callable[[], object]]:
-    samples = write_store(folder / "samples", _Images(share))
+    samples = write_store(folder / "samples", _images(share))
     net = {"kind": "dense", "widths": [512, 128]}
     recipe = Recipe.model_validate({"model": {"kind": "autoencoder", "net": net}})
     task = recipe.task(samples)
@@ -178,7 +163,7 @@ def our_export(share: float) -> Arm:
 def tutorial_export(share: float) -> Arm:
     """A DataLoader, all latents in a DataFrame, and that as parquet."""
     folder = Path(tempfile.mkdtemp())
-    model, images = _dense(folder, share)[0], Images(_Images(share).values)
+    model, images = _dense(folder, share)[0], Images(_images(share).values)
 
     @torch.inference_mode()
     def work() -> None:

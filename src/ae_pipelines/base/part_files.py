@@ -80,13 +80,15 @@ class PartFiles:
             yield from self._cut(self._read(span, names, categories))
 
     def take(self, names: Sequence[str], rows: np.ndarray) -> pa.Table:
-        """Some columns of the rows at these positions, which ascend; only row groups that hold some are read."""
+        """Some columns of the rows at these positions, in this order; only row groups that hold some are read."""
+        ascending, places = np.unique(rows, return_inverse=True)
         found = [self.schema.empty_table().select(names)]
         for span in self._spans:
-            first, end = np.searchsorted(rows, (span.start, span.start + span.rows))
+            first, end = np.searchsorted(ascending, (span.start, span.start + span.rows))
             if first < end:
-                found.append(self._read(span, names, ()).take(rows[first:end] - span.start))
-        return pa.concat_tables(found)
+                found.append(self._read(span, names, ()).take(ascending[first:end] - span.start))
+        whole = pa.concat_tables(found)
+        return whole if np.array_equal(ascending, rows) else whole.take(places)
 
     def numbered(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """A column of texts of which few differ: for each row, int32, the number of its text, -1 where there is none or

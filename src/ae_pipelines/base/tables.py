@@ -70,9 +70,7 @@ class TableFile:
 
     def take(self, rows: Any, /) -> pd.DataFrame:
         wanted = np.asarray(rows)
-        ascending, places = np.unique(wanted, return_inverse=True)
-        found = self._files.take(self.columns, ascending).to_pandas()
-        return found.take(places).set_axis(wanted)
+        return self._files.take(self.columns, wanted).to_pandas().set_axis(wanted)
 
     def pieces(self) -> Iterator[pd.DataFrame]:
         """All rows, consecutive ones at a time."""

@@ -242,8 +242,7 @@ class LatentsFile(Latents):
         return (piece.column(0) for piece in self._files.pieces(["sample_id"]))
 
     def take(self, rows: np.ndarray) -> pd.DataFrame:
-        ascending, places = np.unique(rows, return_inverse=True)
-        return self._files.take(self._about, ascending).to_pandas().take(places).set_axis(rows)
+        return self._files.take(self._about, rows).to_pandas().set_axis(rows)
 
     @cached_property
     def vectors(self) -> np.ndarray:
@@ -254,9 +253,7 @@ class LatentsFile(Latents):
         if 4 * self._size * len(self) <= KEPT_BYTES:
             return self.vectors[rows]
         wanted = np.flatnonzero(rows) if rows.dtype == bool else rows
-        ascending, places = np.unique(wanted, return_inverse=True)
-        found = self._finite(self._files.take(["latent"], ascending).column(0))
-        return found if np.array_equal(ascending, wanted) else found[places]
+        return self._finite(self._files.take(["latent"], wanted).column(0))
 
     def pieces(self) -> Iterator[LatentsInMemory]:
         for piece in self._files.pieces([*self._about, "latent"]):
@@ -272,9 +269,7 @@ class LatentsFile(Latents):
             yield self._finite(piece.column(0))
 
     def ids_at(self, rows: np.ndarray) -> np.ndarray:
-        ascending, places = np.unique(rows, return_inverse=True)
-        found = self._files.take(["sample_id"], ascending).column(0)
-        return found.to_numpy(zero_copy_only=False)[places]
+        return self._files.take(["sample_id"], rows).column(0).to_numpy(zero_copy_only=False)
 
     @cached_property
     def labels(self) -> Labels:

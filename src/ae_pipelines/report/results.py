@@ -92,7 +92,7 @@ class Results:
 
     def ids(self, rows: Any) -> np.ndarray:
         """Ids of the samples in these rows, as text."""
-        return self.latents.take(np.asarray(rows, np.int64))["sample_id"].to_numpy(object)
+        return self.latents.ids_at(np.asarray(rows, np.int64))
 
     def test_rows(self) -> np.ndarray:
         """Rows of the test split."""
