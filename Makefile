@@ -41,7 +41,7 @@ TENSORBOARD := conf/tensorboard/requirements.lock
 
 export DO_NOT_TRACK := true
 
-.PHONY: help run test lint all encode viz embed query tb atlas dag bench nightly-demo mlflow serve airflow lock clean
+.PHONY: help run test lint all encode viz embed query tb atlas dag bench survive nightly-demo mlflow serve airflow lock clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ atlas: $(INSTALLED) $(ATLAS)/venv/.installed  ## the map of the latents in Embed
 bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minutes)
 	@status=0; for name in training_speed augmentations late_epochs export_speed ingest_speed out_of_core million_latents report_size; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
+
+survive: $(INSTALLED)  ## attack the project at length: kills, damage, full disks, abuse; into benchmarks/results/survival.md (an hour)
+	@$(BIN)/python benchmarks/survival.py
 
 nightly-demo: $(INSTALLED)  ## train, register, score batches and judge their drift, on MNIST (three minutes)
 	@$(BIN)/python benchmarks/nightly.py
