@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 
 TRUSTED: list[str] = [
@@ -28,13 +28,15 @@ TRUSTED: list[str] = [
     "ae_pipelines.downstream.on_latents.EncodedBy",
 ]
 """Types beyond skops' own defaults that our models hold; never taken from the file."""
+AGAIN = "run the stage that makes it again"
 
 
 def read(path: Path) -> Any:
-    """The model in a file; `InputError` if it holds anything else."""
+    """The model in a file; `InputError` if it is damaged, or holds anything else."""
     from skops import io as skops
     from skops.io.exceptions import UntrustedTypesFoundException
 
+    seals.check(path, AGAIN)
     try:
         return skops.load(path, trusted=TRUSTED)
     except UntrustedTypesFoundException as error:
@@ -45,5 +47,5 @@ def write(path: Path, model: Any) -> None:
     """Write this model to the file, replacing what was there."""
     from skops import io as skops
 
-    with atomic.replacing(path) as temporary:
+    with seals.replacing(path) as temporary:
         skops.dump(model, temporary)

@@ -9,20 +9,25 @@ from typing import Any
 from kedro_datasets.json import JSONDataset as _JSONDataset
 from kedro_datasets.text import TextDataset as _TextDataset
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 from ae_pipelines.io.notes import kept_in
 from ae_pipelines.io.pictures_and_tables import Picture, Table
 from ae_pipelines.io.skippable import Skippable
 
 
 class Atomic:
-    """Mixin for a dataset with a local, unversioned `_filepath`: saves beside it, then replaces it."""
+    """Mixin for a dataset with a local, unversioned `_filepath`: saves beside it, then replaces it, sealed; loads only
+    what is whole."""
 
     _filepath: PurePosixPath
 
+    def load(self) -> Any:
+        seals.check(Path(self._filepath), "run the stage that makes it again")
+        return super().load()  # type: ignore[misc]
+
     def save(self, data: Any) -> None:
         final = self._filepath
-        with atomic.replacing(Path(final)) as temporary:
+        with seals.replacing(Path(final)) as temporary:
             self._filepath = type(final)(temporary)
             try:
                 super().save(data)  # type: ignore[misc]

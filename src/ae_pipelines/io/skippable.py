@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ae_pipelines.base import atomic, part_files
+from ae_pipelines.base import part_files, seals
 from ae_pipelines.base.skipped import NotAskedFor, Skipped
 
 
@@ -23,6 +23,7 @@ class Skippable:
         """What was saved, if that was `Skipped`."""
         if Path(self._filepath).exists() or not self._note.exists():
             return None
+        seals.check(self._note, "run the stage that left it out again")
         return Skipped(**json.loads(self._note.read_text(encoding="utf-8")))
 
     def load(self) -> Any:
@@ -33,11 +34,11 @@ class Skippable:
         if isinstance(data, NotAskedFor):
             return
         if isinstance(data, Skipped):
-            atomic.write_text(self._note, json.dumps(asdict(data)))
+            seals.write_text(self._note, json.dumps(asdict(data)))
             part_files.remove(Path(self._filepath))
         else:
             super().save(data)  # type: ignore[misc]
-            self._note.unlink(missing_ok=True)
+            seals.remove(self._note)
 
     def _exists(self) -> bool:
         return self.skipped() is not None or super()._exists()  # type: ignore[misc]

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.models.contract import Contract
 
@@ -24,7 +24,7 @@ WEIGHTS = "weights.safetensors"
 def write(folder: Path, tensors: dict[str, Tensor], contract: Contract) -> None:
     """Write both; the old ones stay until the new weights are complete."""
     text = contract.model_dump_json(indent=2)
-    with atomic.replacing(folder / WEIGHTS) as temporary:
+    with seals.replacing(folder / WEIGHTS) as temporary:
         temporary.write_bytes(serialise(copies(tensors), metadata={"contract": text}))
     atomic.write_text(folder / "contract.json", text)
 

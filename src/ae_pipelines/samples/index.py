@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import splits
 from ae_pipelines.samples.spec import LearnedFrom
@@ -23,6 +24,7 @@ FEW_VALUES = ("split", "label", "source")
 VALIDATION = "validation_place"
 """Column with `splits.validation_places`, which follow from the sha256; earlier stores do not have it."""
 IDENTITY = ("sample_id", "split", "label")
+INGEST_AGAIN = "ingest again"
 
 
 class Index:
@@ -139,8 +141,9 @@ def read_table(path: Path) -> pd.DataFrame:
 
 @contextmanager
 def refusing_damage(path: Path) -> Iterator[None]:
-    """`InputError` if the file cannot be read."""
+    """`InputError` if the file is damaged."""
+    seals.check(path, INGEST_AGAIN, stages=("ingest",))
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is damaged or gone ({error}): ingest again") from error
+        raise InputError(f"{path} is damaged or gone ({error}): {INGEST_AGAIN}", stages=("ingest",)) from error

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import ae_pipelines
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.downstream import classification, clustering, detection, saved
@@ -57,7 +57,7 @@ class Assembly:
     def into(self, folder: Path) -> None:
         """Write all of it; `InputError` unless the models belong together."""
         self._refuse_strangers()
-        with atomic.replacing_folder(folder) as new:
+        with seals.replacing_folder(folder) as new:
             self.autoencoder.save(new / AUTOENCODER)
             saved.write(new / GROUPS, self.groups)
             if self.classifier is not None:
@@ -143,7 +143,7 @@ class ScoringModel:
 
     def into(self, folder: Path) -> None:
         """Copy all of it."""
-        with atomic.replacing_folder(folder) as new:
+        with seals.replacing_folder(folder) as new:
             shutil.copytree(self.folder, new, dirs_exist_ok=True)
 
     def open(self) -> None:
@@ -200,8 +200,8 @@ def assembly(
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, by its path."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    """sha256 of every file below a folder but seals, by its path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != seals.IN_FOLDER)
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
 
 

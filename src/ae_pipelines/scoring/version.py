@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
 
@@ -43,7 +43,7 @@ class Fetched:
 
     def into(self, folder: Path) -> None:
         """Keep them there, with what version they are."""
-        with atomic.replacing_folder(folder) as new:
+        with seals.replacing_folder(folder) as new:
             self.models.into(new / MODELS)
             atomic.write_text(new / VERSION, json.dumps(asdict(self.version), indent=2))
 
@@ -52,6 +52,7 @@ class RegisteredModel:
     """What `Fetched.into` kept."""
 
     def __init__(self, folder: Path) -> None:
+        seals.check(folder, "run collect again", stages=("collect",))
         try:
             self.version = Version(**json.loads((folder / VERSION).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
