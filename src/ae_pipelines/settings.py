@@ -14,6 +14,7 @@ from ae_pipelines.project.optional import OptionalHook
 from ae_pipelines.project.runners import RunnerHook
 from ae_pipelines.project.suiting import SuitingHook
 from ae_pipelines.project.tracked import TrackingHook
+from ae_pipelines.project.up_to_date import UpToDateHook
 from ae_pipelines.project.warned import WarningsHook
 
 # Kedro 1.7 calls this deprecated function of omegaconf; nothing a user can do about it.
@@ -31,6 +32,7 @@ HOOKS = (
     WarningsHook(),
     GivenHook(),
     TrackingHook(),
+    UpToDateHook(),
     RunnerHook(),
     StartHook(),
 )

@@ -7,7 +7,7 @@ from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview, TablePreview
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.local import LocalDataset, WritableDataset
+from ae_pipelines.io.local import WorkingPlace, WritableDataset
 
 if TYPE_CHECKING:
     from ae_pipelines.scoring.model import ScoringModel
@@ -42,7 +42,7 @@ class RegisteredModelDataset(WritableDataset):
         return JSONPreview((self._filepath / "version.json").read_text(encoding="utf-8"))
 
 
-class ModelRegistryDataset(LocalDataset):
+class ModelRegistryDataset(WorkingPlace):
     """The versions of a registered model; `filepath` is a file in the project's folder, whose MLflow store is used
     unless `MLFLOW_TRACKING_URI` names another."""
 
@@ -66,6 +66,9 @@ class ModelRegistryDataset(LocalDataset):
 
 class ScoresDataset(WritableDataset):
     """A folder that grows: save `NewRows`, which scores them into one more file; load `Scores`."""
+
+    def sealed(self) -> None:
+        return None  # each of its files is
 
     def load(self) -> "Scores":
         from ae_pipelines.scoring.scores import Scores

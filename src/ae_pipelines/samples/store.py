@@ -230,7 +230,10 @@ class Samples:
         return values
 
     def verify(self) -> None:
-        """`InputError` if a shard is not what was written."""
+        """`InputError` if a shard or a table is not what was written."""
+        about = self.manifest
+        for name in filter(None, (about.index, about.rejects, about.conflicts, about.masks)):
+            seals.check(self.folder / name, INGEST_AGAIN, stages=("ingest",))
         for file in self.shard_files():
             file.refuse_damaged()
 
