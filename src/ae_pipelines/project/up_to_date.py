@@ -6,14 +6,16 @@ from contextlib import ExitStack
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError, first_of
-from ae_pipelines.io.local import Sealed
+from ae_pipelines.io.local import AGAIN, Sealed
 from ae_pipelines.project.origins import FILES, NOT_THERE, OPTION, Origins
+from ae_pipelines.project.run_name import stage_of
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,14 @@ class UpToDateHook:
             self._find_stale(pipeline)
 
     @hook_impl
+    def before_dataset_loaded(self, dataset_name: str) -> None:
+        """Refuse what is damaged, with the stage that makes it."""
+        dataset = self._catalog.get(dataset_name)
+        if isinstance(dataset, Sealed) and (path := dataset.sealed()) is not None:
+            stage = _stage_that_makes(dataset_name)
+            seals.check(path, f"run {stage} again" if stage else AGAIN, (stage,) if stage else ())
+
+    @hook_impl
     def before_dataset_saved(self, node: Node) -> None:
         if self._origins is not None:
             self._noting.enter_context(seals.made_from(self._origins.of(node)))
@@ -51,7 +61,7 @@ class UpToDateHook:
         self._noting.close()
         if dataset_name in self._stale:
             self._stale.remove(dataset_name)
-            del self._catalog[dataset_name].exists  # type: ignore[union-attr]
+            del self._catalog[dataset_name].exists
 
     @hook_impl
     def on_pipeline_error(self) -> None:
@@ -77,12 +87,17 @@ class UpToDateHook:
             log.info("made again, since %s: %s", why, first_of(names))
 
 
+def _stage_that_makes(dataset_name: str) -> str | None:
+    nodes = (node for pipeline in pipelines.values() for node in pipeline.nodes)
+    return next((stage_of(node) for node in nodes if dataset_name in node.outputs), None)
+
+
 def _why_again(dataset: Sealed, node: Node, origins: dict[str, str], made_again: set[str]) -> str | None:
     """Why a result that is there has to be made again; None if it has not."""
     try:
         dataset.refuse_damaged()
-    except InputError as error:
-        return str(error).split(":")[0]
+    except InputError:
+        return "damaged"
     if again := sorted(made_again & {*node.inputs}):
         return f"{again[0]} is made again"
     path = dataset.sealed()
