@@ -21,6 +21,7 @@ from ae_pipelines.latents.file import Latents
 from ae_pipelines.project.advice import caused_by
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.model import ScoringModel
+from ae_pipelines.scoring.onnx.saved import OnnxModels
 from ae_pipelines.scoring.scores import ScoredBatch, Scores
 from ae_pipelines.scoring.version import RegisteredModel
 from ae_pipelines.training.checkpoints import CheckpointFile
@@ -67,6 +68,8 @@ def content(value: Any) -> Any:
         return None if found is None else {name: tensor.numpy() for name, tensor in found[0].items()}
     if isinstance(value, Scores):
         return [_table(ScoredBatch(path).read().to_pandas()) for path in sorted(value.folder.glob("*/[!.]*.parquet"))]
+    if isinstance(value, OnnxModels):
+        return value.contract.models, sorted(value.contract.files)
     if isinstance(value, ScoringModel):
         value.open()
         return value.contract.content, _table(value.reference.table().to_pandas())
@@ -79,8 +82,8 @@ def content(value: Any) -> Any:
     return content_sha256(value, without=(EncodedBy,))
 
 
-TIMES = ("seconds", "samples_per_second", "run_id", "started", "seconds_per_epoch")
-"""Fields that differ from run to run."""
+TIMES = ("seconds", "samples_per_second", "rows_per_second", "run_id", "encoder")
+"""Fields that differ from run to run: times, and names of runs and of what carries them."""
 
 
 def _table(table: pd.DataFrame) -> str:
