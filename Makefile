@@ -81,7 +81,7 @@ atlas: $(INSTALLED) $(ATLAS)/venv/.installed  ## the map of the latents in Embed
 	@$(BIN)/python -m ae_pipelines.project.atlas --atlas=$(ATLAS)/venv/bin/embedding-atlas $(data_dir) --port=$(ATLAS_PORT)
 
 bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minutes)
-	@status=0; for name in training_speed augmentations late_epochs export_speed ingest_speed out_of_core million_latents report_size; do \
+	@status=0; for name in training_speed augmentations late_epochs export_speed ingest_speed out_of_core million_latents report_size seals; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
 
 survive: $(INSTALLED)  ## attack the project at length: kills, damage, full disks, abuse; into benchmarks/results/survival.md (an hour)
