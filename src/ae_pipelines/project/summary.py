@@ -215,7 +215,9 @@ def _scored(metrics: dict[str, Any]) -> list[str]:
     """What came in, and what of it was scored; nothing unless both are known."""
     if not {"accepted", "rows"} <= metrics.keys():
         return []
-    text = f"{metrics['accepted']:,} samples, {int(metrics['rows']):,} of them scored now"
+    earlier = int(metrics.get("taken_up", 0))
+    text = f"{metrics['accepted']:,} samples, {int(metrics['rows']) - earlier:,} of them scored now"
+    text += f", {earlier:,} by a run that was interrupted" if earlier else ""
     if metrics["rows"]:
         text += f" ({int(metrics['rows_per_second']):,} rows/s), {int(metrics['anomalies']):,} anomalies"
     text += f", by version {int(metrics['model_version'])}"

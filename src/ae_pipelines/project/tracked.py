@@ -121,6 +121,7 @@ class TrackingHook:
         if kept == "metrics":
             stage = dataset_name.removesuffix("_metrics")
             self._record.report({f"{stage}/{name}": float(value) for name, value in data.items()})
+            self._record.send()  # what is marked as reported is on record, even if the run is killed now
         elif kept == "artifact":
             self._record.artifact(_path(self._catalog, dataset_name), dataset_name)
 

@@ -84,7 +84,7 @@ class RunRecord(Run):
             if self._is_new(name, value, step)
         ]
         if now - self._sent_at >= SEND_EVERY:
-            self._send()
+            self.send()
 
     def _is_new(self, name: str, value: float, step: int) -> bool:
         """Whether no earlier try of this run has recorded the same; durations differ from try to try, and the first
@@ -98,7 +98,8 @@ class RunRecord(Run):
         self._recorded[name][step] = value
         return before is None or (before != value and not name.endswith(OF_TIME))
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Record what waits."""
         waiting, self._waiting, self._sent_at = self._waiting, [], time.time()
         for start in range(0, len(waiting), LARGEST_BATCH):
             self._client.log_batch(self.id, metrics=waiting[start : start + LARGEST_BATCH])
@@ -167,7 +168,7 @@ class RunRecord(Run):
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED; a shared one stays open unless something failed."""
         try:
-            self._send()
+            self.send()
         finally:
             if not (self._shared and status == "FINISHED"):
                 self._client.set_terminated(self.id, status)
