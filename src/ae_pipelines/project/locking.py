@@ -22,6 +22,10 @@ ANOTHER = {"data_dir": "..."}
 """The option that names a data folder."""
 
 
+class Taken(InputError):  # noqa: N818
+    """Another run works in the data folder."""
+
+
 class LockHook:
     """One run at a time in a data folder; a second one ends at once."""
 
@@ -50,7 +54,7 @@ class LockHook:
 
 @contextmanager
 def only_run(folder: Path, name: str) -> Iterator[None]:
-    """Within this block no other run works in `folder`; `InputError` at once if one does, naming its process and start.
+    """Within this block no other run works in `folder`; `Taken` at once if one does, naming its process and start.
 
     The system lets go of the lock when the process ends, however it ends.
     """
@@ -58,7 +62,7 @@ def only_run(folder: Path, name: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / LOCK).acquire(timeout=0)
     except filelock.Timeout as error:
-        raise InputError(
+        raise Taken(
             f"{_holder(folder)} works in {folder.resolve()}: wait until it has ended, or give another data_dir",
             options=ANOTHER,
         ) from error
