@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 CODE = """
 import os, sys, traceback
 from pathlib import Path
@@ -95,9 +93,10 @@ def wait_until(is_so, said: Path) -> None:
         time.sleep(0.001)
 
 
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory) -> Iterator[Forked]:
-    said = tmp_path_factory.mktemp("forked") / "said.log"
+@contextmanager
+def forked(folder: Path) -> Iterator[Forked]:
+    """What they say is kept in the folder."""
+    said = folder / "said.log"
     command = [sys.executable, "-c", CODE]
     others = {name: value for name, value in os.environ.items() if name not in ("AE_RUN", "PYTEST_CURRENT_TEST")}
     with (

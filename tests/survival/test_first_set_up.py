@@ -5,13 +5,20 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 import stores
 from attacks import tries
-from forked import processes, wait_until  # noqa: F401
+from forked import forked, wait_until
 
 from ae_pipelines.tracking.store import EXPERIMENT
 
 LEFT = {"mlflow.db", "mlflow.db.lock"}
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    with forked(tmp_path_factory.mktemp("forked")) as processes:
+        yield processes
 
 
 def size(path: Path) -> int:
@@ -28,7 +35,7 @@ def whole(folder: Path) -> bool:
     return state == "ok" and names == {"Default", EXPERIMENT} and {path.name for path in folder.iterdir()} == LEFT
 
 
-def test_a_project_starts_whenever_its_first_set_up_was_killed(tmp_path, empty_store, processes, record):  # noqa: F811
+def test_a_project_starts_whenever_its_first_set_up_was_killed(tmp_path, empty_store, processes, record):
     full = size(empty_store / stores.DATABASE)
     moments, count, found, unfinished = random.Random(7), tries(4, 40), {"stuck": 0, "left": 0}, 0
     for number in range(count):

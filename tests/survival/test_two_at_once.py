@@ -5,9 +5,10 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import stores
 from attacks import tries
-from forked import processes, wait_until  # noqa: F401
+from forked import forked, wait_until
 from mlflow import MlflowClient
 
 from ae_pipelines.tracking.process import this_process
@@ -21,6 +22,16 @@ with locking.only_run(Path({folder!r}), "train"):
         os.sched_yield()
 """
 """A run that works until it is told to end."""
+CROWD = """
+for _ in range(200):
+    try:
+        with locking.only_run(Path({folder!r}), "train"):
+            os.close(os.open({marker!r}, os.O_CREAT | os.O_EXCL))
+            os.unlink({marker!r})
+    except locking.Taken:
+        pass
+"""
+"""A run that nothing comes of, again and again; it fails where another one is in the folder, too."""
 RECORD = """
 run = runs.open_run(Path({project!r}), "train", time.time(), {{"pipeline": "train", "number": "{number}"}})
 run.report({{"fit/loss": {number}.5}})
@@ -51,6 +62,12 @@ with store.alone(Path({project!r})):
 """
 
 
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    with forked(tmp_path_factory.mktemp("forked")) as processes:
+        yield processes
+
+
 def runs_in(uri):
     client = MlflowClient(uri)
     return client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
@@ -60,7 +77,7 @@ def statuses(uri):
     return Counter(run.info.status for run in runs_in(uri))
 
 
-def test_of_runs_in_one_folder_all_but_the_first_are_refused_and_it_is_not_harmed(tmp_path, processes, record):  # noqa: F811
+def test_of_runs_in_one_folder_all_but_the_first_are_refused_and_it_is_not_harmed(tmp_path, processes, record):
     found, count = {"let in": 0, "harmed": 0}, tries(2, 20)
     for number in range(count):
         folder, end = tmp_path / str(number), tmp_path / f"end{number}"
@@ -80,7 +97,13 @@ def test_of_runs_in_one_folder_all_but_the_first_are_refused_and_it_is_not_harme
     assert found == {"let in": 0, "harmed": 0}
 
 
-def test_runs_that_begin_at_once_with_a_fresh_database_are_all_on_record(tmp_path, processes, record):  # noqa: F811
+def test_in_a_folder_that_runs_make_and_remove_there_is_one_at_a_time(tmp_path, processes):
+    work = CROWD.format(folder=str(tmp_path / "data"), marker=str(tmp_path / "inside"))
+    assert processes.together("", [work] * 3) == [0, 0, 0], processes.said.read_text()
+    assert not (tmp_path / "data").exists()
+
+
+def test_runs_that_begin_at_once_with_a_fresh_database_are_all_on_record(tmp_path, processes, record):
     found, count, several = {"lost": 0, "untrue status": 0}, tries(1, 20), 3
     for number in range(count):
         (folder := tmp_path / str(number)).mkdir()
@@ -95,10 +118,7 @@ def test_runs_that_begin_at_once_with_a_fresh_database_are_all_on_record(tmp_pat
 
 
 def test_of_trainings_that_end_at_once_the_best_becomes_champion_on_a_server_too(
-    tmp_path,
-    empty_store,
-    processes,  # noqa: F811
-    record,
+    tmp_path, empty_store, processes, record
 ):
     found = {"lost": 0, "another champion": 0, "untrue status": 0, "two runs": 0}
     count, several, chance = tries(2, 20), 3, random.Random(3)

@@ -59,8 +59,7 @@ def only_run(folder: Path, name: str) -> Iterator[None]:
     The system lets go of the lock when the process ends, however it ends.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / LOCK).acquire(timeout=0)
+        lock = _locked(folder)
     except filelock.Timeout as error:
         raise Taken(
             f"{_holder(folder)} works in {folder.resolve()}: wait until it has ended, or give another data_dir",
@@ -78,11 +77,23 @@ def only_run(folder: Path, name: str) -> Iterator[None]:
             _remove_unused(folder)
 
 
+def _locked(folder: Path, tries: int = 100) -> Any:
+    """The lock of a folder that is made for it; again, where a run that ends has removed it in between."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(folder / LOCK).acquire(timeout=0)
+    except (FileNotFoundError, FileExistsError):
+        if not tries:
+            raise
+        return _locked(folder, tries - 1)
+
+
 def _remove_unused(folder: Path) -> None:
     """Remove a folder that only this lock is in: a refused run leaves nothing behind."""
     if [path.name for path in folder.iterdir()] == [LOCK]:
         (folder / LOCK).unlink()
-        folder.rmdir()
+        with suppress(OSError):  # the next run is there already
+            folder.rmdir()
 
 
 def _holder(folder: Path) -> str:
