@@ -5,10 +5,13 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.runner import ThreadRunner
 from making import PROJECT, mnist_folder
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.project.locking import Taken, only_run
 
 
 def fingerprint(data):
@@ -110,6 +113,35 @@ def test_a_refusal_is_on_record_in_a_run_that_is_shared(monkeypatch, run, mlflow
     (shared,) = mlflow_runs()
     assert shared.info.status == "FAILED"
     assert "cnov" in shared.data.tags["error"]
+
+
+def test_so_is_one_before_kedro_looks_for_the_first_node(monkeypatch, tmp_path, mlflow_runs):
+    monkeypatch.setenv("AE_RUN", "nightly/1")
+    bootstrap_project(PROJECT)
+    given = {"data_dir": str(tmp_path / "data")}
+    with (
+        KedroSession.create(project_path=PROJECT, runtime_params=given) as session,
+        pytest.raises(InputError, match="ThreadRunner"),
+    ):
+        session.run(pipeline_names=["ingest"], runner=ThreadRunner())
+    (shared,) = mlflow_runs()
+    assert shared.info.status == "FAILED"
+    assert "ThreadRunner" in shared.data.tags["error"]
+
+
+def test_what_finds_its_folder_taken_leaves_nothing_and_the_run_that_is_shared_as_it_is(
+    tmp_path, monkeypatch, run, mlflow_runs
+):
+    with only_run(tmp_path / "data", "train"), pytest.raises(Taken, match="another run"):
+        run("ingest")
+    assert mlflow_runs() == []
+    monkeypatch.setenv("AE_RUN", "nightly/1")
+    run("ingest")
+    with only_run(tmp_path / "data", "train"), pytest.raises(Taken, match="another run"):
+        run("ingest")
+    (shared,) = mlflow_runs()
+    assert shared.info.status == "RUNNING"
+    assert "error" not in shared.data.tags
 
 
 def test_a_run_whose_outputs_are_all_there_has_nothing_to_do_and_says_so(ran, mlflow_runs, monkeypatch):

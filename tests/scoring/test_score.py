@@ -109,8 +109,12 @@ def test_a_file_of_scores_that_was_removed_is_made_again_and_no_other_is_lost(im
     images.score(NEW[:100], name="first")
     (first,) = images.batches()
     images.score(NEW[:200], name="grown")
+    assert first.judged
     first.path.unlink()
-    images.score(NEW[:200], name="grown")
+    images.run(
+        "collect", "apply", source={"name": "array", "path": str(images.file("grown", NEW[:200])), "layout": "NHW"}
+    )
+    assert not first.judged
     contents = [sha for batch in images.batches() for sha in batch.table()["sha256"]]
     assert len(contents) == len(set(contents)) == len({*map(bytes, NEW[:200])})
 
@@ -120,8 +124,12 @@ def test_rows_that_were_scored_by_a_run_that_ended_before_drift_are_judged_by_th
     images.run("collect", source=source)
     images.run("apply", source=source)
     images.run("score", source=source)
-    assert report(images, "drift")["rows"] == len(images.batches()[0].table())
+    scored = len(images.batches()[0].table())
+    assert report(images, "drift")["rows"] == scored
+    assert report(images, "collect_metrics")["new"] == scored
+    assert report(images, "score_metrics")["rows"] == report(images, "score_metrics")["taken_up"] == scored
     images.run("score", source=source)
+    assert report(images, "collect_metrics")["new"] == report(images, "score_metrics")["rows"] == 0
     assert report(images, "drift")["verdict"] == "nothing new"
 
 

@@ -22,6 +22,10 @@ ANOTHER = {"data_dir": "..."}
 """The option that names a data folder."""
 
 
+class Taken(InputError):  # noqa: N818
+    """Another run works in the data folder."""
+
+
 class LockHook:
     """One run at a time in a data folder; a second one ends at once."""
 
@@ -50,15 +54,14 @@ class LockHook:
 
 @contextmanager
 def only_run(folder: Path, name: str) -> Iterator[None]:
-    """Within this block no other run works in `folder`; `InputError` at once if one does, naming its process and start.
+    """Within this block no other run works in `folder`; `Taken` at once if one does, naming its process and start.
 
     The system lets go of the lock when the process ends, however it ends.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / LOCK).acquire(timeout=0)
+        lock = _locked(folder)
     except filelock.Timeout as error:
-        raise InputError(
+        raise Taken(
             f"{_holder(folder)} works in {folder.resolve()}: wait until it has ended, or give another data_dir",
             options=ANOTHER,
         ) from error
@@ -74,11 +77,23 @@ def only_run(folder: Path, name: str) -> Iterator[None]:
             _remove_unused(folder)
 
 
+def _locked(folder: Path, tries: int = 100) -> Any:
+    """The lock of a folder that is made for it; again, where a run that ends has removed it in between."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(folder / LOCK).acquire(timeout=0)
+    except (FileNotFoundError, FileExistsError):
+        if not tries:
+            raise
+        return _locked(folder, tries - 1)
+
+
 def _remove_unused(folder: Path) -> None:
     """Remove a folder that only this lock is in: a refused run leaves nothing behind."""
     if [path.name for path in folder.iterdir()] == [LOCK]:
         (folder / LOCK).unlink()
-        folder.rmdir()
+        with suppress(OSError):  # the next run is there already
+            folder.rmdir()
 
 
 def _holder(folder: Path) -> str:

@@ -15,7 +15,7 @@ from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.comparison import controls
 from ae_pipelines.downstream import intervals
 from ae_pipelines.io.skippable import Skippable
-from ae_pipelines.tracking.store import store_uri
+from ae_pipelines.tracking.store import printed, store_uri
 
 Better = Literal["higher", "lower"]
 Row = tuple[str, str, Better] | tuple[str, str, Better, str] | tuple[str, str, Better, str, str]
@@ -89,7 +89,7 @@ class Summary:
             return ""
         places += [
             "  the pipeline          kedro viz run",
-            f"  all runs              mlflow ui --backend-store-uri {quote(store_uri(Path.cwd()))}",
+            f"  all runs              mlflow ui --backend-store-uri {quote(printed(store_uri(Path.cwd())))}",
         ]
         return "\n".join([*lines, "", "Look at:", *places])
 
@@ -215,7 +215,9 @@ def _scored(metrics: dict[str, Any]) -> list[str]:
     """What came in, and what of it was scored; nothing unless both are known."""
     if not {"accepted", "rows"} <= metrics.keys():
         return []
-    text = f"{metrics['accepted']:,} samples, {int(metrics['rows']):,} of them scored now"
+    earlier = int(metrics.get("taken_up", 0))
+    text = f"{metrics['accepted']:,} samples, {int(metrics['rows']) - earlier:,} of them scored now"
+    text += f", {earlier:,} by a run that was interrupted" if earlier else ""
     if metrics["rows"]:
         text += f" ({int(metrics['rows_per_second']):,} rows/s), {int(metrics['anomalies']):,} anomalies"
     text += f", by version {int(metrics['model_version'])}"

@@ -4,6 +4,7 @@ import atexit
 import logging
 import subprocess
 import time
+from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from kedro.pipeline.node import Node
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.project.advice import advised, in_short, is_refusal
+from ae_pipelines.project.locking import Taken
 from ae_pipelines.project.note import Told, note
 from ae_pipelines.project.notes import file_of
 from ae_pipelines.project.run_name import pipeline_of, worked_on
@@ -42,7 +44,8 @@ USED_FOR = {"samples": "training", "new_samples": "scoring"}
 
 class TrackingHook:
     """One MLflow run for each Kedro run in which a node runs, or fails to. What is refused before the first node leaves
-    none, except in a run that is shared with other processes.
+    none, except in a run that is shared with other processes; what finds its data folder taken leaves nothing there
+    either, since whoever is in the folder may work for the same run.
 
     The status tells the truth: FINISHED, FAILED (an error), KILLED (SIGINT, SIGTERM; SIGKILL by the next
     start). Catalog entries say what is kept: `metadata: {mlflow: metrics}`, `artifact` or `id`. Nodes that report to
@@ -51,6 +54,8 @@ class TrackingHook:
 
     def __init__(self) -> None:
         self._record: RunRecord | None = None
+        self._opening = False
+        """Whether a record was begun that there is none of: MLflow will not give one at the second try either."""
         self.nothing_to_do: str | None = None
         """Why the last run had nothing to do; None if it had."""
         self._summary: Summary | None = None
@@ -66,7 +71,7 @@ class TrackingHook:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         self._end("KILLED")  # an earlier session in this process that was interrupted
-        self.nothing_to_do = None
+        self.nothing_to_do, self._opening = None, False
         self._started = time.time()
         self._project, self._env = context.project_path, context.env or "local"
         self._data_dir = (context.project_path / context.config_loader.data_dir).resolve()  # type: ignore[attr-defined]
@@ -78,13 +83,24 @@ class TrackingHook:
         self._entries, self._warnings = list(conf_catalog), file_of(conf_catalog, WARNINGS)
         catalog[RUN] = MemoryDataset(NO_RUN, copy_mode="assign")  # until the first node starts and opens one
 
-    @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    @hook_impl(wrapper=True)
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> Generator[None, Any, Any]:
+        """Around those of all hooks: Kedro calls none where one of them refuses the run."""
         self._catalog, self._run_params, self._pipeline, self._summary = catalog, run_params, pipeline, None
         self._about, self._samples = {}, {}
         if RECIPE in pipeline.inputs():
             self._about |= worked_on(RECIPE, catalog.load(RECIPE))
+        try:
+            answers = yield
+        except Taken:
+            raise
+        except Exception as error:
+            self.on_pipeline_error(error, run_params)
+            raise
         self._around.enter_context(sigterm_as_exit())
+        return answers
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -121,6 +137,7 @@ class TrackingHook:
         if kept == "metrics":
             stage = dataset_name.removesuffix("_metrics")
             self._record.report({f"{stage}/{name}": float(value) for name, value in data.items()})
+            self._record.send()  # what is marked as reported is on record, even if the run is killed now
         elif kept == "artifact":
             self._record.artifact(_path(self._catalog, dataset_name), dataset_name)
 
@@ -140,7 +157,7 @@ class TrackingHook:
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
-        if self._record is None and is_refusal(error) and not is_shared():
+        if self._record is None and (self._opening or (is_refusal(error) and not is_shared())):
             self._end("FAILED")
             return
         try:
@@ -159,7 +176,9 @@ class TrackingHook:
                 "kedro.run_id": str(run_params["run_id"]),
                 "git_sha": _git_sha(self._project),
             }
+            self._opening = True
             self._record = open_run(self._project, name, self._started, tags | self._about)
+            self._opening = False
             self._say_on_what(self._record)
             self._record.parameters({"given": self._given} if self._given else {})
         return self._record

@@ -18,7 +18,7 @@ from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.latents.parquet import column_of, parquet_options
 from ae_pipelines.latents.stream import LatentBlock, regrouped
 from ae_pipelines.samples.store import Samples
-from ae_pipelines.scoring.scores import ABOUT, Scores, run_id
+from ae_pipelines.scoring.scores import ABOUT, ScoredBatch, Scores, run_id
 from ae_pipelines.scoring.version import RegisteredModel
 from ae_pipelines.training import embedding
 from ae_pipelines.training.devices import in_parallel
@@ -51,6 +51,7 @@ class NewRows:
         self.model.models.open()  # before the clock starts
         started = time.monotonic()
         path = scores.place(list(self._index["sha256"]), version)
+        ScoredBatch(path).forget_judged()  # of a file that was removed
         with seals.replacing(path) as temporary:
             tables = self._tables()
             first = next(tables)

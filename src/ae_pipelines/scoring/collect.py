@@ -36,15 +36,16 @@ def new_samples(
 def counts(
     samples: Samples, model: RegisteredModel, scores: Scores, options: ScoreOptions, run: Run = NO_RUN
 ) -> dict[str, float]:
-    """What was read, and how much of it is `new` to this version; `InputError` if the models cannot take it."""
+    """What was read, and how much of it is `new` to this version: not scored, or by this run, or by one that ended
+    before it compared it with the training. `InputError` if the models cannot take it."""
     contract = model.models.contract
     contract.refuse_unfit(samples, options.leave_out_bad_rows)
-    new = scores.unscored(samples, model.version)
-    if len(new):
-        contract.refuse_other_scale(_magnitudes(samples, new))
+    unscored = scores.unscored(samples, model.version)
+    if len(unscored):
+        contract.refuse_other_scale(_magnitudes(samples, unscored))
     elif len(samples) and not scores.current(model.version, run):
         run.skip(f"{model.version} has scored all of the {len(samples)} samples")
-    return {**samples.counts(), "new": float(len(new))}
+    return {**samples.counts(), "new": float(len(scores.new(samples, model.version, run)))}
 
 
 def _magnitudes(samples: Samples, rows: np.ndarray) -> np.ndarray:

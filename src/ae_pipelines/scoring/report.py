@@ -10,7 +10,7 @@ from ae_pipelines.downstream import drift, intervals
 from ae_pipelines.downstream.distribution import ERROR, Distribution, sampled
 from ae_pipelines.downstream.drift import DriftOptions
 from ae_pipelines.latents.file import LatentsInMemory
-from ae_pipelines.scoring.scores import ScoredBatch, Scores
+from ae_pipelines.scoring.scores import ScoredBatch, Scores, run_id
 from ae_pipelines.scoring.version import RegisteredModel
 
 MEASURED = ("anomaly", "probability", ERROR, "label", "predicted")
@@ -18,17 +18,21 @@ MEASURED = ("anomaly", "probability", ERROR, "label", "predicted")
 
 
 def score_metrics(scores: Scores, model: RegisteredModel, run: Run = NO_RUN) -> dict[str, float]:
-    """`rows` scored by `run`, how many and what share of them are `anomalies`, the mean `probability` of the
-    predicted class and `reconstruction_error`, `rows_per_second`; where rows have labels also `labelled` and, where
-    there is a classifier, how many have one that it does not know, and the `accuracy` over the others. Shares have
-    the bounds of their 95 % intervals, `<name>_low` and `<name>_high`."""
+    """`rows` scored by `run`, and by earlier ones that ended before they compared them (`taken_up`, if any), how many
+    and what share of them are `anomalies`, the mean `probability` of the predicted class and `reconstruction_error`,
+    `rows_per_second`; where rows have labels also `labelled` and, where there is a classifier, how many have one that
+    it does not know, and the `accuracy` over the others. Shares have the bounds of their 95 % intervals, `<name>_low`
+    and `<name>_high`."""
     version = {"model_version": float(model.version.number)}
     if not (batches := scores.current(model.version, run)):
         return {"rows": 0.0, **version}
-    table = pd.concat([batch.table(*MEASURED) for batch in batches], ignore_index=True)
+    parts = [batch.table(*MEASURED) for batch in batches]
+    table = pd.concat(parts, ignore_index=True)
+    earlier = sum(len(part) for part, batch in zip(parts, batches, strict=True) if batch.about["run_id"] != run_id(run))
     means = [name for name in ("probability", "reconstruction_error") if name in table]
     return {
         "rows": float(len(table)),
+        **({"taken_up": float(earlier)} if earlier else {}),
         "anomalies": float(table["anomaly"].sum()),
         "anomaly_share": float(table["anomaly"].mean()),
         **intervals.bounds("anomaly_share", intervals.proportion(float(table["anomaly"].mean()), len(table))),

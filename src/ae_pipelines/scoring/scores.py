@@ -44,13 +44,12 @@ class Scores:
 
     def unscored(self, samples: Samples, version: Version) -> np.ndarray:
         """Positions of the samples whose content this version has not scored, each content once."""
-        contents = [batch.column(0).cast(pa.string()) for batch in samples.index_batches("sha256")]
-        if not contents:
-            return np.empty(0, np.int64)
-        given = pa.chunked_array(contents).combine_chunks()
-        known = [chunk for batch in self.batches(version) for chunk in batch.read("sha256").column(0).chunks]
-        scored = np.asarray(pc.is_in(given, pa.chunked_array(known, pa.string()).combine_chunks()), bool)
-        return np.flatnonzero(~scored & ~given.to_pandas().duplicated().to_numpy())
+        return _in_none(self.batches(version), samples)
+
+    def new(self, samples: Samples, version: Version, run: Run) -> np.ndarray:
+        """The same, and those that are scored already and belong to this run (`current`): what it reports as new."""
+        known = {batch.path for batch in self.current(version, run)}
+        return _in_none([batch for batch in self.batches(version) if batch.path not in known], samples)
 
     def place(self, contents: Sequence[str], version: Version) -> Path:
         """The file of a batch of these contents; another batch never takes its place."""
@@ -103,12 +102,27 @@ class ScoredBatch:
     def note_judged(self) -> None:
         atomic.write_text(self._mark, "")
 
+    def forget_judged(self) -> None:
+        """For when it is to be made anew."""
+        self._mark.unlink(missing_ok=True)
+
     @property
     def _mark(self) -> Path:
         return self.path.with_suffix(".judged")
 
     def _damaged(self, error: Exception) -> InputError:
         return InputError(f"{self.path} is damaged or not a file of scores ({error}): {AGAIN}")
+
+
+def _in_none(batches: "list[ScoredBatch]", samples: Samples) -> np.ndarray:
+    """Positions of the samples whose content is in none of these batches, each content once."""
+    contents = [batch.column(0).cast(pa.string()) for batch in samples.index_batches("sha256")]
+    if not contents:
+        return np.empty(0, np.int64)
+    given = pa.chunked_array(contents).combine_chunks()
+    known = [chunk for batch in batches for chunk in batch.read("sha256").column(0).chunks]
+    scored = np.asarray(pc.is_in(given, pa.chunked_array(known, pa.string()).combine_chunks()), bool)
+    return np.flatnonzero(~scored & ~given.to_pandas().duplicated().to_numpy())
 
 
 def run_id(run: Run) -> str:

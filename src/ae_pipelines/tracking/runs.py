@@ -7,13 +7,10 @@ whose name begins with the group's, and which stays open until `tracking.__main_
 import contextlib
 import os
 import re
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
@@ -22,6 +19,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.chart_names import charted
 from ae_pipelines.tracking.datasets import dataset_input
 from ae_pipelines.tracking.parameters import recorded
+from ae_pipelines.tracking.process import HOST, still_there, this_process
 from ae_pipelines.tracking.store import alone, client_of, experiment_of, page_of
 
 SHARED = "AE_RUN"
@@ -86,7 +84,7 @@ class RunRecord(Run):
             if self._is_new(name, value, step)
         ]
         if now - self._sent_at >= SEND_EVERY:
-            self._send()
+            self.send()
 
     def _is_new(self, name: str, value: float, step: int) -> bool:
         """Whether no earlier try of this run has recorded the same; durations differ from try to try, and the first
@@ -100,7 +98,8 @@ class RunRecord(Run):
         self._recorded[name][step] = value
         return before is None or (before != value and not name.endswith(OF_TIME))
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Record what waits."""
         waiting, self._waiting, self._sent_at = self._waiting, [], time.time()
         for start in range(0, len(waiting), LARGEST_BATCH):
             self._client.log_batch(self.id, metrics=waiting[start : start + LARGEST_BATCH])
@@ -169,7 +168,7 @@ class RunRecord(Run):
     def end(self, status: str) -> None:
         """Close the run as FINISHED, FAILED or KILLED; a shared one stays open unless something failed."""
         try:
-            self._send()
+            self.send()
         finally:
             if not (self._shared and status == "FINISHED"):
                 self._client.set_terminated(self.id, status)
@@ -193,7 +192,7 @@ def new_run(project: Path, name: str, started: float, tags: dict[str, str]) -> R
     client = client_of(project)
     experiment = experiment_of(client)
     close_abandoned(client, experiment)
-    run = client.create_run(experiment, int(started * 1000), tags | _this_process(), name)
+    run = client.create_run(experiment, int(started * 1000), tags | this_process(), name)
     return RunRecord(client, run, project, tags)
 
 
@@ -214,7 +213,7 @@ def shared_run(project: Path, shared: str, started: float, tags: dict[str, str])
         found = find_shared(client, project, shared)
         if found is None:
             own = {SHARED.lower(): shared, GROUP: group, PROJECT: _of(project)}
-            run = client.create_run(experiment, int(started * 1000), tags | own | _this_process(), called(group, tags))
+            run = client.create_run(experiment, int(started * 1000), tags | own | this_process(), called(group, tags))
             _close_earlier(client, experiment, project, group, but=run.info.run_id)
             return RunRecord(client, run, project, tags, shared=True)
         _join(client, found, tags)
@@ -257,7 +256,7 @@ def _join(client: Any, run: Any, tags: dict[str, str]) -> None:
         client.set_tag(run.info.run_id, "earlier_error", error)
     for name in {"error", "nothing_to_do", CLOSED_BY} & {*earlier}:
         client.delete_tag(run.info.run_id, name)
-    for name, value in ({"pipeline": "+".join(names)} | _this_process()).items():
+    for name, value in ({"pipeline": "+".join(names)} | this_process()).items():
         client.set_tag(run.info.run_id, name, value)
     client.update_run(run.info.run_id, status="RUNNING")
 
@@ -274,30 +273,13 @@ def _close_earlier(client: Any, experiment: str, project: Path, group: str, but:
 def close_abandoned(client: Any, experiment_id: str) -> None:
     """Mark as KILLED the runs of this machine that are still open though their process is gone; a shared run
     may be about to be continued by another process."""
-    host = socket.gethostname()
-    running = client.search_runs([experiment_id], f"attributes.status = 'RUNNING' and tags.`ae.host` = '{host}'")
+    of_here = f"tags.`{HOST}` = '{this_process()[HOST]}'"
+    running = client.search_runs([experiment_id], f"attributes.status = 'RUNNING' and {of_here}")
     for run in running:
-        if SHARED.lower() not in run.data.tags and not _still_there(run.data.tags):
+        if SHARED.lower() not in run.data.tags and not still_there(run.data.tags):
             _kill(client, run, "a later run: the process was gone")
 
 
 def _kill(client: Any, run: Any, by: str) -> None:
     client.set_tag(run.info.run_id, CLOSED_BY, by)
     client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _this_process() -> dict[str, str]:
-    process = psutil.Process()
-    return {
-        "ae.host": socket.gethostname(),
-        "ae.pid": str(process.pid),
-        "ae.process_started": str(process.create_time()),
-    }
-
-
-def _still_there(tags: dict[str, str]) -> bool:
-    try:
-        started = psutil.Process(int(tags["ae.pid"])).create_time()
-    except (psutil.NoSuchProcess, KeyError, ValueError):
-        return False
-    return abs(started - float(tags["ae.process_started"])) < 1.0

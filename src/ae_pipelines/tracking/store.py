@@ -5,12 +5,13 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from filelock import FileLock
+from ae_pipelines.tracking import turns
+from ae_pipelines.tracking.database import make_whole, unwritable
 
 log = logging.getLogger(__name__)
 
@@ -23,24 +24,55 @@ def store_uri(project: Path) -> str:
 
 
 def client_of(project: Path) -> Any:
-    """A client of the store, created if missing; two processes that create a SQLite file at once would break it."""
+    """A client of the store, created if missing. `InputError` if a SQLite file cannot be written, or is none."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with its password; `page_of` has none
     import mlflow
     from mlflow import MlflowClient
 
     if "%" in mlflow.__file__:
         escape_in_alembic()
     uri = store_uri(project)
-    with alone(project):
-        client = MlflowClient(uri)
-        experiment = client.get_experiment_by_name(EXPERIMENT)
+    if (database := _sqlite_file(uri)) is None:
+        _open_experiment(client := MlflowClient(uri), uri)
+        return client
+    with _alone_with(database):
+        make_whole(database, partial(_make, uri))
+        _open_experiment(client := MlflowClient(uri), uri)
+    return client
+
+
+def _make(uri: str, database: Path) -> None:
+    """MLflow's tables in a new file, and our experiment, as the store at `uri` will have it."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        store = SqlAlchemyStore(_sqlite_uri(database), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
+        store.create_experiment(EXPERIMENT, artifact_location=_artifacts(uri))
+        store.engine.dispose()  # closes the file
+    except (MlflowException, SQLAlchemyError) as error:
+        raise OSError(str(error).splitlines()[0]) from error
+
+
+def _open_experiment(client: Any, uri: str) -> None:
+    """See to it that our experiment is there, as another process may do at the same time."""
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    try:
         if experiment is None:
             client.create_experiment(EXPERIMENT, artifact_location=_artifacts(uri))
         elif experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
             log.warning("the MLflow experiment %s had been deleted: it is restored, to record this run", EXPERIMENT)
-    return client
+    except MlflowException:
+        found = client.get_experiment_by_name(EXPERIMENT)
+        if found is None or found.lifecycle_stage == "deleted":
+            raise
 
 
 @cache
@@ -61,10 +93,26 @@ def said_by_mlflow(error: BaseException) -> str | None:
     of_mlflow = sys.modules.get("mlflow.exceptions")
     if of_mlflow is None or not isinstance(error, of_mlflow.MlflowException):
         return None
+    uri = store_uri(Path.cwd())
+    says = without_password(uri, str(error).rstrip("."))
     return (
-        f"MLflow, which keeps runs and models in {store_uri(Path.cwd())}, says: {str(error).rstrip('.')}. "
-        "What was deleted or moved there by hand can be restored there; then start again"
+        f"MLflow, which keeps runs and models in {printed(uri)}, says: {says}. What was deleted or moved there by hand "
+        "can be restored there; then start again"
     )
+
+
+def printed(uri: str) -> str:
+    """The address of a store as it may be printed: without who signs in, with which password."""
+    if _sqlite_file(uri) is not None or "://" not in uri:
+        return uri
+    return urlsplit(uri)._replace(netloc=urlsplit(uri).netloc.rpartition("@")[2], query="").geturl()
+
+
+def without_password(uri: str, text: str) -> str:
+    """A text in which the address of the store may be, with that as it may be `printed`."""
+    signs_in = urlsplit(uri).netloc.rpartition("@")[0]
+    text = text.replace(uri, printed(uri))
+    return text.replace(f"{signs_in}@", "") if signs_in else text
 
 
 def experiment_of(client: Any) -> str:
@@ -78,19 +126,33 @@ def page_of(uri: str, run: Any) -> str | None:
     server = urlsplit(uri)
     if server.scheme not in ("http", "https"):
         return None
-    place = server._replace(netloc=server.netloc.rpartition("@")[2], path=server.path.rstrip("/") + "/", query="")
+    place = urlsplit(printed(uri))._replace(path=server.path.rstrip("/") + "/")
     return place._replace(fragment=f"/experiments/{run.info.experiment_id}/runs/{run.info.run_id}").geturl()
 
 
 @contextlib.contextmanager
 def alone(project: Path) -> Iterator[None]:
-    """Within this block no other process of this project reads a SQLite store to decide what to add to it."""
-    database = _sqlite_file(store_uri(project))
-    if database is None:
-        yield
-        return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock", is_singleton=True):  # whoever holds it may enter again
+    """Within this block no other process reads the same store to decide what to add to it: a run that processes share,
+    a version, the champion."""
+    uri = store_uri(project)
+    if (database := _sqlite_file(uri)) is None:
+        from mlflow import MlflowClient
+
+        client = MlflowClient(uri)
+        with turns.on_server(client, experiment_of(client)):
+            yield
+    else:
+        with _alone_with(database):
+            yield
+
+
+@contextlib.contextmanager
+def _alone_with(database: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(turns.by_file(database))
+        except OSError as error:
+            raise unwritable(database, str(error)) from error
         yield
 
 
