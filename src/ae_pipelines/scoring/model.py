@@ -144,7 +144,7 @@ class ScoringModel:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.contract = _read_contract(folder / CONTRACT)
+        self.contract = read_contract(folder / CONTRACT)
         found = files_of(folder)
         for name in (CONTRACT, SIGNATURE):
             found.pop(name, None)
@@ -261,7 +261,8 @@ def _signature_in(folder: Path) -> str | None:
         return file.read(signing.LENGTH + 1)
 
 
-def _read_contract(path: Path) -> ScoringContract:
+def read_contract(path: Path) -> ScoringContract:
+    """The contract in a file; `InputError` if it is not there, damaged or altered."""
     if not path.exists():
         raise InputError(f"no registered models in {path.parent}: run train first", stages=("train",))
     try:

@@ -61,28 +61,37 @@ class Champions:
         if ROLLED_BACK in self.client.get_model_version(self.name, str(version)).tags:
             self.client.delete_model_version_tag(self.name, str(version), ROLLED_BACK)
 
-    def roll_back(self, to: int | None) -> int:
-        """Move the alias to the champion before, or to an earlier one, whose version is given back; `InputError` if
-        there was none, or if it was never champion. Versions that were deleted are passed over."""
-        record = self.record
-        left = {int(found.version) for found in self.client.search_model_versions(f"name = '{self.name}'")}
-        places = [
-            place
-            for place, (version, _) in enumerate(record[:-1])
-            if version in left and version != record[-1][0] and (to is None or version == to)
-        ]
-        if not places:
-            before = ", ".join(dict.fromkeys(str(version) for version, _ in record[:-1] if version in left))
-            asked = "no other version" if to is None else f"not version {to}"
-            raise InputError(
-                f"{self.name}: as far as is on record, {asked} was {self.alias} before the present one (known: "
-                f"{before or 'none'}): `promote <version>` moves the alias to any version"
-            )
-        kept, taken = record[: places[-1] + 1], {version for version, _ in record[places[-1] + 1 :]}
-        for version in taken & left - {kept[-1][0]}:
+    def before(self, to: int | None = None) -> int:
+        """The champion before the present one, or an earlier one; `InputError` if none is on record, or if `to` is not.
+        Versions that were deleted are passed over."""
+        return self._kept(to)[-1][0]
+
+    def roll_back(self, to: int | None = None) -> int:
+        """Move the alias to the champion `before`; those that came after it are marked as rolled back."""
+        kept = self._kept(to)
+        taken = {version for version, _ in self.record[len(kept) :]} - {kept[-1][0]}
+        for version in taken & self._there():
             self.client.set_model_version_tag(self.name, str(version), ROLLED_BACK, _now())
         self._point(kept[-1][0], kept)
         return kept[-1][0]
+
+    def _kept(self, to: int | None) -> list[tuple[int, str]]:
+        """What is left of the record when it is rolled back."""
+        record, there = self.record, self._there()
+        now = record[-1][0] if record else None
+        earlier = [place for place, (version, _) in enumerate(record) if version in there and version != now]
+        places = [place for place in earlier if to in (None, record[place][0])]
+        if not places:
+            asked = "no other version" if to is None else f"not version {to}"
+            known = ", ".join(dict.fromkeys(str(record[place][0]) for place in earlier)) or "none"
+            raise InputError(
+                f"{self.name}: as far as is on record, {asked} was {self.alias} before the present one (known: {known}): "
+                "`promote <version>` moves the alias to any version"
+            )
+        return record[: places[-1] + 1]
+
+    def _there(self) -> set[int]:
+        return {int(found.version) for found in self.client.search_model_versions(f"name = '{self.name}'")}
 
     def _point(self, version: int, record: list[tuple[int, str]]) -> None:
         self.client.set_registered_model_alias(self.name, self.alias, str(version))

@@ -14,7 +14,7 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring import judging
 from ae_pipelines.scoring.example import raw_example
 from ae_pipelines.scoring.model import ScoringModel, files_of
-from ae_pipelines.scoring.promotion import Compared, PromoteOptions, unlike_samples, objections
+from ae_pipelines.scoring.promotion import Compared, PromoteOptions, objections, unlike_samples
 from ae_pipelines.scoring.scoring_contract import ScoringContract
 from ae_pipelines.scoring.version import Fetched, Version
 from ae_pipelines.tracking.champions import ABSENT, ROLLED_BACK, Champions
