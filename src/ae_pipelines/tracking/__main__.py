@@ -1,10 +1,11 @@
 """`python -m ae_pipelines.tracking <command>`: look after the registered models, and close runs.
 
-`champions` lists versions, `promote` and `rollback` move the alias, `prune` removes old versions, `name` says which model
-is meant, `key` makes keys that versions are signed with. Without a command, `--run=<name> --status=FINISHED` closes a run
-that several processes shared.
+`champions` lists versions, `promote` and `rollback` move the alias, `prune` removes old versions, `name` says which
+model is meant, `key` makes keys that versions are signed with. Without a command, `--run=<name> --status=FINISHED` closes
+a run that several processes shared.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,16 @@ class Commands(click.Group):
             raise click.ClickException(said + hint) from error
 
 
+def _here_or_there(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
+    """The folder that is given after the command, else before it, else this one."""
+    before = context.parent.params.get("project_path") if context.parent else None
+    return Path(value or before or Path.cwd())
+
+
 project_path = click.option(
     "--project-path",
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
-    default=".",
+    callback=_here_or_there,
     help="Folder of the project, whose MLflow store is used unless MLFLOW_TRACKING_URI names another.",
 )
 
@@ -47,9 +54,7 @@ project_path = click.option(
 def of_a_model(command: Callable[..., None]) -> Callable[..., None]:
     """A command on the versions of a registered model."""
     name = click.option("--model-name", help="Of the registered model; not needed where there is only one.")
-    alias = click.option(
-        "--alias", default="champion", show_default=True, help="The alias that is looked at, or moved."
-    )
+    alias = click.option("--alias", default="champion", show_default=True, help="Which alias is looked at, or moved.")
     return project_path(name(alias(command)))
 
 
@@ -60,6 +65,7 @@ def of_a_model(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_context
 def main(context: click.Context, project_path: Path, run: str | None, status: str | None) -> None:
     """Look after the registered models; without a command, close the MLflow run that several processes shared."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     if context.invoked_subcommand is not None:
         return
     if run is None or status is None:
@@ -114,7 +120,7 @@ def rollback(project_path: Path, model_name: str | None, alias: str, to: int | N
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @of_a_model
 def prune(project_path: Path, model_name: str | None, alias: str, keep: int, dry_run: bool) -> None:
-    """Remove old versions with their files and runs; none that has an alias, nor the champion before the present one."""
+    """Remove old versions with their files and runs; none with an alias, nor the champion before the present one."""
     client, name = _chosen(project_path, model_name)
     with alone(project_path):
         going = pruning.leaving(client, name, versions_of_each(client)[name], keep, alias)

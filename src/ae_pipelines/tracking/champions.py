@@ -85,8 +85,8 @@ class Champions:
             asked = "no other version" if to is None else f"not version {to}"
             known = ", ".join(dict.fromkeys(str(record[place][0]) for place in earlier)) or "none"
             raise InputError(
-                f"{self.name}: as far as is on record, {asked} was {self.alias} before the present one (known: {known}): "
-                "`promote <version>` moves the alias to any version"
+                f"{self.name}: as far as is on record, {asked} was {self.alias} before the present one (known: "
+                f"{known}): `promote <version>` moves the alias to any version"
             )
         return record[: places[-1] + 1]
 

@@ -10,7 +10,7 @@ FILES = "ae.files"
 
 
 def versions_of_each(client: Any) -> dict[str, list[Any]]:
-    """The versions of every model that `register` has made, by its name, oldest first; others may use the same store."""
+    """The versions that `register` has made, by the name of their model, oldest first; others may use the store."""
     found = defaultdict(list)
     page = None
     while page is None or page.token:
