@@ -12,10 +12,10 @@ from scoring.places import IMAGES, KEPT_BACK, LABELS
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
-from ae_pipelines.scoring.promotion import PromoteOptions, objections
+from ae_pipelines.scoring.promotion import Compared, PromoteOptions, objections, unlike_samples
 from ae_pipelines.tracking.registry import ModelRegistry
 
-NAME = "ae_pipelines"
+NAME = "array"
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_what_is_not_registered_is_said_with_what_is(registry, images):
         registry.fetch(7, "champion")
     with pytest.raises(InputError, match="called 'best'"):
         registry.fetch(None, "best")
-    with pytest.raises(InputError, match=r"registered are \['ae_pipelines'\]"):
+    with pytest.raises(InputError, match=r"registered are \['array'\]"):
         ModelRegistry(images.folder, "other").fetch(None, "champion")
 
 
@@ -134,6 +134,12 @@ def test_a_champion_that_cannot_be_opened_stays_and_does_not_keep_others_from_be
     assert "altered" in registration["why"]
 
 
+def objections_to(new, champion, options=None):
+    """Of versions that were trained on the same samples."""
+    found = Compared(new.metrics, champion.metrics, "")
+    return objections(new, champion, options or PromoteOptions(), found)
+
+
 class TestObjections:
     @pytest.fixture
     def champion(self, trained_on_images):
@@ -155,16 +161,15 @@ class TestObjections:
     ):
         metrics = {"classify/accuracy": accuracy, "embed/reconstruction_error": error}
         new = champion.model_copy(update={"metrics": metrics})
-        assert len(objections(new, champion, PromoteOptions(tolerance=tolerance))) == said
+        assert len(objections_to(new, champion, PromoteOptions(tolerance=tolerance))) == said
 
     def test_one_of_other_samples_cannot_be_compared(self, champion):
         spec = champion.samples.model_copy(update={"shape": (1, 28, 28)})
-        (said,) = objections(champion.model_copy(update={"samples": spec}), champion, PromoteOptions())
-        assert "cannot be compared" in said
+        assert "cannot be compared" in unlike_samples(champion.model_copy(update={"samples": spec}), champion)
 
     def test_the_range_of_the_data_may_differ(self, champion):
         new, old = (champion.model_copy(update={"samples": champion.samples.with_range(0, high)}) for high in (9, 99))
-        assert objections(new, old, PromoteOptions()) == []
+        assert unlike_samples(new, old) is None
 
     def test_what_was_learned_of_the_columns_of_a_table_may_differ_but_not_the_columns(self, champion):
         def of_columns(mean, *names):
@@ -172,29 +177,28 @@ class TestObjections:
             spec = champion.samples.model_copy(update={"preprocessing": done | {"left_out": {}}})
             return champion.model_copy(update={"samples": spec})
 
-        assert not objections(of_columns(1.0, "a", "b"), of_columns(2.0, "a", "b"), PromoteOptions())
-        (said,) = objections(of_columns(1.0, "a", "b"), of_columns(1.0, "a", "c"), PromoteOptions())
-        assert "cannot be compared" in said
+        assert unlike_samples(of_columns(1.0, "a", "b"), of_columns(2.0, "a", "b")) is None
+        assert "cannot be compared" in unlike_samples(of_columns(1.0, "a", "b"), of_columns(1.0, "a", "c"))
 
     def test_one_that_was_not_measured_is_no_better(self, champion):
         new = champion.model_copy(update={"metrics": {"classify/accuracy": 1.0}})
-        (said,) = objections(new, champion, PromoteOptions())
+        (said,) = objections_to(new, champion)
         assert "was not measured" in said
 
     def test_one_without_a_classifier_is_held_against_one_with_only_where_it_would_take_its_place(self, champion):
         kinds = {part: kind for part, kind in champion.kinds.items() if part != "classifier"}
         without = champion.model_copy(update={"kinds": kinds, "metrics": {"embed/reconstruction_error": 0.01}})
-        (said,) = objections(without, champion, PromoteOptions())
+        (said,) = objections_to(without, champion)
         assert said.startswith("classify/accuracy: the new version has no classifier, the champion has one")
-        assert not objections(champion, without, PromoteOptions())
+        assert not objections_to(champion, without)
         worse = without.model_copy(update={"metrics": {"embed/reconstruction_error": 0.02}})
-        (said,) = objections(worse, without, PromoteOptions())
+        (said,) = objections_to(worse, without)
         assert said.startswith("embed/reconstruction_error: 0.02, the champion has 0.01")
 
     def test_a_default_metric_that_neither_has_is_passed_over(self, champion):
         without = champion.model_copy(update={"metrics": {"classify/accuracy": 0.9}})
-        assert not objections(without, without, PromoteOptions())
+        assert not objections_to(without, without)
 
     def test_a_metric_that_is_asked_for_but_not_measured_is_told_with_what_there_is(self, champion):
-        (said,) = objections(champion, champion, PromoteOptions(metrics={"classify/acuracy": "higher"}))
+        (said,) = objections_to(champion, champion, PromoteOptions(metrics={"classify/acuracy": "higher"}))
         assert "Did you mean 'classify/accuracy'" in said

@@ -104,7 +104,7 @@ class _Rows:
         """Mean errors of reconstruction; none without a decoder."""
         if not hasattr(autoencoder.module, "decode"):
             return {}
-        measure = partial(_squares, autoencoder, self.samples.spec, scale)
+        measure = partial(squares, autoencoder, self.samples.spec, scale)
         parts = list(in_parallel(measure, self._blocks(), autoencoder.device))
         names = [f"embed/{name}" for name in ("reconstruction_error", "blurred_error")]
         means = [float(np.concatenate(part).mean(dtype=np.float64)) for part in zip(*parts, strict=True)]
@@ -112,7 +112,7 @@ class _Rows:
 
 
 @torch.inference_mode()
-def _squares(
+def squares(
     autoencoder: TrainedModel, here: SampleSpec, scale: Scale | None, values: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     """`reconstruction_error` and, of images, `blurred_error` of samples as they are stored `here`, each (batch,)."""

@@ -1,7 +1,7 @@
 """`python -m ae_pipelines.tracking <command>`: look after the registered models, and close runs.
 
 `champions` lists versions, `promote` and `rollback` move the alias, `prune` removes old versions, `name` says which
-model is meant, `key` makes keys that versions are signed with. Without a command, `--run=<name> --status=FINISHED` closes
+model is meant, `key` makes keys to sign versions with. Without a command, `--run=<name> --status=FINISHED` closes
 a run that several processes shared.
 """
 
@@ -163,7 +163,8 @@ def _verify(project: Path, name: str, version: int) -> None:
     """`InputError` if a version cannot be opened, and so must not become champion."""
     from ae_pipelines.tracking.registry import ModelRegistry
 
-    ModelRegistry(project, name).fetch(version, "").models.open()
+    kept = ModelRegistry(project, name).fetch(version, "")  # its files are gone with it
+    kept.models.open()
 
 
 if __name__ == "__main__":
