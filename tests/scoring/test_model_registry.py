@@ -115,8 +115,13 @@ def test_models_that_are_made_in_the_same_run_as_others_do_not_replace_their_fil
     registry = ModelRegistry(images.folder, NAME)
     for seed in (1, 2):
         images.run("cluster", cluster={"clusters": 3 + seed})
-        images.run("export", "register")
+        images.run("export", "register", model_name=NAME)
     assert {registry.fetch(number, "").version.number for number in (1, 2, 3)} == {1, 2, 3}
+
+
+def test_models_are_not_called_as_a_source_that_their_samples_did_not_come_from(images):
+    with pytest.raises((InputError, DatasetError), match="came from 'train', the source that is picked is 'digits'"):
+        images.run("register")
 
 
 def test_stages_that_were_not_run_again_are_not_registered_with_others(images):
@@ -128,7 +133,7 @@ def test_stages_that_were_not_run_again_are_not_registered_with_others(images):
 def test_a_champion_that_cannot_be_opened_stays_and_does_not_keep_others_from_being_registered(images):
     MlflowClient(images.registry).set_model_version_tag(NAME, "1", "ae.files", "{}")
     images.run("cluster", cluster={"clusters": 4})
-    images.run("export", "register")
+    images.run("export", "register", model_name=NAME)
     registration = json.loads((images.data / "08_reporting" / "registration.json").read_text())
     assert (registration["version"], registration["champion"]) == (2, 1)
     assert "altered" in registration["why"]

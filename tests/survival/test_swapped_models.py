@@ -39,8 +39,9 @@ def two(digits, recipe, keys, tmp_path_factory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("two")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(signing.SIGNS, str(keys[0]))
-        for seed, name in enumerate(("first", "second")):
-            assembled(folder / name, digits, recipe.model_copy(update={"seed": seed}))
+        assembled(folder / "first", digits, recipe)
+        training = recipe.training.model_copy(update={"epochs": 2})
+        assembled(folder / "second", digits, recipe.model_copy(update={"training": training}))
     return folder / "first/models", folder / "second/models"
 
 
@@ -50,18 +51,23 @@ def sealed(two, keys, monkeypatch):
     monkeypatch.setenv(signing.VERIFIES, f"{keys[0]}.pub")
 
 
-def opened(folder: Path, tmp_path: Path) -> list[str]:
-    """Which ways into the models were not refused."""
+def opened(folder: Path) -> list[str]:
+    """Which ways into the models were not refused in one sentence about their signature."""
     found = []
     ways = {"score": lambda: ScoringModel(folder), "serve": lambda: Served(folder)}
     for name, way in ways.items():
         try:
             way()
-            found.append(name)
         except InputError as error:
-            assert "\n" not in str(error)
-            assert "sign" in str(error)
+            if "sign" in str(error) and "\n" not in str(error):
+                continue
+        found.append(name)
     return found
+
+
+def other_bytes(ours: Path, theirs: Path) -> bytes:
+    """Those of the other version or, where both are the same, some others."""
+    return theirs.read_bytes() if theirs.read_bytes() != ours.read_bytes() else theirs.read_bytes() + b" "
 
 
 def forged(models: Path, how: str, other: Path, keys: list[Path], patch: pytest.MonkeyPatch) -> None:
@@ -88,15 +94,15 @@ def test_a_swapped_file_is_refused_whatever_was_renewed(two, keys, sealed, tmp_p
     for place, (file, how) in enumerate(attempts):
         models = tmp_path / f"models{place}"
         shutil.copytree(first, models)
-        (models / file).write_bytes((second / file).read_bytes() + (b"" if file in SHORT else b" "))
+        (models / file).write_bytes(other_bytes(first / file, second / file))
         forged(sealed_again(models), how, second, keys, monkeypatch)
-        found.update(opened(models, tmp_path))
+        found.update(opened(models))
         with monkeypatch.context() as context:
             context.delenv(signing.VERIFIES)
             ScoringModel(models)  # what is forged is whole: but for the key it would be opened
     record("a version's file swapped, all hashes renewed, signed", 2 * len(attempts), {"opened": found.total()})
     assert not found
-    assert opened(first, tmp_path) == ["score", "serve"]
+    assert opened(first) == ["score", "serve"]
 
 
 def test_a_swapped_version_in_the_registry_or_in_a_data_folder_is_refused(

@@ -39,6 +39,16 @@ class ModelRegistry:
     def __init__(self, project: Path, name: str, asked_for: bool = True) -> None:
         self._project, self.name, self._asked_for = project, name, asked_for
 
+    def refuse_name_of_other(self, samples: Samples, source: str) -> None:
+        """`InputError` where the model would be called as a source that the samples did not come from."""
+        if not self._asked_for and samples.manifest.source != source:
+            raise InputError(
+                f"the samples in {samples.folder} came from {samples.manifest.source!r}, the source that is picked is "
+                f"{source!r}, and models are called as their source ({self.name}): give the source that was ingested, "
+                "or a name",
+                options={"source": "...", "model_name": "..."},
+            )
+
     def register(
         self, models: ScoringModel, options: PromoteOptions, run: Run, samples: Samples | None = None
     ) -> dict[str, Any]:
