@@ -145,6 +145,19 @@ def objections_to(new, champion, options=None):
     return objections(new, champion, options or PromoteOptions(), found)
 
 
+def test_a_champion_that_was_damaged_is_replaced_by_the_same_models(images):
+    (weights,) = Path(champion_of(images).source.removeprefix("file://")).rglob("autoencoder/weights.safetensors")
+    altered(weights)
+    images.run("register", model_name=NAME)
+    registration = json.loads((images.data / "08_reporting" / "registration.json").read_text())
+    assert (registration["version"], registration["promoted"]) == (2, True)
+    assert int(champion_of(images).version) == 2
+
+
+def champion_of(place):
+    return MlflowClient(place.registry).get_model_version_by_alias(NAME, "champion")
+
+
 class TestObjections:
     @pytest.fixture
     def champion(self, trained_on_images):

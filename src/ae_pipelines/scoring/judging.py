@@ -37,23 +37,29 @@ def compared(new: ScoringModel, champion: ScoringModel, samples: Samples | None)
     if samples is None or samples.id != new.contract.samples_id:
         raise InputError("the samples of the new version are not at hand")
     scale = Scale.between(samples.spec, champion.contract.samples)
-    rows, labels = _unknown_to(champion, samples), samples.index["label"]
-    known = {*new.contract.classes, *champion.contract.classes}
-    judged = _Rows(samples, rows, labels.iloc[rows].reset_index(drop=True), known)
+    rows, labels = _unknown_to(champion, samples)
+    judged = _Rows(samples, rows, labels, {*new.contract.classes, *champion.contract.classes})
     how = f"both measured anew on {len(rows)} test samples that neither has learned from"
     return Compared(judged.metrics(new, None), judged.metrics(champion, scale), how, anew=True)
 
 
-def _unknown_to(champion: ScoringModel, samples: Samples) -> np.ndarray:
-    """Positions of test samples that were not in the champion's train split either."""
-    rows = samples.positions("test")
-    contents = samples.index["sha256"].iloc[rows]
-    rows = rows[~champion.may_have_learned(list(contents))]
-    if not len(rows):
+def _unknown_to(champion: ScoringModel, samples: Samples) -> tuple[np.ndarray, pd.Series]:
+    """Positions and labels of test samples that were not in the champion's train split either."""
+    samples.split_size("test")  # refuses none
+    start, rows, labels = 0, [np.empty(0, np.int64)], []
+    for batch in samples.index_batches("split", "sha256", "label"):
+        test = np.flatnonzero(np.array(batch.column("split").to_pylist()) == "test")
+        new = test[~champion.may_have_learned(batch.column("sha256").take(test).to_pylist())]
+        rows.append(start + new)
+        labels += batch.column("label").take(new).to_pylist()
+        start += len(batch)
+    found = np.concatenate(rows)
+    if not len(found):
         raise InputError("it has learned from every test sample that there is now")
-    if len(rows) > MOST_ROWS:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
-    return rows
+    drawn = np.arange(len(found))
+    if len(found) > MOST_ROWS:
+        drawn = np.sort(np.random.default_rng(0).choice(len(found), MOST_ROWS, replace=False))
+    return found[drawn], pd.Series(labels, dtype="str").iloc[drawn].reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Assembly:
             pq.write_table(self.reference.table(), new / REFERENCE, compression="zstd", write_page_checksum=True)
             shutil.copytree(self.onnx.folder, new / ONNX)
             if not follows_content(self.samples):
-                np.save(new / TRAIN_ROWS, np.sort(digests(train_contents(self.samples))))
+                np.save(new / TRAIN_ROWS, np.sort(train_digests(self.samples)))
             contract = self._contract(files_of(new)).sealed()
             atomic.write_text(new / CONTRACT, contract.model_dump_json(indent=2))
             if (signature := signing.signature(contract.sha256)) is not None:
@@ -194,7 +194,11 @@ class ScoringModel:
             raise InputError("it was registered before versions kept what they had learned from")
         if self.contract.splits == "content":
             return np.array(splits_by_content(contents)) == "train"
-        return np.isin(digests(contents), np.load(self.folder / TRAIN_ROWS, allow_pickle=False))
+        return np.isin(digests(contents), self._train_rows)
+
+    @cached_property
+    def _train_rows(self) -> np.ndarray:
+        return np.load(self.folder / TRAIN_ROWS, allow_pickle=False)
 
     def scored(self, block: LatentBlock, ids: pd.Series) -> pd.DataFrame:
         """A row a latent: `sample_id`, `cluster`, `distance`, `predicted` and `probability` (where there is a
@@ -230,12 +234,13 @@ def follows_content(samples: Samples) -> bool:
     return all(batch.column(1).to_pylist() == splits_by_content(batch.column(0).to_pylist()) for batch in batches)
 
 
-def train_contents(samples: Samples) -> list[str]:
-    """The sha256 of the content of each sample of the train split."""
-    batches = samples.index_batches("sha256", "split")
-    return [
-        sha for batch in batches for sha, split in zip(*map(pa.Array.to_pylist, batch), strict=True) if split == "train"
-    ]
+def train_digests(samples: Samples) -> np.ndarray:
+    """`digests` of the content of each sample of the train split."""
+    parts = [np.empty(0, np.uint64)]
+    for batch in samples.index_batches("sha256", "split"):
+        pairs = zip(*map(pa.Array.to_pylist, batch), strict=True)
+        parts.append(digests([sha for sha, split in pairs if split == "train"]))
+    return np.concatenate(parts)
 
 
 def digests(contents: Sequence[str]) -> np.ndarray:

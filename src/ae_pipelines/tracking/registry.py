@@ -183,8 +183,11 @@ class ModelRegistry:
         """What was compared, and why the version must not take the champion's place; no reasons if it may."""
         if champion is None or champion == version:
             return None, []
+        client = self._client()
+        if client.get_model_version(self.name, str(champion)).tags.get(CONTENT) == models.contract.content:
+            return None, []  # they are the same models: the champion was damaged, or is not signed
         by_hand = f"by hand: python -m ae_pipelines.tracking promote {version} --model-name={shlex.quote(self.name)}"
-        if since := self._client().get_model_version(self.name, str(version)).tags.get(ROLLED_BACK):
+        if since := client.get_model_version(self.name, str(version)).tags.get(ROLLED_BACK):
             return None, [f"it was rolled back on {since}; {by_hand}"]
         try:
             kept = self.fetch(champion, options.alias)  # its files are gone with it
