@@ -142,7 +142,7 @@ class ScoringModel:
     for (`signing`).
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, called: str | None = None) -> None:
         self.folder = folder
         self.contract = read_contract(folder / CONTRACT)
         found = files_of(folder)
@@ -155,7 +155,7 @@ class ScoringModel:
                 f"{folder} is damaged or was altered: {altered}. Nothing of it is opened; register the models again, "
                 "or choose another version"
             )
-        signing.refuse_unsigned(self.contract.sha256, _signature_in(folder), str(folder))
+        signing.refuse_unsigned(self.contract.sha256, _signature_in(folder), called or str(folder))
 
     def into(self, folder: Path) -> None:
         """Copy all of it."""

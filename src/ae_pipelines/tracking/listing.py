@@ -29,6 +29,7 @@ class Listed:
     aliases: list[str]
     registered: str
     champion_since: str | None
+    is_champion: bool
     rolled_back: str | None
     contract: ScoringContract | None
     """None if it cannot be read."""
@@ -38,7 +39,8 @@ class Listed:
     def lines(self) -> Iterator[str]:
         """It in words."""
         said = [f"registered {self.registered}"]
-        said += [f"champion since {self.champion_since}"] if self.champion_since else []
+        if self.champion_since:
+            said.append(f"{'champion since' if self.is_champion else 'became champion'} {self.champion_since}")
         said += [f"rolled back {self.rolled_back}"] if self.rolled_back else []
         yield f"  version {self.number}{''.join(f' @{alias}' for alias in self.aliases)}: {', '.join(said)}"
         if self.contract is None:
@@ -73,6 +75,7 @@ def listed(client: Any, name: str, versions: list[Any], alias: str) -> list[List
                 aliases=sorted(aliases.get(number, [])),
                 registered=_when(version.creation_timestamp),
                 champion_since=since.get(number),
+                is_champion=alias in aliases.get(number, []),
                 rolled_back=version.tags.get(ROLLED_BACK),
                 contract=contract_of(client, version),
                 before=earlier[-1] if earlier else None,

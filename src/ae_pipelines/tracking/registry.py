@@ -111,7 +111,7 @@ class ModelRegistry:
             ) from error
         _refuse_altered(folder, json.loads(found.tags[FILES]), f"{self.name} version {number} ({source})")
         (data,) = (folder / "data").iterdir()
-        models = ScoringModel(data)
+        models = ScoringModel(data, f"{self.name} version {number}")
         return Fetched(models, Version(self.name, number, models.contract.content), copy)
 
     def _client(self) -> Any:
