@@ -21,6 +21,15 @@ from ae_pipelines.scoring.promotion import Compared, PromoteOptions, objections
 from ae_pipelines.training.loop import train
 
 SOURCE_ID = "another store"
+ALL = PromoteOptions(
+    metrics={
+        "classify/accuracy": "higher",
+        "embed/reconstruction_error": "lower",
+        "cluster/nmi": "higher",
+        "detect/auroc": "higher",
+    }
+)
+"""A metric of each stage."""
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +45,20 @@ def of_other_samples(models: ScoringModel, tmp_path, **changes: Any) -> ScoringM
 
 def test_of_the_same_samples_recorded_numbers_are_compared(on_digits, digits, tmp_path):
     champion = changed(on_digits, tmp_path / "champion", metrics={"classify/accuracy": 0.7})
-    found = compared(on_digits, champion, digits)
+    found = compared(on_digits, champion, digits, ALL)
     assert (found.new["classify/accuracy"], found.champion["classify/accuracy"]) == (0.5, 0.7)
     assert not found.anew
 
 
 def test_of_other_samples_no_recorded_number_is_used(on_digits, digits, tmp_path):
     champion = of_other_samples(on_digits, tmp_path, metrics={"classify/accuracy": 1.0})
-    found = compared(on_digits, champion, digits)
+    found = compared(on_digits, champion, digits, ALL)
     assert found.anew
     assert found.new == found.champion  # they are the same models
+    assert {"classify/accuracy", "embed/blurred_error", "cluster/nmi", "cluster/silhouette"} <= {*found.new}
+    assert {*compared(on_digits, champion, digits, PromoteOptions(metrics={"cluster/nmi": "higher"})).new} <= {
+        *("cluster/nmi", "cluster/ari", "cluster/accuracy", "cluster/silhouette")
+    }
     assert 0.6 < found.new["classify/accuracy"] < 1
     assert f"anew on {digits.split_size('test')} test samples" in found.how
     assert not objections(on_digits.contract, champion.contract, PromoteOptions(), found)
@@ -53,7 +66,7 @@ def test_of_other_samples_no_recorded_number_is_used(on_digits, digits, tmp_path
 
 def test_numbers_measured_anew_are_those_of_the_stages(on_digits, digits, tmp_path):
     latents = read_latents(on_digits.folder.parent / "latents.parquet")
-    found = compared(on_digits, of_other_samples(on_digits, tmp_path), digits).new
+    found = compared(on_digits, of_other_samples(on_digits, tmp_path), digits, ALL).new
     assert found["embed/reconstruction_error"] == pytest.approx(latents.errors("test")["reconstruction_error"])
     assert found["embed/blurred_error"] == pytest.approx(latents.errors("test")["blurred_error"])
     classifier = on_digits.classifier
@@ -69,23 +82,23 @@ def test_a_row_that_the_champion_may_have_learned_from_does_not_count(on_digits,
     np.save(champion.folder / TRAIN_ROWS, np.sort(np.array([int(sha[:16], 16) for sha in learned], np.uint64)))
     champion = changed(champion, tmp_path / "own", splits="source")
     assert champion.may_have_learned(list(contents)).tolist() == [True] * 100 + [False] * (len(contents) - 100)
-    assert f"on {len(contents) - 100} test samples" in compared(on_digits, champion, digits).how
+    assert f"on {len(contents) - 100} test samples" in compared(on_digits, champion, digits, ALL).how
 
 
 def test_a_champion_that_has_learned_from_all_test_rows_or_does_not_say_cannot_be_compared(on_digits, digits, tmp_path):
     with pytest.raises(InputError, match="before versions kept what they had learned from"):
-        compared(on_digits, of_other_samples(on_digits, tmp_path, splits=None), digits)
+        compared(on_digits, of_other_samples(on_digits, tmp_path, splits=None), digits, ALL)
     champion = changed(on_digits, tmp_path / "all", samples_id=SOURCE_ID)
     every = digits.index["sha256"]
     np.save(champion.folder / TRAIN_ROWS, np.sort(np.array([int(sha[:16], 16) for sha in every], np.uint64)))
     champion = changed(champion, tmp_path / "all of it", splits="source")
     with pytest.raises(InputError, match="has learned from every test sample"):
-        compared(on_digits, champion, digits)
+        compared(on_digits, champion, digits, ALL)
 
 
 def test_without_the_samples_nothing_is_measured_anew(on_digits, tmp_path):
     with pytest.raises(InputError, match="not at hand"):
-        compared(on_digits, of_other_samples(on_digits, tmp_path), None)
+        compared(on_digits, of_other_samples(on_digits, tmp_path), None, ALL)
 
 
 def test_contents_of_the_train_split_are_kept_where_the_source_says_what_it_is(recipe, digits, tmp_path):

@@ -108,6 +108,10 @@ def test_models_of_more_data_may_become_the_champion_though_their_statistics_dif
     rows.run("train", source={"name": "array", **source}, **worse)
     registration = json.loads((rows.data / "08_reporting" / "registration.json").read_text())
     assert (registration["version"], registration["promoted"]) == (2, True), registration["why"]
+    assert "both measured anew on" in registration["why"]
+    numbers = registration["compared"]["metrics"]["classify/accuracy"]
+    assert 0 < numbers["version"] <= 1
+    assert 0 < numbers["champion"] <= 1
 
 
 def test_models_that_are_made_in_the_same_run_as_others_do_not_replace_their_files(images, monkeypatch):

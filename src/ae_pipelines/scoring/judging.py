@@ -17,7 +17,7 @@ from ae_pipelines.samples.scales import Scale, stored_there
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.model import ScoringModel
-from ae_pipelines.scoring.promotion import Compared
+from ae_pipelines.scoring.promotion import Compared, PromoteOptions
 from ae_pipelines.training import embedding
 from ae_pipelines.training.devices import in_parallel
 from ae_pipelines.training.trained import TrainedModel
@@ -26,7 +26,7 @@ MOST_ROWS = 50_000
 """Of more test samples than these, so many are drawn at random."""
 
 
-def compared(new: ScoringModel, champion: ScoringModel, samples: Samples | None) -> Compared:
+def compared(new: ScoringModel, champion: ScoringModel, samples: Samples | None, options: PromoteOptions) -> Compared:
     """Their metrics on the same rows: as they were recorded if both were trained on the same samples, and so measured
     on the same test split; else measured anew on the test samples at hand that neither has learned from.
 
@@ -38,7 +38,8 @@ def compared(new: ScoringModel, champion: ScoringModel, samples: Samples | None)
         raise InputError("the samples of the new version are not at hand")
     scale = Scale.between(samples.spec, champion.contract.samples)
     rows, labels = _unknown_to(champion, samples)
-    judged = _Rows(samples, rows, labels, {*new.contract.classes, *champion.contract.classes})
+    classes, stages = {*new.contract.classes, *champion.contract.classes}, {*options.stages}
+    judged = _Rows(samples, rows, labels, classes, stages)
     how = f"both measured anew on {len(rows)} test samples that neither has learned from"
     return Compared(judged.metrics(new, None), judged.metrics(champion, scale), how, anew=True)
 
@@ -71,22 +72,26 @@ class _Rows:
     labels: pd.Series
     classes: set[str]
     """Those that one of the versions knows; to name another class than one of these is wrong."""
+    stages: set[str]
+    """Of those whose metrics are asked for, the stages that measure them."""
 
     def metrics(self, models: ScoringModel, scale: Scale | None) -> dict[str, float]:
         """By `<stage>/<name>`; errors of reconstruction are in the units of these samples."""
         autoencoder = models.autoencoder.where_trained()
-        latents, errors = self._latents(autoencoder, scale), self._errors(autoencoder, scale)
-        found = errors | self._accuracy(models, latents) | _of_groups(models, latents)
-        anomalies = detection.find_anomalies(models.detector, latents)
-        measured = detection.detection_metrics(latents, models.detector, anomalies)
-        return found | {f"detect/{name}": measured[name] for name in ("auroc", "average_precision") if name in measured}
+        found = self._errors(autoencoder, scale) if "embed" in self.stages else {}
+        of_latents = {"classify": self._of_classifier, "cluster": _of_groups, "detect": _of_detector}
+        if asked_for := self.stages & {*of_latents}:
+            latents = self._latents(autoencoder, scale)
+            for stage in asked_for:
+                found |= {f"{stage}/{name}": value for name, value in of_latents[stage](models, latents).items()}
+        return found
 
-    def _accuracy(self, models: ScoringModel, latents: LatentsInMemory) -> dict[str, float]:
+    def _of_classifier(self, models: ScoringModel, latents: LatentsInMemory) -> dict[str, float]:
         judged = self.labels.isin(self.classes).to_numpy()
         if models.classifier is None or not judged.any():
             return {}
         right = classification.predict(models.classifier, latents)["predicted"].to_numpy() == self.labels.to_numpy()
-        return {"classify/accuracy": float(right[judged].mean())}
+        return {"accuracy": float(right[judged].mean())}
 
     def _blocks(self) -> Iterator[np.ndarray]:
         for start in range(0, len(self.rows), embedding.ROWS_PER_PASS):
@@ -140,4 +145,10 @@ def _of_groups(models: ScoringModel, latents: LatentsInMemory) -> dict[str, floa
     if latents.labelled.any():
         agreement = contingency.agreement(contingency.counted(latents.labels, clusters))
         found |= {name: agreement[name] for name in ("accuracy", "nmi", "ari")}
-    return {f"cluster/{name}": value for name, value in found.items() if np.isfinite(value)}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def _of_detector(models: ScoringModel, latents: LatentsInMemory) -> dict[str, float]:
+    anomalies = detection.find_anomalies(models.detector, latents)
+    found = detection.detection_metrics(latents, models.detector, anomalies)
+    return {name: found[name] for name in ("auroc", "average_precision") if name in found}

@@ -26,6 +26,11 @@ class PromoteOptions(Options):
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """A metric that is worse by no more than this share of the champion's counts as no worse."""
 
+    @property
+    def stages(self) -> list[str]:
+        """Those that measure the metrics."""
+        return list(dict.fromkeys(name.partition("/")[0] for name in self.metrics))
+
     def check(self) -> None:
         """`InputError` if a key that is to sign versions cannot be read."""
         signing.check()

@@ -196,7 +196,7 @@ class ModelRegistry:
         if other := unlike_samples(models.contract, kept.models.contract):
             return None, [other]
         try:
-            compared = judging.compared(models, kept.models, samples)
+            compared = judging.compared(models, kept.models, samples, options)
         except InputError as error:
             return None, [f"the champion cannot be measured on the samples of the new version: {error}; {by_hand}"]
         return compared, objections(models.contract, kept.models.contract, options, compared)
