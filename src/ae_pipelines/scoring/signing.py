@@ -18,6 +18,8 @@ SIGNS, VERIFIES = "AE_SIGNING_KEY", "AE_VERIFY_KEY"
 """Environment variables."""
 LENGTH = 128
 """Of a signature, in hexadecimal digits."""
+LARGEST = 2**14
+"""Of a key's file, in bytes."""
 PUBLIC = ".pub"
 """What the name of a public key's file ends with, after the private one's."""
 SIGNED = b"ae_pipelines version, contract "
@@ -113,8 +115,7 @@ def _loaded(variable: str, load: Any, kind: type, which: str) -> Any:
 
     advice = "`python -m ae_pipelines.tracking key <file>` makes a pair"
     try:
-        path = Path(os.environ[variable]).expanduser()
-        content = path.read_bytes() if path.is_file() else None  # anything else may never end
+        content = _read(Path(os.environ[variable]).expanduser())
     except (OSError, ValueError, RuntimeError):
         content = None
     if content is None:
@@ -126,6 +127,14 @@ def _loaded(variable: str, load: Any, kind: type, which: str) -> Any:
     if not isinstance(key, kind):
         raise InputError(f"{variable}: the file holds no key, expected {which} Ed25519 key as PEM; {advice}")
     return key
+
+
+def _read(path: Path) -> bytes | None:
+    """What is in a file, as far as a key may be; None for what is no file, which may never end."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return file.read(LARGEST)
 
 
 def _raw(key: "Ed25519PublicKey") -> bytes:

@@ -16,7 +16,6 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring import signing
 from ae_pipelines.tracking import pruning
 from ae_pipelines.tracking.champions import Champions
-from ae_pipelines.tracking.listing import listed
 from ae_pipelines.tracking.registered import name_of, refuse_unregistered, versions_of_each
 from ae_pipelines.tracking.runs import close_shared
 from ae_pipelines.tracking.store import alone, client_of, said_by_mlflow
@@ -78,6 +77,8 @@ def main(context: click.Context, project_path: Path, run: str | None, status: st
 @of_a_model
 def champions(project_path: Path, model_name: str | None, alias: str) -> None:
     """List the versions of a model, or of all: which is champion, since when, what they were made of."""
+    from ae_pipelines.tracking.listing import listed  # which imports torch
+
     client = client_of(project_path)
     if model_name is not None:
         refuse_unregistered(client, model_name)
@@ -125,7 +126,7 @@ def prune(project_path: Path, model_name: str | None, alias: str, keep: int, dry
     with alone(project_path):
         going = pruning.leaving(client, name, versions_of_each(client)[name], keep, alias)
         for one in going:
-            size = "on the server" if one.bytes is None else f"{one.bytes / 1e6:.1f} MB"
+            size = "its files are not here" if one.bytes is None else f"{one.bytes / 1e6:.1f} MB"
             with_run = f" and run {one.run.info.run_id}" if one.run is not None and one.with_run else ""
             click.echo(f"{name} version {one.version.version}{with_run}: {size}")
         free = sum(one.bytes or 0 for one in going) / 1e6

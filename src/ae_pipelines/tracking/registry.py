@@ -183,12 +183,12 @@ class ModelRegistry:
         """What was compared, and why the version must not take the champion's place; no reasons if it may."""
         if champion is None or champion == version:
             return None, []
-        client = self._client()
-        if client.get_model_version(self.name, str(champion)).tags.get(CONTENT) == models.contract.content:
-            return None, []  # they are the same models: the champion was damaged, or is not signed
+        ours, theirs = (self._known_version(self._client(), number).tags for number in (version, champion))
         by_hand = f"by hand: python -m ae_pipelines.tracking promote {version} --model-name={shlex.quote(self.name)}"
-        if since := client.get_model_version(self.name, str(version)).tags.get(ROLLED_BACK):
+        if since := ours.get(ROLLED_BACK):
             return None, [f"it was rolled back on {since}; {by_hand}"]
+        if theirs.get(CONTENT) == ours[CONTENT]:
+            return None, []  # they are the same models: the champion was damaged, or is not signed
         try:
             kept = self.fetch(champion, options.alias)  # its files are gone with it
         except InputError as error:
