@@ -9,7 +9,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 AIRFLOW := .airflow
 AIRFLOW_PORT ?= 8080
 SERVE_PORT ?= 5001
-MODEL ?= ae_pipelines
+# The registered model; the only one, if it is not given.
+MODEL ?=
 ALIAS ?= champion
 ATLAS := .atlas
 ATLAS_PORT ?= 5055
@@ -98,10 +99,11 @@ mlflow: $(INSTALLED)  ## look at all runs in a browser
 	@$(BIN)/mlflow ui --host=127.0.0.1 --backend-store-uri=sqlite:///mlflow.db
 
 serve: $(INSTALLED)  ## answer raw samples over HTTP by the registered models (SERVE_PORT=, MODEL=, ALIAS=)
-	@echo 'models:/$(MODEL)@$(ALIAS) will answer at http://127.0.0.1:$(SERVE_PORT)/invocations (docs/serve.md), for example'
-	@echo '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'
-	@PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
-		MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false $(BIN)/mlflow models serve --model-uri='models:/$(MODEL)@$(ALIAS)' \
+	@model="$$($(BIN)/python -m ae_pipelines.tracking name --model-name='$(MODEL)')" || exit; \
+	echo "models:/$$model@$(ALIAS) will answer at http://127.0.0.1:$(SERVE_PORT)/invocations (docs/serve.md), for example"; \
+	echo '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'; \
+	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
+		MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false $(BIN)/mlflow models serve --model-uri="models:/$$model@$(ALIAS)" \
 		--env-manager=local --host=127.0.0.1 --port=$(SERVE_PORT)
 
 airflow: $(INSTALLED) $(AIRFLOW)/venv/.installed  ## run the DAGs of conf/airflow/airflow.yml in a local Airflow

@@ -10,6 +10,7 @@ from making import PROJECT
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.words import Words
+from ae_pipelines.io.scoring import ModelRegistryDataset
 from ae_pipelines.project.configuration import ConfigLoader
 from ae_pipelines.project.typed import as_typed, typed, typed_yaml
 from ae_pipelines.samples.sources import SourceChoice
@@ -135,6 +136,22 @@ def test_names_of_labels_columns_and_folders_are_those_that_were_typed(word):
     if "$" not in word:
         found = loaded(f"data_dir=/x/{word}")["catalog"]["latents"]["filepath"]
         assert found == f"/x/{word}/07_model_output/latents.parquet"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("", "digits"),
+        ("source=mnist", "mnist"),
+        ("source.name=mnist,source.path=/x", "mnist"),
+        ("recipe=inpainting", "photos"),
+        ("model_name=,source=mnist", "mnist"),
+        ("model_name=cells,source=mnist", "cells"),
+    ],
+)
+def test_models_are_called_as_their_source_unless_a_name_is_given(given, name):
+    entry = loaded(given)["catalog"]["model_registry"]
+    assert ModelRegistryDataset(filepath="mlflow.db", name=entry["name"], source=entry["source"]).load().name == name
 
 
 def test_values_of_python_are_taken_as_they_are():

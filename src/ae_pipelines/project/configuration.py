@@ -23,6 +23,8 @@ from ae_pipelines.report.two_runs.options import WITH
 FOLDERS = ("data_dir", "raw_dir", "recipes_dir")
 TEXTS = (*FOLDERS, "model_name")
 """Those of `globals.yml` that are paths, and those that are text."""
+SOURCE_NAME = "source.name"
+"""Which source is picked, whether it is given, named by the recipe or the default."""
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -126,6 +128,8 @@ class ConfigLoader(OmegaConfigLoader):
         """What `${runtime_params:<variable>}` stands for."""
         if variable == WITH and self.other_run is not None:
             return self.other_run
+        if variable == SOURCE_NAME:
+            return self._name("source")
         found: Any = self._overrides
         for name in variable.split("."):
             if not (isinstance(found, dict) and name in found):
