@@ -29,7 +29,7 @@ def regular(path: Path) -> Path:
 
 def opened(path: Path) -> BinaryIO:
     """The file, opened for reading; `InputError` if it is no file, `OSError` if it cannot be read."""
-    return regular(path).open("rb", opener=_without_waiting)
+    return open(regular(path), "rb", opener=_without_waiting)
 
 
 def content(path: Path, most: int | None = None) -> bytes:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import opened
 from ae_pipelines.samples.image_files import format_of
 from ae_pipelines.samples.parquet import encoded_leaf, open_parquet
 from ae_pipelines.samples.parquet_pages import rows_at_once
@@ -83,7 +84,7 @@ def _files(folder: Path, written: Path | None, above: list[Path]) -> Iterator[Pa
 
 def _is_image(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return format_of(file.read(12)) is not None
     except OSError as error:
         raise InputError(f"restore.input: {path} cannot be read ({error.strerror}): make it readable") from error

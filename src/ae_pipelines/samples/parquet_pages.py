@@ -135,7 +135,7 @@ def _header_at(file: BinaryIO, at: int, path: Path) -> tuple[Page, int]:
 def _parsed(content: bytes) -> tuple[Page, int]:
     """`IndexError` if the content ends within the header, `ValueError` if it is none."""
     reader = _Compact(content)
-    found = {number: value for number, value in reader.struct()}
+    found = dict(reader.struct())
     counts = next((found[number] for number in (5, 7, 8) if number in found), {})
     try:
         page = Page(kind=found[1], size=found[2], compressed=found[3], values=counts.get(1, 0))
