@@ -47,7 +47,7 @@ class Page(NamedTuple):
 
 def rows_at_once(path: Path, file: pq.ParquetFile, columns: Collection[str], most: int) -> int:
     """How many rows of these columns can be read together, at most `most`; `InputError` if memory may not hold even
-    one. A column of structs is given as the path of one of its fields."""
+    one, `ArrowInvalid` if pages are not where they should be. A column of structs is given as the path of one of its fields."""
     metadata, bytes_ = file.metadata, path.stat().st_size
     if metadata.num_rows > max(SMALL_FILE_ROWS, MOST_ROWS_A_BYTE * bytes_):
         raise InputError(f"{path} declares {metadata.num_rows:,} rows in {bytes_:,} bytes: give rows that differ")
@@ -58,7 +58,7 @@ def rows_at_once(path: Path, file: pq.ParquetFile, columns: Collection[str], mos
             group = metadata.row_group(number)
             for place in read:
                 chunk = group.column(place)
-                for page in _pages(content, chunk, path):
+                for page in _pages(content, chunk):
                     _refuse_large(page, path, chunk.path_in_schema)
                     if page.kind == DICTIONARY and page.size * most > BATCH_BYTES:
                         value = _largest_value(path, number, chunk, page)
@@ -101,7 +101,7 @@ def _largest_value(path: Path, group: int, chunk: pq.ColumnChunkMetaData, page: 
 # -- headers, in Thrift's compact protocol ------------------------------------------------------------------------
 
 
-def _pages(file: BinaryIO, chunk: pq.ColumnChunkMetaData, path: Path) -> Iterator[Page]:
+def _pages(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[Page]:
     """The pages of a column chunk, where Arrow looks for them."""
     offsets = [chunk.data_page_offset]
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
@@ -109,14 +109,14 @@ def _pages(file: BinaryIO, chunk: pq.ColumnChunkMetaData, path: Path) -> Iterato
     at, values = min(offsets), 0
     end = at + chunk.total_compressed_size
     while at < end and values < chunk.num_values:
-        page, length = _header_at(file, at, path)
+        page, length = _header_at(file, at)
         values += 0 if page.kind == DICTIONARY else page.values
         at += length + page.compressed
         yield page
 
 
-def _header_at(file: BinaryIO, at: int, path: Path) -> tuple[Page, int]:
-    """The header there, and its own length."""
+def _header_at(file: BinaryIO, at: int) -> tuple[Page, int]:
+    """The header there, and its own length; `ArrowInvalid` if there is none."""
     size = HEADER_BYTES
     while size <= LONGEST_HEADER:
         file.seek(at)
@@ -129,7 +129,7 @@ def _header_at(file: BinaryIO, at: int, path: Path) -> tuple[Page, int]:
             size *= 4
         except ValueError:
             break
-    raise InputError(f"{path} is damaged: there is no page at byte {at}. Fetch or write it again")
+    raise pa.ArrowInvalid(f"there is no page at byte {at}")
 
 
 def _parsed(content: bytes) -> tuple[Page, int]:

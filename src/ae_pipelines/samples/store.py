@@ -69,8 +69,6 @@ class Manifest(Options):
         """The manifest in a file; `InputError` if it is damaged."""
         try:
             return cls.model_validate(json.loads(content(path)))
-        except InputError:
-            raise
         except (ValueError, RecursionError, OSError) as error:
             raise InputError(f"{path} is damaged ({error}): ingest again") from error
 

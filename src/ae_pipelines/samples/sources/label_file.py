@@ -40,17 +40,15 @@ def read_labels(path: Path, *, with_nul: bool = False) -> dict[str, str]:
     labels: dict[str, str] = {}
     repeated: dict[str, None] = {}
     misfits, first = 0, list[str]()
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number == MOST_ROWS:
+            raise InputError(f"labels: {path} has more than {MOST_ROWS:,} rows: give fewer, or a table")
         if len(row) != len(columns):
             misfits, first = misfits + 1, first or row[:SHOWN_FIELDS]
         elif row[name] in labels:
             repeated[row[name]] = None
         else:
             labels[row[name]] = sys.intern(row[label])
-        if len(labels) > MOST_ROWS:
-            raise InputError(
-                f"labels: {path} lists more than {MOST_ROWS:,} files: give fewer, or a table"
-            )
     if misfits:
         raise InputError(
             f"labels: {misfits} rows of {path} have more or fewer than {len(columns)} fields, "
