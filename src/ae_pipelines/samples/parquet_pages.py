@@ -47,7 +47,8 @@ class Page(NamedTuple):
 
 def rows_at_once(path: Path, file: pq.ParquetFile, columns: Collection[str], most: int) -> int:
     """How many rows of these columns can be read together, at most `most`; `InputError` if memory may not hold even
-    one, `ArrowInvalid` if pages are not where they should be. A column of structs is given as the path of one of its fields."""
+    one, `ArrowInvalid` if pages are not where they should be. A column of structs is given as the path of one of its
+    fields."""
     metadata, bytes_ = file.metadata, path.stat().st_size
     if metadata.num_rows > max(SMALL_FILE_ROWS, MOST_ROWS_A_BYTE * bytes_):
         raise InputError(f"{path} declares {metadata.num_rows:,} rows in {bytes_:,} bytes: give rows that differ")
