@@ -4,14 +4,12 @@ import contextlib
 import ctypes
 import gc
 import json
-import os
 import resource
 import signal
-import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +78,14 @@ def tried(name: str, folder: Path) -> dict[str, Any]:
         signal.alarm(0)
     code = [path.name for path in folder.rglob(CANARY)]
     peak = (memory("VmHWM") - before) / 1e6
-    return {"case": name, "end": end, "said": said, "peak": round(peak), "before": round(before / 1e6), "code": bool(code)}
+    return {
+        "case": name,
+        "end": end,
+        "said": said,
+        "peak": round(peak),
+        "before": round(before / 1e6),
+        "code": bool(code),
+    }
 
 
 def release() -> None:
@@ -105,8 +110,8 @@ def _hanging(*_: object) -> None:
 def main(folder: str, *names: str) -> None:
     signal.signal(signal.SIGALRM, _hanging)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    import crafted_files  # noqa: F401  registers the cases
     import crafted  # the module that cases were registered in
+    import crafted_files  # noqa: F401  registers the cases
 
     for name in names:
         with tempfile.TemporaryDirectory(dir=folder) as place:

@@ -1,6 +1,5 @@
 """The crafted files: bombs, lies, code, and what is no file at all."""
 
-import base64
 import gzip
 import io
 import json
@@ -396,7 +395,10 @@ def _(folder: Path) -> Opening:
 @case("npz: 4 GB of zeros in 4 MB, one row")
 def _(folder: Path) -> Opening:
     content = npy((1, 2**29)) + bytes(8)
-    with zipfile.ZipFile(folder / "values.npz", "w", zipfile.ZIP_DEFLATED) as file, file.open("a.npy", "w", force_zip64=True) as member:
+    with (
+        zipfile.ZipFile(folder / "values.npz", "w", zipfile.ZIP_DEFLATED) as file,
+        file.open("a.npy", "w", force_zip64=True) as member,
+    ):
         member.write(content)
         for _ in range(256):
             member.write(zeros(4 * MB))
@@ -422,7 +424,9 @@ def _(folder: Path) -> Opening:
 
 @case("npz: pickled labels")
 def _(folder: Path) -> Opening:
-    np.savez(folder / "values.npz", a=np.zeros((3, 8)), labels=np.array([Payload(folder)] * 3, object), allow_pickle=True)
+    np.savez(
+        folder / "values.npz", a=np.zeros((3, 8)), labels=np.array([Payload(folder)] * 3, object), allow_pickle=True
+    )
     return ingested("array", folder, path=folder / "values.npz", layout="NF", labels="labels")
 
 
@@ -505,7 +509,11 @@ def _(folder: Path) -> Opening:
 
 @case("image: a PNG with 2 GB behind its pixels")
 def _(folder: Path) -> Opening:
-    return one_image(folder, png(8, 8, zeros(1000 * MB)), "behind.png") if False else one_image(folder, png(4000, 4001, zeros(10)))
+    return (
+        one_image(folder, png(8, 8, zeros(1000 * MB)), "behind.png")
+        if False
+        else one_image(folder, png(4000, 4001, zeros(10)))
+    )
 
 
 def _text_chunk(size: int, times: int) -> bytes:
@@ -542,8 +550,10 @@ def _(folder: Path) -> Opening:
 @case("image: a TIFF that is its own next page")
 def _(folder: Path) -> Opening:
     content = _tiff(8, 8, {}, bytes(64))
-    return one_image(folder, content[:-4] + struct.pack("<I", 8 + 64), "loop.tif", frames="first") if False else one_image(
-        folder, content[:-4] + struct.pack("<I", 8 + 64), "loop.tif"
+    return (
+        one_image(folder, content[:-4] + struct.pack("<I", 8 + 64), "loop.tif", frames="first")
+        if False
+        else one_image(folder, content[:-4] + struct.pack("<I", 8 + 64), "loop.tif")
     )
 
 
@@ -877,7 +887,9 @@ def _checkpoint(folder: Path, body: bytes) -> Opening:
     return lambda: CheckpointFile(path).load()
 
 
-def skops(folder: Path, schema: Any, members: Mapping[str, bytes] | None = None, method: int = zipfile.ZIP_STORED) -> Opening:
+def skops(
+    folder: Path, schema: Any, members: Mapping[str, bytes] | None = None, method: int = zipfile.ZIP_STORED
+) -> Opening:
     path = folder / "classifier.skops"
     with zipfile.ZipFile(path, "w", method) as file:
         file.writestr("schema.json", schema if isinstance(schema, str | bytes) else json.dumps(schema))
@@ -886,7 +898,13 @@ def skops(folder: Path, schema: Any, members: Mapping[str, bytes] | None = None,
     return saved_in(path)
 
 
-NODE = {"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode", "protocol": 2, "_skops_version": "0.16.0"}
+NODE = {
+    "__class__": "dict",
+    "__module__": "builtins",
+    "__loader__": "DictNode",
+    "protocol": 2,
+    "_skops_version": "0.16.0",
+}
 
 
 def _array_node(name: str) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Abuse of an endpoint: good requests are answered all the while, and memory stays within bounds."""
 
-import json
-import os
 import random
 import socket
 import subprocess
@@ -27,7 +25,7 @@ from mlflow.pyfunc import scoring_server
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from ae_pipelines.downstream import classification, clustering, detection
+from ae_pipelines.downstream import clustering, detection
 from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.latents.file import read_latents
 from ae_pipelines.latents.stream import write_latents

@@ -14,10 +14,10 @@ from mlflow.pyfunc import scoring_server
 log = logging.getLogger(__name__)
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-MOST_VALUES = 4_000_000
-"""In one request; as Python's objects and arrays they take up to a few hundred MB."""
-MOST_LISTS = 1_000_000
-"""Lists and records in one request, each of which takes some 60 bytes even if it is empty."""
+MOST_VALUES = 2_000_000
+"""In one request: as Python's objects and arrays they take some 100 MB, and hold up other requests for a second."""
+MOST_LISTS = 400_000
+"""Lists and records in one request: each takes some 60 bytes even if it is empty."""
 MOST_COLUMNS = 50_000
 FEWER = "send fewer samples at a time"
 
@@ -58,12 +58,7 @@ def answer(content: bytes | str, content_type: str | None, model: Any) -> scorin
 
 def of_json(text: str) -> Any:
     """The samples in JSON; `Refusal` if there are none, or more than can be read."""
-    values, lists = text.count(",") + 1, text.count("[") + text.count("{")
-    if values > MOST_VALUES or lists > MOST_LISTS:
-        raise Refusal(
-            f"the request holds {values:,} values in {lists:,} lists and records, at most {MOST_VALUES:,} in "
-            f"{MOST_LISTS:,} are read at once: {FEWER}"
-        )
+    _refuse_many(text.count(",") + 1, text.count("[") + text.count("{"))
     try:
         found = json.loads(text)
     except RecursionError as error:
@@ -87,9 +82,10 @@ def of_json(text: str) -> Any:
 
 def of_csv(text: str) -> pd.DataFrame:
     """The rows in CSV with a line of names; `Refusal` if they cannot be read."""
+    rows = max(text.count("\n"), text.count("\r")) + 1
+    _refuse_many(text.count(",") + rows)
     try:
         columns = len(next(csv.reader(StringIO(text, newline="")), []))
-        rows = max(text.count("\n"), text.count("\r")) + 1
         _refuse_many_cells(rows, columns)
         return pd.read_csv(StringIO(text))
     except (ValueError, csv.Error) as error:
@@ -110,6 +106,14 @@ def _split(data: Any) -> pd.DataFrame:
         raise Refusal("dataframe_split: rows of data must have as many cells as there are columns")
     _refuse_many_cells(len(rows), len(columns or []))
     return pd.DataFrame(rows, columns=columns and [str(name) for name in columns])
+
+
+def _refuse_many(values: int, lists: int = 0) -> None:
+    if values > MOST_VALUES or lists > MOST_LISTS:
+        raise Refusal(
+            f"the request holds {values:,} values in {lists:,} lists and records, but at most {MOST_VALUES:,} in "
+            f"{MOST_LISTS:,} are read at once: {FEWER}"
+        )
 
 
 def _refuse_many_columns(data: Any) -> None:

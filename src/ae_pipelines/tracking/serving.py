@@ -5,6 +5,7 @@ Given raw samples, as `scoring.raw.scored_raw` takes them, it answers for each w
 has a decoder), `anomaly_score` and `anomaly`.
 """
 
+import gc
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -53,9 +54,11 @@ def _one_thread() -> None:
 def _load_pyfunc(path: str) -> Served:
     """Open a model; the name is MLflow's."""
     read_requests_ourselves()
+    served = Served(Path(path))
     if scoring_server._SERVER_MODEL_PATH in os.environ:  # `mlflow models serve` starts its server with it
         bound_uvicorn()
-    return Served(Path(path))
+        gc.freeze()  # otherwise all that was imported is gone through again and again while a large request is read
+    return served
 
 
 @cache
