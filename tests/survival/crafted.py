@@ -1,4 +1,4 @@
-"""Crafted files, and what opens each: `python crafted.py <folder> <case> ...` tells how each ends, as a line of JSON."""
+"""How what is crafted ends when it is opened: `python crafted.py <folder> <case> ...` says so, a line of JSON each."""
 
 import contextlib
 import ctypes
@@ -78,14 +78,7 @@ def tried(name: str, folder: Path) -> dict[str, Any]:
         signal.alarm(0)
     code = [path.name for path in folder.rglob(CANARY)]
     peak = (memory("VmHWM") - before) / 1e6
-    return {
-        "case": name,
-        "end": end,
-        "said": said,
-        "peak": round(peak),
-        "before": round(before / 1e6),
-        "code": bool(code),
-    }
+    return {"case": name, "end": end, "said": said, "peak": round(peak), "code": bool(code)}
 
 
 def release() -> None:
