@@ -137,7 +137,7 @@ def _parsed(content: bytes) -> tuple[Page, int]:
     """`IndexError` if the content ends within the header, `ValueError` if it is none."""
     reader = _Compact(content)
     found = dict(reader.struct())
-    counts = next((found[number] for number in (5, 7, 8) if number in found), {})
+    counts: dict[int, int] = next((found[number] for number in (5, 7, 8) if number in found), {})
     try:
         page = Page(kind=found[1], size=found[2], compressed=found[3], values=counts.get(1, 0))
     except KeyError as error:
