@@ -452,7 +452,7 @@ def test_the_server_answers_200_requests_4_at_a_time_as_the_batch_pipeline_score
         ({"instances": []}, "given no samples"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1]]}}, "given samples of shape (1,)"),
         ({"samples": [1]}, "must be a JSON dictionary with exactly one of the input fields"),
-        ('{"instances": [', "is a valid JSON"),
+        ('{"instances": [', "is not valid JSON"),
     ],
 )
 def test_the_server_refuses_with_status_400_and_the_reason(server, body, reason):

@@ -18,9 +18,12 @@ from pathlib import Path
 from ae_pipelines.base import atomic
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.regular_files import content, opened
 
 IN_FOLDER = ".seal"
 """Name of a folder's seal."""
+LARGEST = 64 * 2**20
+"""Most bytes of a seal that is read."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +154,8 @@ def contents(path: Path) -> dict[str, str]:
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    with opened(file) as bits:
+        return hashlib.file_digest(bits, "sha256").hexdigest()
 
 
 def _files(path: Path) -> list[Path]:
@@ -182,14 +185,14 @@ def _beside(path: Path) -> Path:
 
 
 def _text(seals: list[Seal]) -> str:
-    content = [asdict(seal) for seal in seals]
-    return json.dumps({"seals": content, "sha256": canonical_sha256(content)}, indent=1)
+    plain = [asdict(seal) for seal in seals]
+    return json.dumps({"seals": plain, "sha256": canonical_sha256(plain)}, indent=1)
 
 
 def _read(place: Path) -> list[Seal]:
     """None at all if there is none, or a damaged one."""
     try:
-        found = json.loads(place.read_text(encoding="utf-8"))
+        found = json.loads(content(place, LARGEST))
         if found["sha256"] != canonical_sha256(found["seals"]):
             return []
         return [Seal(**seal) for seal in found["seals"]]

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import splits
+from ae_pipelines.samples.parquet_pages import rows_at_once
 from ae_pipelines.samples.spec import LearnedFrom
 
 BATCH_ROWS = 65_536
@@ -135,8 +136,9 @@ def _validation_places(batch: pa.RecordBatch) -> np.ndarray:
 
 def read_table(path: Path) -> pd.DataFrame:
     """A whole table of a store."""
-    with refusing_damage(path):
-        return pq.read_table(path, page_checksum_verification=True).to_pandas()
+    with refusing_damage(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        rows_at_once(path, file, file.schema.names, file.metadata.num_rows)
+        return file.read().to_pandas()
 
 
 @contextmanager

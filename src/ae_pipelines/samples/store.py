@@ -21,6 +21,7 @@ from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.part_files import positions
+from ae_pipelines.base.regular_files import content, regular
 from ae_pipelines.samples.index import INGEST_AGAIN, VALIDATION, Index, plain, read_table
 from ae_pipelines.samples.shards import ShardFile
 from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
@@ -68,7 +69,7 @@ class Manifest(Options):
     def of(cls, path: Path) -> Self:
         """The manifest in a file; `InputError` if it is damaged."""
         try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+            return cls.model_validate(json.loads(content(path)))
         except (ValueError, RecursionError, OSError) as error:
             raise InputError(f"{path} is damaged ({error}): ingest again") from error
 
@@ -92,6 +93,7 @@ class Samples:
         seals.check(path, INGEST_AGAIN, stages=("ingest",))
         self.manifest = Manifest.of(path)
         self.spec = self.manifest.spec
+        self._refuse_too_small()
         self._index = Index(folder / self.manifest.index, len(self))
 
     @property
@@ -258,6 +260,16 @@ class Samples:
     def shard_files(self) -> list[ShardFile]:
         """The store's files, in order."""
         return [ShardFile(self.folder / shard.file, self.spec, shard.sha256) for shard in self.manifest.shards]
+
+    def _refuse_too_small(self) -> None:
+        """`InputError` if a file cannot hold what the manifest declares, before memory is taken for it."""
+        for shard, file in self._shards():
+            try:
+                held = regular(file.path).stat().st_size
+            except OSError as error:
+                raise InputError(f"{file.path} is damaged or gone ({error}): ingest again") from error
+            if held < shard.rows * self.spec.sample_bytes:
+                raise InputError(f"{file.path} is short, {held:,} bytes for {shard.rows:,} samples: ingest again")
 
     def _shards(self) -> Iterator[tuple[Shard, ShardFile]]:
         return zip(self.manifest.shards, self.shard_files(), strict=True)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import ae_pipelines
-from ae_pipelines.base import atomic, seals
+from ae_pipelines.base import atomic, regular_files, seals
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.downstream import classification, clustering, detection, saved
@@ -255,7 +255,7 @@ def files_of(folder: Path) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with regular_files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -271,7 +271,7 @@ def read_contract(path: Path) -> ScoringContract:
     if not path.exists():
         raise InputError(f"no registered models in {path.parent}: run train first", stages=("train",))
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = json.loads(regular_files.content(path))
         contract = ScoringContract.model_validate(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}): register the models again") from error

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import content
 from ae_pipelines.scoring.model import ScoringModel
 
 MODELS, VERSION = "models", "version.json"
@@ -54,8 +55,8 @@ class RegisteredModel:
     def __init__(self, folder: Path) -> None:
         seals.check(folder, "run collect again", stages=("collect",))
         try:
-            self.version = Version(**json.loads((folder / VERSION).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            self.version = Version(**json.loads(content(folder / VERSION)))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"no models in {folder} ({error}): run score first", stages=("score",)) from error
         self._folder = folder
 

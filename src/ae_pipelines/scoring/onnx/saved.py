@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ae_pipelines.base import seals
+from ae_pipelines.base import regular_files, seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT, FEATURES, OnnxContract, OnnxPart
 
@@ -49,8 +49,8 @@ class OnnxModels:
             raise InputError(f"no ONNX models in {folder}: run export first", stages=EXPORT)
         seals.check(folder, "run export again", stages=EXPORT)
         try:
-            contract = OnnxContract.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
+            contract = OnnxContract.model_validate(json.loads(regular_files.content(path)))
+        except (ValueError, RecursionError, OSError) as error:
             raise InputError(f"{path} is damaged ({error}): run export again", stages=EXPORT) from error
         for file in contract.files.values():
             _refuse_damaged(folder / file.file, file.sha256)
@@ -72,7 +72,7 @@ def sha256(content: bytes) -> str:
 def _refuse_damaged(path: Path, expected: str) -> None:
     if not path.exists():
         raise InputError(f"{path} is gone: run export again", stages=EXPORT)
-    if sha256(path.read_bytes()) != expected:
+    if sha256(regular_files.content(path)) != expected:
         raise InputError(
             f"{path} is not the file that {CONTRACT} beside it names (its sha256 differs): run export again",
             stages=EXPORT,
