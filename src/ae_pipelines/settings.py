@@ -8,6 +8,7 @@ from ae_pipelines.project.starting import StartHook  # isort: split
 from ae_pipelines.project.advice import NoHintAfterRefusal
 from ae_pipelines.project.checking import CheckHook
 from ae_pipelines.project.configuration import ConfigLoader, Context
+from ae_pipelines.project.discreet import DiscreetHook
 from ae_pipelines.project.given import GivenHook
 from ae_pipelines.project.locking import LockHook
 from ae_pipelines.project.optional import OptionalHook
@@ -32,6 +33,7 @@ HOOKS = (
     GivenHook(),
     TrackingHook(),
     RunnerHook(),
+    DiscreetHook(),
     StartHook(),
 )
 CONTEXT_CLASS = Context

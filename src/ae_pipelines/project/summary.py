@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.numbers import with_deviation
 from ae_pipelines.base.options import Options
+from ae_pipelines.base.secrets import without_secrets
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.comparison import controls
 from ae_pipelines.downstream import intervals
@@ -89,7 +90,7 @@ class Summary:
             return ""
         places += [
             "  the pipeline          kedro viz run",
-            f"  all runs              mlflow ui --backend-store-uri {quote(store_uri(Path.cwd()))}",
+            f"  all runs              mlflow ui --backend-store-uri {quote(without_secrets(store_uri(Path.cwd())))}",
         ]
         return "\n".join([*lines, "", "Look at:", *places])
 

@@ -16,11 +16,13 @@ from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from ae_pipelines.base.commands import told
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.project.advice import advised, in_short, is_refusal
 from ae_pipelines.project.note import Told, note
 from ae_pipelines.project.notes import file_of
+from ae_pipelines.project.refusals import input_error
 from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.sigterm import sigterm_as_exit
 from ae_pipelines.project.suiting import RECIPE
@@ -144,8 +146,16 @@ class TrackingHook:
             self._end("FAILED")
             return
         try:
-            self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
-            self._note(f"Failed: {in_short(error)}"[:1000])
+            self._record_error(error, run_params)
+        except Exception as other:  # such as the full disk that ended the run: what is told is what ended it
+            log.warning("MLflow does not know how this run ended: %s", told(in_short(other)))
+
+    def _record_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        """What can be recorded of it: where a tag finds no room, the status may."""
+        try:
+            said = told(f"{type(error).__name__}: {advised(input_error(error) or error)}")
+            self._open(run_params).tag("error", said)
+            self._note(f"Failed: {told(in_short(error))}"[:1000])
         finally:
             self._end("FAILED")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ae_pipelines.base.commands import refusals
 from ae_pipelines.tracking.runs import close_shared
 
 
@@ -15,7 +16,8 @@ from ae_pipelines.tracking.runs import close_shared
 @click.option("--status", type=click.Choice(["FINISHED", "FAILED", "KILLED"]), required=True)
 def main(project_path: Path, run: str, status: str) -> None:
     """Close the MLflow run that several processes shared."""
-    found = close_shared(project_path, run, status)
+    with refusals():
+        found = close_shared(project_path, run, status)
     click.echo(f"MLflow run {found} of {run} is {status}" if found else f"no MLflow run of {run}: nothing was recorded")
 
 
