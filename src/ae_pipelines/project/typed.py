@@ -19,6 +19,7 @@ LONGEST_NAME, LONGEST_WORDS = 300, 4096
 DEEPEST = 30
 """How many brackets may be in each other, and how many parts a dotted name may have."""
 BRACKETS = {"[": "]", "{": "}"}
+NOT_INSIDE = re.compile(r"[\[\]{},]|^[\"']")
 QUOTED = re.compile(r""" "(?:[^"\\]|\\.)*" | '(?:[^']|'')*' """, re.DOTALL | re.VERBOSE)
 
 
@@ -200,10 +201,16 @@ def as_typed(value: Any) -> str:
     if isinstance(value, Words):
         return str(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(as_typed, value))}]"
+        return f"[{','.join(map(_inside, value))}]"
     if isinstance(value, dict):
-        return f"{{{','.join(f'{json.dumps(str(name))}: {as_typed(item)}' for name, item in value.items())}}}"
+        return f"{{{','.join(f'{json.dumps(str(name))}: {_inside(item)}' for name, item in value.items())}}}"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _inside(value: Any) -> str:
+    """As `as_typed`; between brackets words need quotes if they have a letter that means something there."""
+    needs_quotes = isinstance(value, Words) and (NOT_INSIDE.search(value) or value != value.strip() or not value)
+    return json.dumps(str(value), ensure_ascii=False) if needs_quotes else as_typed(value)
 
 
 def typed_yaml(text: str) -> Any:
