@@ -1,5 +1,7 @@
 """What `kedro run` says in one message instead of a traceback."""
 
+import shutil
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -34,7 +36,13 @@ def said(monkeypatch):
         (["--runner=Sequential"], "no runner called 'Sequential': leave --runner out, or give SequentialRunner"),
         (["--runner=os.system"], "no runner called 'os.system'"),
         (["--config=pyproject.toml"], "pyproject.toml, expected YAML with options of kedro run"),
-        (["--config=/dev/null"], "--config: given /dev/null, expected YAML"),
+        (["--config=/dev/null"], "given /dev/null, expected YAML"),
+        (["--load-versions=a"], "load_versions"),
+        (["--load-versions=a:b"], "'load_versions' keys [a] are not found in the catalog"),
+        (["--conf-source=s3://a/b"], "the configuration cannot be read: Install s3fs"),
+        (["--params=source.type=os.system"], "source.type: it is the catalog's"),
+        (["--params=source.kind={a: 1}"], "kind: given {'a': '1'}, but input should be a valid string"),
+        (["--params=data_dir='/a{b}'"], "data_dir: given /a{b}, expected a text without braces: Kedro takes them for a pattern"),
         (["--params=data_dir=X,data_dir.x=a"], "data_dir: given {'name': 'X', 'x': 'a'}, expected a text"),
     ],
 )
@@ -66,3 +74,19 @@ def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
     result = CliRunner().invoke(command, [])
     assert isinstance(result.exception, KeyError)
     assert not isinstance(result.exception, click.ClickException)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "Mend that file: it is part of the configuration"),
+        ("cluster: ${globals:nowhere}", "the configuration cannot be read: "),
+        ("cluster: ${", "the configuration cannot be read: "),
+        ("cluster: 1\n---\ncluster: 2", "Mend that file"),
+        ("[1, 2]", "the configuration cannot be read: "),
+    ],
+)
+def test_a_broken_file_of_the_configuration_is_refused_in_one_sentence(said, tmp_path, text, message):
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    (tmp_path / "conf/test/parameters.yml").write_text(text)
+    assert message in said("--pipelines=ingest", f"--conf-source={tmp_path / 'conf'}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.project import pipelines, settings
 
 from ae_pipelines.base.commands import go_to_project, told
@@ -32,15 +33,18 @@ def split_params(context: click.Context, parameter: click.Parameter, value: Any)
         raise click.ClickException(told(str(error))) from error  # Kedro's own error loses its text here
 
 
-def file_of_options(context: click.Context, parameter: click.Parameter, value: Any, read: Callback) -> Any:
-    """Options from a file, as Kedro reads them."""
+def read_in_words(context: click.Context, parameter: click.Parameter, value: Any, read: Callback) -> Any:
+    """What Kedro reads in an option; one message where it loses its own, or looks into a file as if that had to be
+    right."""
     try:
         return read(context, parameter, value)
+    except KedroCliError as error:
+        raise click.BadParameter(told(error.message)) from error
     except click.ClickException:
         raise
-    except Exception as error:  # Kedro looks into it as if it had to be right
-        what = f"given {value}, expected YAML with options of kedro run, such as run: {{env: local}}"
-        raise click.ClickException(f"--config: {what}") from error
+    except Exception as error:
+        expected = "YAML with options of kedro run, such as run: {env: local}" if parameter.name == "config" else "names"
+        raise click.BadParameter(told(f"given {value}, expected {expected}")) from error
 
 
 def keep_skip_exit_code(context: click.Context, parameter: click.Parameter, value: int) -> None:
@@ -94,8 +98,8 @@ def _run_command() -> RunCommand:
     for option in options:
         if option.name == "params":
             option.callback = split_params
-        if option.name == "config" and option.callback is not None:
-            option.callback = partial(file_of_options, read=option.callback)
+        elif option.callback is not None:
+            option.callback = partial(read_in_words, read=option.callback)
     options.append(
         click.Option(
             ["--project-path"],

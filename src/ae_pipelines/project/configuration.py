@@ -113,6 +113,8 @@ class ConfigLoader(OmegaConfigLoader):
             raise InputError(f"no {noun} called {name!r}; {suggestion(name, sorted(known))}")
         overrides = self._given(noun)
         overrides.pop("name", None)
+        if noun == "source" and (of_kedro := _of_kedro(overrides)):
+            raise InputError(f"{noun}.{next(iter(of_kedro))}: it is the catalog's: give {noun}.kind, and its options")
         return name, _overridden(known[name], overrides)
 
     def recipe_called(self, name: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +147,8 @@ class ConfigLoader(OmegaConfigLoader):
             if not (isinstance(found, dict) and name in found):
                 return super()._get_runtime_value(variable, *default)
             found = found[name]
+        if isinstance(found, dict | list) or "{" in str(found):
+            raise InputError(f"{variable}: given {found}, expected a text without braces: Kedro takes them for a pattern")
         return guessed(found)
 
     def _name(self, noun: str, recipes: Recipes | None = None) -> str:

@@ -4,6 +4,8 @@ from functools import partial
 from traceback import walk_tb
 
 from kedro.config import MissingConfigException
+from kedro.io import DatasetNotFoundError
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from ae_pipelines.base import commands
@@ -11,6 +13,10 @@ from ae_pipelines.base.errors import InputError, caused_by
 from ae_pipelines.base.failures import refusal_in
 from ae_pipelines.project.advice import advised
 from ae_pipelines.tracking.store import said_by_mlflow
+
+
+OF_FILES = ("kedro.config.omegaconf_config", "fsspec.registry")
+"""Modules that raise errors of Python's own over files of the configuration."""
 
 
 def input_error(exception: BaseException) -> InputError | None:
@@ -23,6 +29,11 @@ def input_error(exception: BaseException) -> InputError | None:
             return InputError(f"{error} Mend that file: it is part of the configuration")
         if isinstance(error, MissingConfigException):
             return InputError(f"{error}: start in the folder that holds conf/, or give --project-path")
+        if isinstance(error, OmegaConfBaseException) or _raised_in(error) in OF_FILES:
+            what = str(error).partition("\n")[0].removeprefix("InputError raised while resolving interpolation: ")
+            return InputError(f"the configuration cannot be read: {what}")
+        if isinstance(error, DatasetNotFoundError):
+            return InputError(str(error))
         if isinstance(error, ValueError) and _raised_in(error) == "kedro.pipeline.pipeline":
             return InputError(f"{error} `kedro registry describe <pipeline>` lists what there is")
         if (said := said_by_mlflow(error)) is not None:
