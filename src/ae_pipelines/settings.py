@@ -23,6 +23,9 @@ warnings.filterwarnings("ignore", message="register_new_resolver", category=User
 for _runner in ("sequential_runner", "thread_runner", "parallel_runner"):
     logging.getLogger(f"kedro.runner.{_runner}").addFilter(NoHintAfterRefusal())
 
+# It shows the traceback of an error that it then raises, which is told in a sentence.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
 # The last of those that want to be first is.
 HOOKS = (
     LockHook(),

@@ -63,6 +63,26 @@ def texts(seed: int) -> Iterator[str]:
         yield draw.choice(kinds)(draw)
 
 
+OPTIONS = [
+    "pipelines", "env", "nodes", "from-nodes", "to-nodes", "from-inputs", "to-outputs", "tags", "load-versions",
+    "conf-source", "namespaces", "runner", "runner-params", "skip-exit-code", "config", "nowhere", "async",
+    "only-missing-outputs",
+]  # fmt: skip
+GIVEN = [
+    "", " ", ",", "a", "a,b", "/proc", "/dev/null", "/dev/zero", "a" * 10_000, "[", "]", "{}", "a:b", "a:", ":", "a:b:c",
+    "samples:2020", "*", "?", "-1", "nan", "base", "local", "airflow", "mnist", "test", "conf", "ingest", "fit",
+    "samples", "params:recipe", "autoencoder", "latents", "ThreadRunner", "os.system", "builtins.dict", "http://[",
+    "kedro.runner.SequentialRunner", "s3://u:pw@b/c", "x.zip", "pyproject.toml", "__default__", "\x1b[31m", "..", ".",
+]  # fmt: skip
+
+
+def options(seed: int) -> Iterator[str]:
+    """Other options of `kedro run`, without end."""
+    draw = random.Random(seed)
+    while True:
+        yield f"--{draw.choice(OPTIONS)}={draw.choice(GIVEN)}"
+
+
 def _typed(draw: random.Random) -> str:
     return f"{draw.choice(NAMES)}={draw.choice(VALUES)}"
 

@@ -2,6 +2,9 @@
 
 import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from ae_pipelines.base.errors import InputError, caused_by
 
@@ -47,20 +50,34 @@ IN_TEXT = {
 def refusal_in(error: BaseException) -> InputError | None:
     """The `InputError` that an error is or was caused by, or one that says in a sentence what is wrong with the machine
     and what to do; None for any other error."""
-    for cause in caused_by(error):
+    causes = list(caused_by(error))
+    for cause in causes:
         if isinstance(cause, InputError):
             return cause
-        if what := _what_to_do(cause):
-            first = str(cause).strip().partition("\n")[0].rstrip(".") or "out of memory"
-            return InputError(f"{first}: {what}")
+    for what_to_do in (_by_type, _by_text):
+        for cause in reversed(causes):  # the innermost says most exactly what is wrong
+            if what := what_to_do(cause):
+                first = str(cause).strip().partition("\n")[0].rstrip(".") or "out of memory"
+                return InputError(f"{first}: {what}")
     return None
 
 
-def _what_to_do(error: BaseException) -> str | None:
+def _by_type(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return MEMORY
-    if isinstance(error, OSError) and error.errno in SAID:
-        return SAID[error.errno]
-    if not isinstance(error, Exception):
-        return None
+    return SAID.get(error.errno or 0) if isinstance(error, OSError) else None
+
+
+def _by_text(error: BaseException) -> str | None:
     return next((what for said, what in IN_TEXT.items() if said.search(str(error))), None)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Within this block errors of the system that name no path, such as that of a full disk, name this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise

@@ -1,6 +1,7 @@
 """What a run, or another command, says instead of a traceback."""
 
 from functools import partial
+from pathlib import Path
 from traceback import walk_tb
 
 from kedro.config import MissingConfigException
@@ -12,7 +13,7 @@ from ae_pipelines.base import commands
 from ae_pipelines.base.errors import InputError, caused_by
 from ae_pipelines.base.failures import refusal_in
 from ae_pipelines.project.advice import advised
-from ae_pipelines.tracking.store import said_by_mlflow
+from ae_pipelines.tracking.store import said_by_mlflow, store_uri
 
 
 OF_FILES = ("kedro.config.omegaconf_config", "fsspec.registry")
@@ -23,7 +24,8 @@ def input_error(exception: BaseException) -> InputError | None:
     """What to tell of an exception: the `InputError` that it is or was caused by, or one that says what is wrong with
     the machine, with files of the configuration, or in MLflow. None for others, which are mistakes of ours."""
     if (refusal := refusal_in(exception)) is not None:
-        return refusal
+        of_database = any(type(error).__module__ == "sqlite3" for error in caused_by(exception))
+        return InputError(f"MLflow's database {store_uri(Path.cwd())}: {refusal}") if of_database else refusal
     for error in caused_by(exception):
         if isinstance(error, YAMLError):
             return InputError(f"{error} Mend that file: it is part of the configuration")

@@ -17,6 +17,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from ae_pipelines.base.commands import told
+from ae_pipelines.base.failures import naming
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.project.advice import advised, in_short, is_refusal
@@ -124,7 +125,9 @@ class TrackingHook:
             stage = dataset_name.removesuffix("_metrics")
             self._record.report({f"{stage}/{name}": float(value) for name, value in data.items()})
         elif kept == "artifact":
-            self._record.artifact(_path(self._catalog, dataset_name), dataset_name)
+            path = _path(self._catalog, dataset_name)
+            with naming(Path(f"MLflow's copy of {path.name}")):
+                self._record.artifact(path, dataset_name)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
