@@ -21,11 +21,13 @@ def told(error):
 def test_a_full_disk_is_one_message_that_says_what_to_do():
     error = RuntimeError("a node failed")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "a.json")
-    assert told(error).startswith("[Errno 28] No space left on device: 'a.json': make room there, or give another data_dir")
+    assert told(error).startswith(
+        "[Errno 28] No space left on device: 'a.json': make room there, or give another data_dir"
+    )
 
 
 def test_a_disk_that_is_full_in_the_middle_of_a_file_is_named_by_the_file(tmp_path):
-    with pytest.raises(OSError) as error, atomic.replacing(tmp_path / "a.json") as temporary:
+    with pytest.raises(OSError, match="No space left") as error, atomic.replacing(tmp_path / "a.json") as temporary:
         temporary.write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert told(error.value).startswith(f"[Errno 28] No space left on device: '{tmp_path}/a.json': make room there")

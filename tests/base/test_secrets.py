@@ -58,8 +58,10 @@ def test_what_users_give_is_no_secret(text):
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "db_pwd", "dsn", "source.dsn", "access_key", "aws_secret_access_key", "private_key", "credentials"]
-    + ["connection_string", "api_key", "apikey", "hf_token", "secret"],
+    [
+        *("password", "db_pwd", "dsn", "source.dsn", "access_key", "aws_secret_access_key", "private_key"),
+        *("credentials", "connection_string", "api_key", "apikey", "hf_token", "secret"),
+    ],
 )
 def test_a_secret_is_known_by_its_name_in_lists_too(name):
     assert list(secrets_among({"a": [{name: 1}]})) == [f"a.0.{name}"]

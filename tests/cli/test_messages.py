@@ -42,7 +42,10 @@ def said(monkeypatch):
         (["--conf-source=s3://a/b"], "the configuration cannot be read: Install s3fs"),
         (["--params=source.type=os.system"], "source.type: it is the catalog's"),
         (["--params=source.kind={a: 1}"], "kind: given {'a': '1'}, but input should be a valid string"),
-        (["--params=data_dir='/a{b}'"], "data_dir: given /a{b}, expected a text without braces: Kedro takes them for a pattern"),
+        (
+            ["--params=data_dir='/a{b}'"],
+            "data_dir: given /a{b}, expected a text without braces: Kedro takes them for a pattern",
+        ),
         (["--params=data_dir=X,data_dir.x=a"], "data_dir: given {'name': 'X', 'x': 'a'}, expected a text"),
     ],
 )

@@ -1,6 +1,6 @@
 """Disks without room, no memory, places that cannot be read or written: one sentence, and all that was there stays.
 
-The short form meets them in this process; the long one in processes of their own, on real small disks, which takes root.
+The short form meets them in this process; the long one in processes of their own, on small disks, which takes root.
 """
 
 import contextlib
@@ -244,6 +244,11 @@ def a_folder_for_a_file(folder: Folder, name: str) -> Iterator[None]:
     place.touch()
 
 
+def untouched(folder: Folder) -> AbstractContextManager[None]:
+    """What is met lies in the process."""
+    return contextlib.nullcontext()
+
+
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 ROOM = "make room there"
 IN_PROCESSES = [
@@ -255,10 +260,20 @@ IN_PROCESSES = [
         }.items()
     ),
     Attack("MLflow's artifacts", "cluster", small_artifacts, ROOM),
-    Attack("a database that cannot be written", "cluster", lambda folder: read_only(folder.database), "readonly", status=None),
-    Attack("a read-only folder", "cluster", lambda folder: read_only(folder.data), "Read-only file system", status=None),
-    Attack("one read-only folder", "embed", lambda folder: read_only(folder.data / "07_model_output"), "can only be read"),
-    Attack("a data folder of another user", "cluster", lambda _: contextlib.nullcontext(), "Permission denied", NOBODY, None),
+    Attack(
+        "a database that cannot be written",
+        "cluster",
+        lambda folder: read_only(folder.database),
+        "readonly",
+        status=None,
+    ),
+    Attack(
+        "a read-only folder", "cluster", lambda folder: read_only(folder.data), "Read-only file system", status=None
+    ),
+    Attack(
+        "one read-only folder", "embed", lambda folder: read_only(folder.data / "07_model_output"), "can only be read"
+    ),
+    Attack("a data folder of another user", "cluster", untouched, "Permission denied", NOBODY, None),
     Attack(
         "a store of another user",
         "embed",
@@ -272,10 +287,10 @@ IN_PROCESSES = [
         lambda folder: a_folder_for_a_file(folder, "08_reporting/cluster_metrics.json"),
         "a folder lies in its place",
     ),
-    Attack("large files", "embed", lambda _: contextlib.nullcontext(), ROOM, ["prlimit", "--fsize=150000"], None),
-    Attack("little memory", "fit", lambda _: contextlib.nullcontext(), "give it less at a time", ["prlimit", f"--as={2200 << 20}"], None),
-    Attack("few open files", "ingest", lambda _: contextlib.nullcontext(), "too much runs at once", ["prlimit", "--nofile=12"], None),
-]  # fmt: skip
+    Attack("large files", "embed", untouched, ROOM, ["prlimit", "--fsize=150000"], None),
+    Attack("little memory", "fit", untouched, "give it less at a time", ["prlimit", f"--as={2200 << 20}"], None),
+    Attack("few open files", "ingest", untouched, "too much runs at once", ["prlimit", "--nofile=12"], None),
+]
 
 
 def _process(folder: Folder, stage: str, epochs: int, before: list[str]) -> tuple[int, str]:

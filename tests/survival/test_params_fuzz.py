@@ -24,7 +24,7 @@ SLOW = 60.0
 """Seconds after which something hangs."""
 
 
-class WouldWork(Exception):  # noqa: N818
+class WouldWork(Exception):
     """All that is checked before the first node has passed."""
 
 

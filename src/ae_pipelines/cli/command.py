@@ -43,7 +43,9 @@ def read_in_words(context: click.Context, parameter: click.Parameter, value: Any
     except click.ClickException:
         raise
     except Exception as error:
-        expected = "YAML with options of kedro run, such as run: {env: local}" if parameter.name == "config" else "names"
+        expected = (
+            "YAML with options of kedro run, such as run: {env: local}" if parameter.name == "config" else "names"
+        )
         raise click.BadParameter(told(f"given {value}, expected {expected}")) from error
 
 

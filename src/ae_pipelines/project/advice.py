@@ -35,7 +35,7 @@ def is_refusal(error: BaseException | None) -> bool:
 
 
 class NoHintAfterRefusal(logging.Filter):
-    """Passes all log records but Kedro's advice to repeat or resume a run that was refused, or that the machine ended."""
+    """Passes all log records but Kedro's advice to resume a run that was refused, or that the machine stopped."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = sys.exc_info()[1]

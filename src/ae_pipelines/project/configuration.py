@@ -53,7 +53,8 @@ class ConfigLoader(OmegaConfigLoader):
         base, chosen = self.base_env, self.env or self.default_run_env
         if "data_dir" not in self._globals and not Path(self._get_conf_env_path(base), "globals.yml").exists():
             raise InputError(
-                f"no {base}/globals.yml in {self.conf_source}: start in the folder that holds conf/, or give --project-path"
+                f"no {base}/globals.yml in {self.conf_source}: "
+                "start in the folder that holds conf/, or give --project-path"
             )
         if not self._fs.isdir(self._get_conf_env_path(chosen)):
             known = sorted(Path(path).name for path in self._fs.glob(f"{self.conf_source}/*/"))
@@ -148,7 +149,9 @@ class ConfigLoader(OmegaConfigLoader):
                 return super()._get_runtime_value(variable, *default)
             found = found[name]
         if isinstance(found, dict | list) or "{" in str(found):
-            raise InputError(f"{variable}: given {found}, expected a text without braces: Kedro takes them for a pattern")
+            raise InputError(
+                f"{variable}: given {found}, expected a text without braces: Kedro takes them for a pattern"
+            )
         return guessed(found)
 
     def _name(self, noun: str, recipes: Recipes | None = None) -> str:

@@ -15,7 +15,6 @@ from ae_pipelines.base.failures import refusal_in
 from ae_pipelines.project.advice import advised
 from ae_pipelines.tracking.store import said_by_mlflow, store_uri
 
-
 OF_FILES = ("kedro.config.omegaconf_config", "fsspec.registry")
 """Modules that raise errors of Python's own over files of the configuration."""
 

@@ -140,7 +140,22 @@ def test_words_of_a_plan_reach_the_command_as_they_are_written(dag, project):
     assert kinds == [True, True, True, False, False, True, False]
 
 
-HOSTILE = ["{{ ds }}", "{% raw %}", "{# x #}", "{{{", "a, b", "x]y", "{a: b", "'q", '"', "$(id)", "`id`", "; id", "\\", "\n"]
+HOSTILE = [
+    "{{ ds }}",
+    "{% raw %}",
+    "{# x #}",
+    "{{{",
+    "a, b",
+    "x]y",
+    "{a: b",
+    "'q",
+    '"',
+    "$(id)",
+    "`id`",
+    "; id",
+    "\\",
+    "\n",
+]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
