@@ -8,6 +8,7 @@ from ae_pipelines.project.starting import StartHook  # isort: split
 from ae_pipelines.project.advice import NoHintAfterRefusal
 from ae_pipelines.project.checking import CheckHook
 from ae_pipelines.project.configuration import ConfigLoader, Context
+from ae_pipelines.project.discreet import DiscreetHook
 from ae_pipelines.project.given import GivenHook
 from ae_pipelines.project.locking import LockHook
 from ae_pipelines.project.optional import OptionalHook
@@ -23,6 +24,9 @@ warnings.filterwarnings("ignore", message="register_new_resolver", category=User
 for _runner in ("sequential_runner", "thread_runner", "parallel_runner"):
     logging.getLogger(f"kedro.runner.{_runner}").addFilter(NoHintAfterRefusal())
 
+# It shows the traceback of an error that it then raises, which is told in a sentence.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
 # The last of those that want to be first is.
 HOOKS = (
     LockHook(),
@@ -34,6 +38,7 @@ HOOKS = (
     TrackingHook(),
     UpToDateHook(),
     RunnerHook(),
+    DiscreetHook(),
     StartHook(),
 )
 CONTEXT_CLASS = Context

@@ -17,8 +17,7 @@ def refused(path):
     try:
         seals.check(path, "make it again")
     except InputError as error:
-        assert str(path) in str(error) and str(error).endswith("make it again")
-        return True
+        return str(path) in str(error) and str(error).endswith("make it again")
     return False
 
 

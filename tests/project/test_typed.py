@@ -23,7 +23,7 @@ def in_single_quotes(text):
 
 
 QUOTES = st.sampled_from([json.dumps, lambda text: json.dumps(text, ensure_ascii=False), in_single_quotes])
-TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 @given(text=TEXT.filter(lambda text: text != "f"), texts=st.lists(TEXT), quoted=QUOTES)
@@ -35,7 +35,7 @@ def test_any_text_in_quotes_arrives_unchanged(text, texts, quoted):
     assert found == {"a": "1", "b": {"c": text}, "d": texts, "e": {text: text, "f": "2"}}
 
 
-PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="[]{},")).map(str.strip)
+PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="[]{},\0")).map(str.strip)
 
 
 @given(text=PLAIN.filter(lambda text: text[:1] not in ("'", '"')))
@@ -193,3 +193,25 @@ def test_a_folder_that_cannot_be_meant_is_refused(text, message, monkeypatch):
     monkeypatch.setenv("EMPTY", "")
     with pytest.raises(InputError, match=message):
         loaded(text)["catalog"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a=b\0c", r"expected text without the letter \\0"),
+        ('a="\\u0000"', r"expected text without the letter \\0"),
+        ('a="\\ud800"', "expected text in UTF-8"),
+        ("a=\udcff", "expected text in UTF-8"),
+        ("a..b=1", "given 'a..b', expected a name with something before and after each dot"),
+        (".a=1", "expected a name with something"),
+        ("a.=1", "expected a name with something"),
+        (".".join(["a"] * 2000) + "=1", r"given the name 'a\.a\.a\..*, expected names of at most 300 letters"),
+        (f"{'a' * 400}=1", "expected names of at most 300 letters"),
+        (f"a={'b' * 5000}", "given 5,000 letters, expected at most 4,096, or quotes"),
+        (f"a={'[' * 3000}{']' * 3000}", "given more than 30 brackets in each other"),
+        (f"a={'{b: ' * 1000}1{'}' * 1000}", "given more than 30 brackets in each other"),
+    ],
+)
+def test_what_nobody_means_is_refused_in_one_sentence(text, message):
+    with pytest.raises(InputError, match=f"--params: .*{message}"):
+        typed(text)

@@ -14,11 +14,10 @@ from kedro.framework.startup import bootstrap_project
 from making import PROJECT
 
 from ae_pipelines.base.content import content_sha256
-from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.errors import InputError, caused_by
 from ae_pipelines.base.tables import TableFile
 from ae_pipelines.downstream.on_latents import EncodedBy
 from ae_pipelines.latents.file import Latents
-from ae_pipelines.project.advice import caused_by
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.onnx.saved import OnnxModels

@@ -70,6 +70,8 @@ class Manifest(Options):
         """The manifest in a file; `InputError` if it is damaged."""
         try:
             return cls.model_validate(json.loads(content(path)))
+        except PermissionError:
+            raise  # it is whole, and another user's
         except (ValueError, RecursionError, OSError) as error:
             raise InputError(f"{path} is damaged ({error}): ingest again") from error
 

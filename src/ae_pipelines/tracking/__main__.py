@@ -12,7 +12,9 @@ from typing import Any
 
 import click
 
+from ae_pipelines.base.commands import refusals
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.failures import refusal_in
 from ae_pipelines.scoring import signing
 from ae_pipelines.tracking import pruning
 from ae_pipelines.tracking.champions import Champions
@@ -25,15 +27,18 @@ class Commands(click.Group):
     """Commands that answer bad input with one message."""
 
     def invoke(self, context: click.Context) -> Any:
-        try:
+        with refusals(_said, _advised):
             return super().invoke(context)
-        except Exception as error:
-            said = str(error) if isinstance(error, InputError) else said_by_mlflow(error)
-            if said is None:
-                raise
-            options = error.options if isinstance(error, InputError) else {}
-            hint = " (--model-name=...)" if "model_name" in options else ""
-            raise click.ClickException(said + hint) from error
+
+
+def _said(error: BaseException) -> InputError | None:
+    if (refusal := refusal_in(error)) is None and (said := said_by_mlflow(error)) is not None:
+        return InputError(said)
+    return refusal
+
+
+def _advised(refusal: InputError) -> str:
+    return f"{refusal}{' (--model-name=...)' if 'model_name' in refusal.options else ''}"
 
 
 def _here_or_there(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
