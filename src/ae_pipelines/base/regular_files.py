@@ -2,8 +2,8 @@
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from ae_pipelines.base.errors import InputError
 
@@ -27,7 +27,7 @@ def regular(path: Path) -> Path:
     return path
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BufferedReader:
     """The file, opened for reading; `InputError` if it is no file, `OSError` if it cannot be read."""
     return open(regular(path), "rb", opener=_without_waiting)
 
