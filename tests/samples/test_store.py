@@ -152,3 +152,16 @@ def test_the_validation_share_follows_from_eight_digits_of_the_sha256(digits):
     digest = digits.index["sha256"].str[8:16].map(lambda text: int(text, 16) / 2**32).to_numpy()
     expected = (digits.index["split"] == "train").to_numpy() & (digest >= 0.3)
     np.testing.assert_array_equal(digits.seen(LearnedFrom(validation_share=0.3)), expected)
+
+
+@pytest.mark.parametrize("change", [{"rows": 10**12}, {"shape": [1, 10**6, 10**6]}])
+def test_a_manifest_that_declares_more_than_there_is_is_refused_before_there_is_memory_for_it(tmp_path, change):
+    write_store(tmp_path, ArraySource(images(5)))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    if "rows" in change:
+        manifest["read"] = manifest["accepted"] = manifest["shards"][0]["rows"] = change["rows"]
+    else:
+        manifest["spec"]["shape"] = change["shape"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"npy is short, .* samples: ingest again"):
+        Samples(tmp_path)

@@ -157,7 +157,7 @@ def _lying(folder: Path, old: int, new: int, table: pa.Table, name: str, **optio
 def varint(value: int, length: int = 0) -> bytes:
     """Thrift's compact form of a number (zigzag), in at least so many bytes."""
     value = 2 * value if value >= 0 else -2 * value - 1
-    groups = []
+    groups: list[int] = []
     while value or not groups or len(groups) < length:
         groups.append(value & 0x7F)
         value >>= 7

@@ -114,7 +114,12 @@ class Good:
     @contextmanager
     def asking(self) -> Iterator[None]:
         ended = Event()
-        thread = Thread(target=lambda: [self.ask() for _ in iter(lambda: ended.wait(0.05), True)])
+
+        def ask_until_ended() -> None:
+            while not ended.wait(0.05):
+                self.ask()
+
+        thread = Thread(target=ask_until_ended)
         thread.start()
         try:
             yield

@@ -7,6 +7,7 @@ from making import ArraySource, images
 from PIL import Image
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.models import weights
 from ae_pipelines.samples.ingest import write_store
 from ae_pipelines.training.loop import train
 from ae_pipelines.training.recipe import Recipe
@@ -167,3 +168,19 @@ def test_a_model_that_a_gpu_trained_is_used_on_one_where_there_is_one(digits, mo
     monkeypatch.setattr("ae_pipelines.training.trained.freest_gpu", lambda: torch.device("meta"))
     assert (here.where_trained().device.type, there.where_trained().device.type) == ("cpu", "meta")
     assert there.device.type == "cpu", "its own weights stay where they are"
+
+
+@pytest.mark.parametrize(
+    ("net", "reason"),
+    [
+        ({"kind": "dense", "widths": [60_000, 60_000]}, "its contract declares other tensors than it holds"),
+        ({"kind": "dense", "widths": [5_000] * 1000}, "no model can be made by its contract: too many layers"),
+        ({"kind": "dense", "widths": "wide"}, "no model can be made by its contract"),
+    ],
+)
+def test_a_contract_of_another_model_is_refused_before_there_is_memory_for_it(trained, tmp_path, net, reason):
+    tensors = trained.module.state_dict()
+    contract = trained.contract.model_copy(update={"model": trained.contract.model | {"net": net}})
+    weights.write(tmp_path, tensors, weights.sealed(contract, tensors))
+    with pytest.raises(InputError, match=reason):
+        TrainedModel.load(tmp_path)

@@ -26,7 +26,7 @@ from ae_pipelines.samples.tables.cells import (
     texts,
 )
 from ae_pipelines.samples.tables.column_roles import FactsBuilder, NumberFacts
-from ae_pipelines.samples.tables.dialect import Dialect
+from ae_pipelines.samples.tables.dialect import LONGEST_SAMPLE, Dialect
 from ae_pipelines.samples.tables.reader import BLOCK_ROWS, Kind
 
 log = logging.getLogger(__name__)
@@ -197,12 +197,13 @@ class CsvFile:
             raise ragged from error
 
     def _ragged(self) -> InputError | None:
-        """The error of the first row that has more or fewer cells than there are columns."""
+        """The error of the first row that has more or fewer cells than there are columns, or no end."""
         dialect = self._dialect
         with self.path.open(encoding=dialect.encoding, newline="", errors="replace") as file:
             for _ in range(dialect.skipped):
                 file.readline()
-            reader = csv.reader(file, delimiter=dialect.delimiter)
+            lines = iter(lambda: file.readline(LONGEST_SAMPLE), "")
+            reader = csv.reader(lines, delimiter=dialect.delimiter)
             try:
                 for row in reader:
                     if row and len(row) != len(dialect.names):
