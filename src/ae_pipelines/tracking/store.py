@@ -175,6 +175,6 @@ def _sqlite_uri(database: Path) -> str:
 
 
 def _sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite URI; None for that of a server."""
+    """The file of a SQLite URI; None for that of a server, or of memory."""
     begin = next((begin for begin in (SQLITE, ESCAPING) if uri.startswith(begin)), None)
-    return None if begin is None else Path(unquote(uri.removeprefix(begin).partition("?")[0]))
+    return None if begin is None or ":memory:" in uri else Path(unquote(uri.removeprefix(begin).partition("?")[0]))
