@@ -9,7 +9,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 AIRFLOW := .airflow
 AIRFLOW_PORT ?= 8080
 SERVE_PORT ?= 5001
-MODEL ?= ae_pipelines
+# The registered model; the only one, if it is not given.
+MODEL ?=
 ALIAS ?= champion
 ATLAS := .atlas
 ATLAS_PORT ?= 5055
@@ -81,7 +82,7 @@ atlas: $(INSTALLED) $(ATLAS)/venv/.installed  ## the map of the latents in Embed
 	@$(BIN)/python -m ae_pipelines.project.atlas --atlas=$(ATLAS)/venv/bin/embedding-atlas $(data_dir) --port=$(ATLAS_PORT)
 
 bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minutes)
-	@status=0; for name in training_speed augmentations late_epochs export_speed ingest_speed out_of_core million_latents report_size; do \
+	@status=0; for name in training_speed augmentations late_epochs export_speed ingest_speed out_of_core million_latents report_size seals; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
 
 survive: $(INSTALLED)  ## attack the project at length: kills, damage, full disks, abuse; into benchmarks/results/survival.md (an hour)
@@ -98,10 +99,11 @@ mlflow: $(INSTALLED)  ## look at all runs in a browser
 	@$(BIN)/mlflow ui --host=127.0.0.1 --backend-store-uri=sqlite:///mlflow.db
 
 serve: $(INSTALLED)  ## answer raw samples over HTTP by the registered models (SERVE_PORT=, MODEL=, ALIAS=)
-	@echo 'models:/$(MODEL)@$(ALIAS) will answer at http://127.0.0.1:$(SERVE_PORT)/invocations (docs/serve.md), for example'
-	@echo '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'
-	@PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
-		MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false $(BIN)/mlflow models serve --model-uri='models:/$(MODEL)@$(ALIAS)' \
+	@model="$$($(BIN)/python -m ae_pipelines.tracking name --model-name='$(MODEL)')" || exit; \
+	echo "models:/$$model@$(ALIAS) will answer at http://127.0.0.1:$(SERVE_PORT)/invocations (docs/serve.md), for example"; \
+	echo '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'; \
+	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
+		MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false $(BIN)/mlflow models serve --model-uri="models:/$$model@$(ALIAS)" \
 		--env-manager=local --host=127.0.0.1 --port=$(SERVE_PORT)
 
 airflow: $(INSTALLED) $(AIRFLOW)/venv/.installed  ## run the DAGs of conf/airflow/airflow.yml in a local Airflow

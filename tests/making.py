@@ -36,9 +36,15 @@ class ArraySource:
         yield Block(self.values, ids, self.labels, self.splits)
 
 
+def names_in(folder: Path) -> list[str]:
+    """Names of what is in a folder but seals, sorted."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".seal"))
+
+
 def files_of_store(folder: Path) -> dict[str, bytes]:
     """Everything that a store consists of, but for the report on how it came about."""
-    return {path.name: path.read_bytes() for path in folder.glob("*") if path.name not in ("last_ingest.json", ".lock")}
+    report = ("last_ingest.json", ".last_ingest.json.seal", ".lock")
+    return {path.name: path.read_bytes() for path in folder.glob("*") if path.name not in report}
 
 
 def batch_of(x, layout=None):

@@ -8,12 +8,14 @@ from ae_pipelines.project.starting import StartHook  # isort: split
 from ae_pipelines.project.advice import NoHintAfterRefusal
 from ae_pipelines.project.checking import CheckHook
 from ae_pipelines.project.configuration import ConfigLoader, Context
+from ae_pipelines.project.discreet import DiscreetHook
 from ae_pipelines.project.given import GivenHook
 from ae_pipelines.project.locking import LockHook
 from ae_pipelines.project.optional import OptionalHook
 from ae_pipelines.project.runners import RunnerHook
 from ae_pipelines.project.suiting import SuitingHook
 from ae_pipelines.project.tracked import TrackingHook
+from ae_pipelines.project.up_to_date import UpToDateHook
 from ae_pipelines.project.warned import WarningsHook
 
 # Kedro 1.7 calls this deprecated function of omegaconf; nothing a user can do about it.
@@ -21,6 +23,9 @@ warnings.filterwarnings("ignore", message="register_new_resolver", category=User
 
 for _runner in ("sequential_runner", "thread_runner", "parallel_runner"):
     logging.getLogger(f"kedro.runner.{_runner}").addFilter(NoHintAfterRefusal())
+
+# It shows the traceback of an error that it then raises, which is told in a sentence.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 # The last of those that want to be first is.
 HOOKS = (
@@ -31,7 +36,9 @@ HOOKS = (
     WarningsHook(),
     GivenHook(),
     TrackingHook(),
+    UpToDateHook(),
     RunnerHook(),
+    DiscreetHook(),
     StartHook(),
 )
 CONTEXT_CLASS = Context

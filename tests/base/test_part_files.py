@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+from making import names_in
 
 from ae_pipelines.base import part_files
 from ae_pipelines.base.errors import InputError
@@ -27,7 +28,7 @@ def read(path):
 def test_few_rows_are_one_file_and_many_a_folder_that_others_read_as_one_table(tmp_path):
     assert written(tmp_path / "few.parquet", rows_per_file=25).is_file()
     folder = written(tmp_path / "many.parquet")
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert names_in(folder) == [
         "_manifest.json",
         "part-00000.parquet",
         "part-00001.parquet",
@@ -52,7 +53,7 @@ def test_pieces_and_some_rows_are_those_of_the_whole(tmp_path, monkeypatch, rows
 def test_each_takes_the_place_of_the_other_and_leaves_nothing(tmp_path):
     for rows_per_file in (10, 25, 10):
         assert len(read(written(tmp_path / "t.parquet", rows_per_file))) == 25
-    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+    assert names_in(tmp_path) == ["t.parquet"]
 
 
 @pytest.mark.parametrize("rows_per_file", [10, 25])
@@ -73,7 +74,7 @@ def test_a_writer_that_fails_leaves_the_old_folder(tmp_path):
         writer.write(pa.table({"a": np.arange(9)}))
         raise RuntimeError
     assert len(read(tmp_path / "t.parquet")) == 25
-    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+    assert names_in(tmp_path) == ["t.parquet"]
 
 
 def damage_manifest(folder):
@@ -97,7 +98,7 @@ def other_rows(folder):
 )
 def test_a_folder_that_lacks_something_is_damaged(tmp_path, damage):
     damage(written(tmp_path / "t.parquet"))
-    with pytest.raises(InputError, match=r"t\.parquet is damaged or not a table .*: make it again"):
+    with pytest.raises(InputError, match=r"t\.parquet is damaged .*: make it again"):
         read(tmp_path / "t.parquet")
 
 

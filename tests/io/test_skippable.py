@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
+from making import names_in
 from matplotlib.figure import Figure
 
 from ae_pipelines.base.skipped import NotAskedFor, Skipped
@@ -32,7 +33,7 @@ def test_a_skipped_result_takes_the_place_of_an_earlier_one_and_the_other_way_ro
     assert dataset.exists(), "it need not be made again"
     dataset.save(result)
     assert dataset.skipped() is None
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert names_in(tmp_path) == [path.name]
 
 
 def test_a_file_counts_before_the_note_that_a_kill_left_beside_it(tmp_path):

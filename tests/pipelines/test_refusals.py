@@ -186,7 +186,7 @@ def test_something_like_a_secret_is_not_recorded(refused):
 
 
 def test_an_error_whose_causes_go_round_in_a_circle_still_ends_the_run():
-    from ae_pipelines.cli.command import input_error
+    from ae_pipelines.project.refusals import input_error
 
     first, second = ValueError("first"), ValueError("second")
     first.__context__, second.__context__ = second, first
@@ -198,7 +198,7 @@ def test_an_error_whose_causes_go_round_in_a_circle_still_ends_the_run():
 def test_a_file_that_is_no_yaml_is_named_with_the_line():
     from yaml.parser import ParserError
 
-    from ae_pipelines.cli.command import input_error
+    from ae_pipelines.project.refusals import input_error
 
     error = RuntimeError("configuration")
     error.__cause__ = ParserError("Invalid YAML or JSON file recipes/mine.yml, unable to read line 4, position 11.")

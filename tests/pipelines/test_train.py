@@ -66,6 +66,7 @@ def test_train_writes_the_half_product_and_what_stands_on_it(trained, mlflow_run
     assert "champion now" in note
     kept = {path.name for path in (trained.parent / "mlartifacts").rglob("*") if path.is_file()}
     assert {"latent_map.png", "confusion_matrix.png", "examples.png", "learning_curves.png", "contract.json"} <= kept
+    assert len(list((trained.parent / "mlartifacts").rglob("scorer.onnx"))) == 1, "kept in the version, and once"
 
 
 def test_a_second_run_with_nothing_missing_does_nothing_and_a_missing_file_is_made_again(trained, run, mlflow_runs):

@@ -10,6 +10,7 @@ from making import PROJECT
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.words import Words
+from ae_pipelines.io.scoring import ModelRegistryDataset
 from ae_pipelines.project.configuration import ConfigLoader
 from ae_pipelines.project.typed import as_typed, typed, typed_yaml
 from ae_pipelines.samples.sources import SourceChoice
@@ -22,7 +23,7 @@ def in_single_quotes(text):
 
 
 QUOTES = st.sampled_from([json.dumps, lambda text: json.dumps(text, ensure_ascii=False), in_single_quotes])
-TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 @given(text=TEXT.filter(lambda text: text != "f"), texts=st.lists(TEXT), quoted=QUOTES)
@@ -34,7 +35,7 @@ def test_any_text_in_quotes_arrives_unchanged(text, texts, quoted):
     assert found == {"a": "1", "b": {"c": text}, "d": texts, "e": {text: text, "f": "2"}}
 
 
-PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="[]{},")).map(str.strip)
+PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="[]{},\0")).map(str.strip)
 
 
 @given(text=PLAIN.filter(lambda text: text[:1] not in ("'", '"')))
@@ -137,6 +138,22 @@ def test_names_of_labels_columns_and_folders_are_those_that_were_typed(word):
         assert found == f"/x/{word}/07_model_output/latents.parquet"
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("", "digits"),
+        ("source=mnist", "mnist"),
+        ("source.name=mnist,source.path=/x", "mnist"),
+        ("recipe=inpainting", "photos"),
+        ("model_name=,source=mnist", "mnist"),
+        ("model_name=cells,source=mnist", "cells"),
+    ],
+)
+def test_models_are_called_as_their_source_unless_a_name_is_given(given, name):
+    entry = loaded(given)["catalog"]["model_registry"]
+    assert ModelRegistryDataset(filepath="mlflow.db", name=entry["name"], source=entry["source"]).load().name == name
+
+
 def test_values_of_python_are_taken_as_they_are():
     given = {
         "data_dir": 20241101,
@@ -176,3 +193,25 @@ def test_a_folder_that_cannot_be_meant_is_refused(text, message, monkeypatch):
     monkeypatch.setenv("EMPTY", "")
     with pytest.raises(InputError, match=message):
         loaded(text)["catalog"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a=b\0c", r"expected text without the letter \\0"),
+        ('a="\\u0000"', r"expected text without the letter \\0"),
+        ('a="\\ud800"', "expected text in UTF-8"),
+        ("a=\udcff", "expected text in UTF-8"),
+        ("a..b=1", "given 'a..b', expected a name with something before and after each dot"),
+        (".a=1", "expected a name with something"),
+        ("a.=1", "expected a name with something"),
+        (".".join(["a"] * 2000) + "=1", r"given the name 'a\.a\.a\..*, expected names of at most 300 letters"),
+        (f"{'a' * 400}=1", "expected names of at most 300 letters"),
+        (f"a={'b' * 5000}", "given 5,000 letters, expected at most 4,096, or quotes"),
+        (f"a={'[' * 3000}{']' * 3000}", "given more than 30 brackets in each other"),
+        (f"a={'{b: ' * 1000}1{'}' * 1000}", "given more than 30 brackets in each other"),
+    ],
+)
+def test_what_nobody_means_is_refused_in_one_sentence(text, message):
+    with pytest.raises(InputError, match=f"--params: .*{message}"):
+        typed(text)

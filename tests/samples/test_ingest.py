@@ -174,7 +174,7 @@ def test_a_damaged_index_is_refused_and_made_whole_by_ingesting_again(tmp_path):
     store = write_store(tmp_path, EncodedPixels(pixels(50)))
     before = files(tmp_path)
     flip(tmp_path / store.manifest.index, 40)
-    with pytest.raises(InputError, match="index-.* is damaged or gone .*ingest again"):
+    with pytest.raises(InputError, match="index-.* is damaged .*ingest again"):
         _ = Samples(tmp_path).index
     write_store(tmp_path, EncodedPixels(pixels(50)))
     assert files(tmp_path) == before
@@ -275,7 +275,7 @@ def test_killed_before_any_step_on_disk_the_store_is_whole_and_the_next_run_fini
         assert np.sort(Samples(folder).read(), axis=0).tobytes() in wholes
         write_store(folder, EncodedPixels(new), options)
         assert files(folder) == files(tmp_path / "new")
-        assert [path.name for path in folder.glob(".*")] == [".lock"]
+        assert {path.name for path in folder.glob(".*") if not path.name.endswith(".seal")} == {".lock"}
         if finished:
             break
     assert step > 15

@@ -12,10 +12,10 @@ from scoring.places import IMAGES, KEPT_BACK, LABELS
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
-from ae_pipelines.scoring.promotion import PromoteOptions, objections
+from ae_pipelines.scoring.promotion import Compared, PromoteOptions, objections, unlike_samples
 from ae_pipelines.tracking.registry import ModelRegistry
 
-NAME = "ae_pipelines"
+NAME = "array"
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_what_is_not_registered_is_said_with_what_is(registry, images):
         registry.fetch(7, "champion")
     with pytest.raises(InputError, match="called 'best'"):
         registry.fetch(None, "best")
-    with pytest.raises(InputError, match=r"registered are \['ae_pipelines'\]"):
+    with pytest.raises(InputError, match=r"registered are \['array'\]"):
         ModelRegistry(images.folder, "other").fetch(None, "champion")
 
 
@@ -108,6 +108,10 @@ def test_models_of_more_data_may_become_the_champion_though_their_statistics_dif
     rows.run("train", source={"name": "array", **source}, **worse)
     registration = json.loads((rows.data / "08_reporting" / "registration.json").read_text())
     assert (registration["version"], registration["promoted"]) == (2, True), registration["why"]
+    assert "both measured anew on" in registration["why"]
+    numbers = registration["compared"]["metrics"]["classify/accuracy"]
+    assert 0 < numbers["version"] <= 1
+    assert 0 < numbers["champion"] <= 1
 
 
 def test_models_that_are_made_in_the_same_run_as_others_do_not_replace_their_files(images, monkeypatch):
@@ -115,8 +119,13 @@ def test_models_that_are_made_in_the_same_run_as_others_do_not_replace_their_fil
     registry = ModelRegistry(images.folder, NAME)
     for seed in (1, 2):
         images.run("cluster", cluster={"clusters": 3 + seed})
-        images.run("export", "register")
+        images.run("export", "register", model_name=NAME)
     assert {registry.fetch(number, "").version.number for number in (1, 2, 3)} == {1, 2, 3}
+
+
+def test_models_are_not_called_as_a_source_that_their_samples_did_not_come_from(images):
+    with pytest.raises((InputError, DatasetError), match="came from 'train', the source that is picked is 'digits'"):
+        images.run("register")
 
 
 def test_stages_that_were_not_run_again_are_not_registered_with_others(images):
@@ -128,10 +137,29 @@ def test_stages_that_were_not_run_again_are_not_registered_with_others(images):
 def test_a_champion_that_cannot_be_opened_stays_and_does_not_keep_others_from_being_registered(images):
     MlflowClient(images.registry).set_model_version_tag(NAME, "1", "ae.files", "{}")
     images.run("cluster", cluster={"clusters": 4})
-    images.run("export", "register")
+    images.run("export", "register", model_name=NAME)
     registration = json.loads((images.data / "08_reporting" / "registration.json").read_text())
     assert (registration["version"], registration["champion"]) == (2, 1)
     assert "altered" in registration["why"]
+
+
+def objections_to(new, champion, options=None):
+    """Of versions that were trained on the same samples."""
+    found = Compared(new.metrics, champion.metrics, "")
+    return objections(new, champion, options or PromoteOptions(), found)
+
+
+def test_a_champion_that_was_damaged_is_replaced_by_the_same_models(images):
+    (weights,) = Path(champion_of(images).source.removeprefix("file://")).rglob("autoencoder/weights.safetensors")
+    altered(weights)
+    images.run("register", model_name=NAME)
+    registration = json.loads((images.data / "08_reporting" / "registration.json").read_text())
+    assert (registration["version"], registration["promoted"]) == (2, True)
+    assert int(champion_of(images).version) == 2
+
+
+def champion_of(place):
+    return MlflowClient(place.registry).get_model_version_by_alias(NAME, "champion")
 
 
 class TestObjections:
@@ -155,16 +183,15 @@ class TestObjections:
     ):
         metrics = {"classify/accuracy": accuracy, "embed/reconstruction_error": error}
         new = champion.model_copy(update={"metrics": metrics})
-        assert len(objections(new, champion, PromoteOptions(tolerance=tolerance))) == said
+        assert len(objections_to(new, champion, PromoteOptions(tolerance=tolerance))) == said
 
     def test_one_of_other_samples_cannot_be_compared(self, champion):
         spec = champion.samples.model_copy(update={"shape": (1, 28, 28)})
-        (said,) = objections(champion.model_copy(update={"samples": spec}), champion, PromoteOptions())
-        assert "cannot be compared" in said
+        assert "cannot be compared" in unlike_samples(champion.model_copy(update={"samples": spec}), champion)
 
     def test_the_range_of_the_data_may_differ(self, champion):
         new, old = (champion.model_copy(update={"samples": champion.samples.with_range(0, high)}) for high in (9, 99))
-        assert objections(new, old, PromoteOptions()) == []
+        assert unlike_samples(new, old) is None
 
     def test_what_was_learned_of_the_columns_of_a_table_may_differ_but_not_the_columns(self, champion):
         def of_columns(mean, *names):
@@ -172,29 +199,28 @@ class TestObjections:
             spec = champion.samples.model_copy(update={"preprocessing": done | {"left_out": {}}})
             return champion.model_copy(update={"samples": spec})
 
-        assert not objections(of_columns(1.0, "a", "b"), of_columns(2.0, "a", "b"), PromoteOptions())
-        (said,) = objections(of_columns(1.0, "a", "b"), of_columns(1.0, "a", "c"), PromoteOptions())
-        assert "cannot be compared" in said
+        assert unlike_samples(of_columns(1.0, "a", "b"), of_columns(2.0, "a", "b")) is None
+        assert "cannot be compared" in unlike_samples(of_columns(1.0, "a", "b"), of_columns(1.0, "a", "c"))
 
     def test_one_that_was_not_measured_is_no_better(self, champion):
         new = champion.model_copy(update={"metrics": {"classify/accuracy": 1.0}})
-        (said,) = objections(new, champion, PromoteOptions())
+        (said,) = objections_to(new, champion)
         assert "was not measured" in said
 
     def test_one_without_a_classifier_is_held_against_one_with_only_where_it_would_take_its_place(self, champion):
         kinds = {part: kind for part, kind in champion.kinds.items() if part != "classifier"}
         without = champion.model_copy(update={"kinds": kinds, "metrics": {"embed/reconstruction_error": 0.01}})
-        (said,) = objections(without, champion, PromoteOptions())
+        (said,) = objections_to(without, champion)
         assert said.startswith("classify/accuracy: the new version has no classifier, the champion has one")
-        assert not objections(champion, without, PromoteOptions())
+        assert not objections_to(champion, without)
         worse = without.model_copy(update={"metrics": {"embed/reconstruction_error": 0.02}})
-        (said,) = objections(worse, without, PromoteOptions())
+        (said,) = objections_to(worse, without)
         assert said.startswith("embed/reconstruction_error: 0.02, the champion has 0.01")
 
     def test_a_default_metric_that_neither_has_is_passed_over(self, champion):
         without = champion.model_copy(update={"metrics": {"classify/accuracy": 0.9}})
-        assert not objections(without, without, PromoteOptions())
+        assert not objections_to(without, without)
 
     def test_a_metric_that_is_asked_for_but_not_measured_is_told_with_what_there_is(self, champion):
-        (said,) = objections(champion, champion, PromoteOptions(metrics={"classify/acuracy": "higher"}))
+        (said,) = objections_to(champion, champion, PromoteOptions(metrics={"classify/acuracy": "higher"}))
         assert "Did you mean 'classify/accuracy'" in said

@@ -71,7 +71,7 @@ def test_a_file_of_scores_says_which_version_made_it_and_has_a_row_for_each_new_
         *("sample_id", "sha256", "label", "cluster", "distance", "predicted", "probability"),
         *("reconstruction_error", "anomaly_score", "anomaly", "model_version"),
     }
-    assert batch.path.parent.name.startswith("ae_pipelines-v1-")
+    assert batch.path.parent.name.startswith("array-v1-")
     assert len(table) == len({*map(bytes, NEW)})
     assert (table["model_version"] == 1).all()
     assert report(images, "score_metrics")["rows"] == len(table)

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.cli.command import input_error
+from ae_pipelines.project.refusals import input_error
 from ae_pipelines.tracking.encoders import folder_of
 from ae_pipelines.tracking.registry import FILES, ModelRegistry
 from ae_pipelines.tracking.runs import open_run

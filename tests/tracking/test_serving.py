@@ -375,7 +375,7 @@ def server(registered: Path) -> Iterator[str]:
     log = registered / "server.log"
     given = [
         "-m",
-        "models:/ae_pipelines@champion",
+        "models:/digits@champion",
         "--env-manager",
         "local",
         "--host",
@@ -452,7 +452,7 @@ def test_the_server_answers_200_requests_4_at_a_time_as_the_batch_pipeline_score
         ({"instances": []}, "given no samples"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1]]}}, "given samples of shape (1,)"),
         ({"samples": [1]}, "must be a JSON dictionary with exactly one of the input fields"),
-        ('{"instances": [', "is a valid JSON"),
+        ('{"instances": [', "is not valid JSON"),
     ],
 )
 def test_the_server_refuses_with_status_400_and_the_reason(server, body, reason):
@@ -464,7 +464,7 @@ def test_the_server_refuses_with_status_400_and_the_reason(server, body, reason)
 @pytest.mark.slow
 def test_a_version_that_was_served_can_still_be_fetched(registered, server, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", stores.address(registered))
-    assert ModelRegistry(registered, "ae_pipelines").fetch(None, "champion").version.number == 1
+    assert ModelRegistry(registered, "digits").fetch(None, "champion").version.number == 1
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ae_pipelines.base.failures import naming
+
 
 def file_name(name: str) -> str:
     """The name with only what every file system allows."""
@@ -30,7 +32,8 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     _sweep(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
     finally:
         remove(temporary)
 
@@ -66,8 +69,9 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(temporary, ignore_errors=True)  # left by a killed writer
     temporary.mkdir(parents=True)
     try:
-        yield temporary
-        publish(temporary, folder)
+        with naming(folder):
+            yield temporary
+            publish(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 """Errors that say what was given, why it cannot be used, and what to give instead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 
 class InputError(ValueError):
@@ -31,6 +31,25 @@ def first_of(names: Sequence[str], most: int = 10) -> str:
     """The first `most` of these names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def caused_by(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it comes from; the chain may go round in a circle."""
+    visited: list[BaseException] = []
+    while error is not None and error not in visited:
+        yield error
+        visited.append(error)
+        error = error.__cause__ or error.__context__
+
+
+LONGEST = 2500
+"""The longest message, in characters."""
+
+
+def shortened(text: str) -> str:
+    """A message, without its middle if it repeats something very long."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}"
 
 
 def suggestion(given: str, known: list[str]) -> str:

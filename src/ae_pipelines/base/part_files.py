@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError
 
 ROWS_PER_FILE = 10_000_000
@@ -54,6 +54,7 @@ class PartFiles:
 
     def __init__(self, path: Path, kind: str, again: str) -> None:
         self.path, self._kind, self._again = path, kind, again
+        seals.check(path, again)
         with self.or_damaged():
             self._files = _listed(path) if path.is_dir() else [path]
             self._about = [pq.read_metadata(file) for file in self._files]
@@ -224,15 +225,14 @@ def writing(path: Path, options: Options, rows_per_file: int = ROWS_PER_FILE) ->
             yield writer
         finally:
             writer.close()
-        atomic.publish(temporary, path, over_folder=_holds_parts(path))
+        seals.publish(temporary, path, over_folder=_holds_parts(path))
 
 
 def remove(path: Path) -> None:
     """Remove a file, or a folder of part files, if it is there; IsADirectoryError if it is another folder."""
-    if _holds_parts(path):
-        atomic.remove(path)
-    else:
-        path.unlink(missing_ok=True)
+    if path.is_dir() and not _holds_parts(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    seals.remove(path)
 
 
 def _holds_parts(path: Path) -> bool:

@@ -1,25 +1,23 @@
 """`kedro run`, made easier in two ways: fields of a picked recipe can be overridden, and errors can be read."""
 
-import errno
-import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from traceback import walk_tb
+from functools import partial
 from typing import Any
 
 import click
-from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.project import pipelines, settings
-from yaml import YAMLError  # type: ignore[import-untyped]
 
+from ae_pipelines.base.commands import go_to_project, told
 from ae_pipelines.base.errors import InputError, suggestion
-from ae_pipelines.project.advice import advised, caused_by
-from ae_pipelines.project.runners import refuse_async
+from ae_pipelines.project.refusals import refusals
+from ae_pipelines.project.runners import refuse_async, refuse_unknown_runner
 from ae_pipelines.project.typed import typed
-from ae_pipelines.tracking.store import said_by_mlflow
 
+Callback = Callable[[click.Context, click.Parameter, Any], Any]
 SKIP_EXIT_CODE = "ae_pipelines.skip_exit_code"
 NAMES_OF_NODES = {"node_names", "from_nodes", "to_nodes"}
 """Options of `kedro run` that take names of nodes."""
@@ -32,13 +30,23 @@ def split_params(context: click.Context, parameter: click.Parameter, value: Any)
     try:
         return typed(value)
     except InputError as error:
-        raise click.ClickException(str(error)) from error  # Kedro's own error loses its text here
+        raise click.ClickException(told(str(error))) from error  # Kedro's own error loses its text here
 
 
-def go_to_project(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Run as if started in the project's folder."""
-    if value:
-        os.chdir(value)
+def read_in_words(context: click.Context, parameter: click.Parameter, value: Any, read: Callback) -> Any:
+    """What Kedro reads in an option; one message where it loses its own, or looks into a file as if that had to be
+    right."""
+    try:
+        return read(context, parameter, value)
+    except KedroCliError as error:
+        raise click.BadParameter(told(error.message)) from error
+    except click.ClickException:
+        raise
+    except Exception as error:
+        expected = (
+            "YAML with options of kedro run, such as run: {env: local}" if parameter.name == "config" else "names"
+        )
+        raise click.BadParameter(told(f"given {value}, expected {expected}")) from error
 
 
 def keep_skip_exit_code(context: click.Context, parameter: click.Parameter, value: int) -> None:
@@ -52,17 +60,14 @@ class RunCommand(click.Command):
     def invoke(self, context: click.Context) -> Any:
         # Both spellings stay supported here, so the old one needs no warning on every run.
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
-        try:
+        with refusals():
             refuse_async(context.params)
+            refuse_unknown_runner(context.params)
             refuse_unknown_pipelines(context.params)
             for option in NAMES_OF_NODES & context.params.keys():
                 if typed_names := context.params[option]:
                     context.params[option] = in_their_boxes(typed_names)
             result = super().invoke(context)
-        except Exception as error:
-            if (refusal := input_error(error)) is None:
-                raise
-            raise click.ClickException(advised(refusal)) from error
         if _nothing_to_do():
             context.exit(context.meta.get(SKIP_EXIT_CODE, 0))
         return result
@@ -90,35 +95,13 @@ def _nothing_to_do() -> bool:
     return any(hook.nothing_to_do for hook in settings.HOOKS if isinstance(hook, TrackingHook))
 
 
-def input_error(exception: BaseException) -> InputError | None:
-    """The `InputError` that an exception is or was caused by."""
-    for error in caused_by(exception):
-        if isinstance(error, InputError):
-            return error
-        if isinstance(error, YAMLError):
-            return InputError(f"{error} Mend that file: it is part of the configuration")
-        if isinstance(error, MissingConfigException):
-            return InputError(f"{error}: start in the folder that holds conf/, or give --project-path")
-        if isinstance(error, ValueError) and _raised_in(error) == "kedro.pipeline.pipeline":
-            return InputError(f"{error} `kedro registry describe <pipeline>` lists what there is")
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return InputError(f"{error}: make room, or give another data_dir; what is finished stays and is used again")
-        if (said := said_by_mlflow(error)) is not None:
-            return InputError(said)
-    return None
-
-
-def _raised_in(error: BaseException) -> str:
-    """The module that raised it; Kedro says there that nothing of a pipeline has the name that was typed."""
-    frames = list(walk_tb(error.__traceback__))
-    return str(frames[-1][0].f_globals["__name__"]) if frames else ""
-
-
 def _run_command() -> RunCommand:
     options = [copy(option) for option in kedro_run.params]
     for option in options:
         if option.name == "params":
             option.callback = split_params
+        elif option.callback is not None:
+            option.callback = partial(read_in_words, read=option.callback)
     options.append(
         click.Option(
             ["--project-path"],

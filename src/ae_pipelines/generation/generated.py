@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.generation.generator import Generator
 from ae_pipelines.samples.spec import SampleSpec
@@ -38,7 +38,7 @@ class Generated:
         """Replace the folder with these, whole or not at all."""
         from PIL import Image
 
-        with atomic.replacing_folder(folder) as temporary:
+        with seals.replacing_folder(folder) as temporary:
             np.save(temporary / SAMPLES, self.samples)
             self.table().to_parquet(temporary / TABLE, index=False)
             pictures = self.samples if self.spec is None else self.spec.as_picture(self.samples)
@@ -47,9 +47,10 @@ class Generated:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """What `into` wrote; `InputError` if there is nothing."""
+        """What `into` wrote; `InputError` if there is nothing, or if it is damaged."""
         if not (folder / TABLE).exists():
             raise InputError(f"no new samples in {folder}: run generate first", stages=("generate",))
+        seals.check(folder, "run generate again", stages=("generate",))
         table = pd.read_parquet(folder / TABLE)
         classes = [None if pd.isna(name) else str(name) for name in table["class"]]
         return cls(np.load(folder / SAMPLES, allow_pickle=False), np.stack(list(table["latent"])), classes)

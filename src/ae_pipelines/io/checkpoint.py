@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from kedro.io import DatasetError
 
-from ae_pipelines.io.local import LocalDataset
+from ae_pipelines.io.local import WorkingPlace
 
 if TYPE_CHECKING:
     from ae_pipelines.training.checkpoints import CheckpointFile
 
 
-class CheckpointDataset(LocalDataset):
+class CheckpointDataset(WorkingPlace):
     """One file that the training loop replaces as it goes."""
 
     def load(self) -> "CheckpointFile":

@@ -5,10 +5,10 @@ from typing import NoReturn
 
 from kedro.io import DatasetError
 
-from ae_pipelines.io.local import LocalDataset
+from ae_pipelines.io.local import WorkingPlace
 
 
-class FolderDataset(LocalDataset):
+class FolderDataset(WorkingPlace):
     """A folder in which a node keeps results that it should not compute twice."""
 
     def load(self) -> Path:

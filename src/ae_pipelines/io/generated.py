@@ -7,7 +7,7 @@ import numpy as np
 from kedro.io import DatasetError
 from kedro_datasets._typing import ImagePreview, TablePreview
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 from ae_pipelines.io.local import LocalDataset, WritableDataset
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class AnimationDataset(LocalDataset):
         from PIL import Image
 
         first, *others = (Image.fromarray(frame) for frame in data)
-        with atomic.replacing(self._filepath) as temporary:
+        with seals.replacing(self._filepath) as temporary:
             first.save(
                 temporary,
                 "GIF",

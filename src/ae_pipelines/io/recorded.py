@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from kedro.io import DatasetError
 
-from ae_pipelines.io.local import LocalDataset
+from ae_pipelines.io.local import WorkingPlace
 
 if TYPE_CHECKING:
     from ae_pipelines.tracking.recorded import RecordedRuns
 
 
-class RecordedRunsDataset(LocalDataset):
+class RecordedRunsDataset(WorkingPlace):
     """Loads `RecordedRuns`; `filepath` is a file in the project's folder, whose MLflow store is used unless
     `MLFLOW_TRACKING_URI` names another."""
 

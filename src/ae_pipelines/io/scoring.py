@@ -7,7 +7,7 @@ from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview, TablePreview
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.io.local import LocalDataset, WritableDataset
+from ae_pipelines.io.local import WorkingPlace, WritableDataset
 
 if TYPE_CHECKING:
     from ae_pipelines.scoring.model import ScoringModel
@@ -42,20 +42,22 @@ class RegisteredModelDataset(WritableDataset):
         return JSONPreview((self._filepath / "version.json").read_text(encoding="utf-8"))
 
 
-class ModelRegistryDataset(LocalDataset):
+class ModelRegistryDataset(WorkingPlace):
     """The versions of a registered model; `filepath` is a file in the project's folder, whose MLflow store is used
-    unless `MLFLOW_TRACKING_URI` names another."""
+    unless `MLFLOW_TRACKING_URI` names another. Without a `name` the model is called as the `source`."""
 
-    def __init__(self, *, filepath: str, name: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, filepath: str, name: str = "", source: str = "", metadata: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(filepath=filepath, metadata=metadata)
-        if not re.fullmatch(r"[A-Za-z0-9][\w .-]*", str(name)):
-            raise InputError(f"model_name: given {name!r}, expected letters, digits, spaces and _ . - only")
-        self._name = str(name)
+        self._given, self._name = bool(str(name)), str(name) or str(source)
+        if not re.fullmatch(r"[A-Za-z0-9][\w .-]*", self._name):
+            raise InputError(f"model_name: given {self._name!r}, expected letters, digits, spaces and _ . - only")
 
     def load(self) -> "ModelRegistry":
         from ae_pipelines.tracking.registry import ModelRegistry
 
-        return ModelRegistry(self._filepath.parent, self._name)
+        return ModelRegistry(self._filepath.parent, self._name, self._given)
 
     def save(self, data: None) -> NoReturn:
         raise DatasetError("the registry is written to by its own methods")
@@ -66,6 +68,9 @@ class ModelRegistryDataset(LocalDataset):
 
 class ScoresDataset(WritableDataset):
     """A folder that grows: save `NewRows`, which scores them into one more file; load `Scores`."""
+
+    def sealed(self) -> None:
+        return None  # each of its files is
 
     def load(self) -> "Scores":
         from ae_pipelines.scoring.scores import Scores

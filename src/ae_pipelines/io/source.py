@@ -12,7 +12,7 @@ class SourceDataset(AbstractDataset[None, Source | EncodedSource]):
     """Loading gives a source of some kind, which takes its options by name and reads nothing yet."""
 
     def __init__(self, *, kind: str, metadata: dict[str, Any] | None = None, **options: Any) -> None:
-        self._source = SourceChoice(kind=kind, **options)
+        self._source = SourceChoice.model_validate({"kind": kind, **options})
         self._source.check()
         self.metadata = metadata
 

@@ -1,5 +1,6 @@
 """Weights with their contract as a Kedro dataset."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedro_datasets._typing import JSONPreview
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 class TrainedModelDataset(LocalDataset):
     """A folder with `weights.safetensors` and `contract.json`."""
+
+    def sealed(self) -> Path:
+        return self._filepath / "weights.safetensors"
 
     def load(self) -> "TrainedModel":
         from ae_pipelines.training.trained import TrainedModel

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.regular_files import opened
 
 INSIDE = ("state_dict", "model")
 """Where a file of torch's may keep its tensors, if they are not all that it holds."""
@@ -46,7 +47,7 @@ def _of_torch(path: Path) -> dict[str, Tensor]:
 
 
 def sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -6,6 +6,8 @@ On disk: `weights.safetensors`, which carries the contract in its header and so 
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import regular
+from ae_pipelines.models import ModelChoice
 from ae_pipelines.models.contract import Contract
+from ae_pipelines.models.method import keep_half
 
 WEIGHTS = "weights.safetensors"
 
@@ -24,7 +30,7 @@ WEIGHTS = "weights.safetensors"
 def write(folder: Path, tensors: dict[str, Tensor], contract: Contract) -> None:
     """Write both; the old ones stay until the new weights are complete."""
     text = contract.model_dump_json(indent=2)
-    with atomic.replacing(folder / WEIGHTS) as temporary:
+    with seals.replacing(folder / WEIGHTS) as temporary:
         temporary.write_bytes(serialise(copies(tensors), metadata={"contract": text}))
     atomic.write_text(folder / "contract.json", text)
 
@@ -35,19 +41,62 @@ def read(folder: Path) -> tuple[dict[str, Tensor], Contract]:
     if not path.exists():
         raise InputError(f"no trained model in {folder}: train one first", stages=("train",))
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(regular(path), framework="pt") as file:
             metadata: dict[str, Any] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            text = metadata["contract"]
-    except (SafetensorError, KeyError) as error:
+            names = [*file.keys()]
+            contract = _contract(path, metadata["contract"])
+            _refuse_other_layers(path, contract, {name: tuple(file.get_slice(name).get_shape()) for name in names})
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, KeyError) as error:
         raise InputError(f"{path} is damaged or not a weights file of ours: {error}") from error
-    try:
-        contract = Contract(**json.loads(text))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged (its contract cannot be read: {error})") from error
     if sealed(contract, tensors) != contract:
         raise InputError(f"{path} is damaged (its sha256 differs): restore it or train again")
     return tensors, contract
+
+
+def _contract(path: Path, text: str) -> Contract:
+    try:
+        return Contract(**json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} is damaged (its contract cannot be read: {reason})") from error
+
+
+def _refuse_other_layers(path: Path, contract: Contract, shapes: dict[str, tuple[int, ...]]) -> None:
+    """`InputError` unless the contract's model has tensors of these shapes; it is built without memory for them, since
+    it may declare any."""
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]), _at_most(100 * len(shapes) + 1000):
+            module = ModelChoice(**contract.model).build(contract.task)
+        if contract.part != "autoencoder":
+            module = keep_half(module, contract.part)
+    except Exception as error:  # a contract that someone made up may lead a maker to anything
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} is damaged (no model can be made by its contract: {reason})") from error
+    try:
+        module.load_state_dict({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} is damaged (its contract declares other tensors than it holds): restore it or train again"
+        ) from error
+
+
+@contextmanager
+def _at_most(count: int) -> Iterator[None]:
+    """Modules that are made within the block have so many parameters at most; `InputError` at the next."""
+    left = count
+
+    def note(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise InputError("too many layers")
+
+    hook = register_module_parameter_registration_hook(note)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def sealed(contract: Contract, tensors: dict[str, Tensor]) -> Contract:

@@ -4,7 +4,8 @@ import logging
 import sys
 from collections.abc import Iterator
 
-from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.errors import InputError, caused_by
+from ae_pipelines.base.failures import refusal_in
 
 
 def advised(error: BaseException) -> str:
@@ -16,8 +17,9 @@ def advised(error: BaseException) -> str:
 
 
 def in_short(error: BaseException) -> str:
-    """What is refused, without what Kedro says of where; of other errors the type and the message."""
-    refusal = next((source for source in caused_by(error) if isinstance(source, InputError)), None)
+    """What is refused, or wrong with the machine, without what Kedro says of where; of other errors the type and the
+    message."""
+    refusal = refusal_in(error)
     return f"{type(error).__name__}: {error}" if refusal is None else advised(refusal)
 
 
@@ -33,16 +35,8 @@ def is_refusal(error: BaseException | None) -> bool:
 
 
 class NoHintAfterRefusal(logging.Filter):
-    """Passes all log records but Kedro's advice to repeat or resume a run that was refused."""
+    """Passes all log records but Kedro's advice to resume a run that was refused, or that the machine stopped."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.funcName != "_suggest_resume_scenario" or not is_refusal(sys.exc_info()[1])
-
-
-def caused_by(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and what it comes from; the chain may go round in a circle."""
-    visited: list[BaseException] = []
-    while error is not None and error not in visited:
-        yield error
-        visited.append(error)
-        error = error.__cause__ or error.__context__
+        error = sys.exc_info()[1]
+        return record.funcName != "_suggest_resume_scenario" or error is None or refusal_in(error) is None

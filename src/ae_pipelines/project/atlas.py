@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import plane
 from ae_pipelines.project.looking import place
+from ae_pipelines.project.refusals import refusals
 
 LATENTS, MAP, CLUSTERS = (f"07_model_output/{name}.parquet" for name in ("latents", "map", "clusters"))
 MADE_BY = "make encode viz"
@@ -46,12 +47,14 @@ def _table(path: Path) -> str:
 @click.option("--port", type=int, default=5055, help="Its port.")
 def main(atlas: Path, data_dir: str | None, port: int) -> None:
     """Start Embedding Atlas in place of this process."""
-    try:
+    with refusals():
         latents, places = (place(Path.cwd(), data_dir, name, MADE_BY) for name in (LATENTS, MAP))
-    except InputError as error:
-        raise click.ClickException(str(error)) from error
-    clusters = places.with_name(Path(CLUSTERS).name)
-    os.execv(atlas, [str(atlas), *arguments(latents, places, clusters, port)])
+        clusters = places.with_name(Path(CLUSTERS).name)
+        given = arguments(latents, places, clusters, port)
+        try:
+            os.execv(atlas, [str(atlas), *given])
+        except FileNotFoundError as error:
+            raise InputError(f"there is no {atlas}: make atlas installs it") from error
 
 
 if __name__ == "__main__":

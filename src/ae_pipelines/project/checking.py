@@ -20,7 +20,6 @@ from ae_pipelines.project.run_name import stage_of
 from ae_pipelines.project.suiting import RECIPE
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.tracking.encoders import folder_of
-from ae_pipelines.tracking.parameters import secrets_among
 from ae_pipelines.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -85,7 +84,6 @@ class CheckHook:
         self._tasks: list[NeedsTask] = []
         self._recipe: Recipe | None = None
         self._decided: Callable[[], Recipe] | None = None
-        self._secrets: list[str] = []
         self._asked_for: set[str] = set()
         self._left_out: set[str] = set()
 
@@ -107,17 +105,11 @@ class CheckHook:
         self._stages = [value for value in values if isinstance(value, NeedsRecipe)]
         self._tasks = [value for value in values if isinstance(value, NeedsTask)]
         self._recipe = next((value for value in values if isinstance(value, Recipe)), None)
-        self._secrets = secrets_among(run_params.get("runtime_params") or {})
         self._trains = "autoencoder" in pipeline.all_outputs()
         self._asked_for, self._left_out = set(run_params.get("pipeline_names") or ()), set()
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
-        if self._secrets:
-            raise InputError(
-                f"parameter {self._secrets[0]} looks like a secret, and parameters are recorded: "
-                "put it into conf/local/credentials.yml"
-            )
         self._take_up_recipe()
         while self._unchecked:
             options = self._local(self._unchecked.pop())

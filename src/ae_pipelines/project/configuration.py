@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
@@ -14,6 +15,7 @@ from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
 from ae_pipelines.base.errors import InputError, suggestion
+from ae_pipelines.base.secrets import secrets_among
 from ae_pipelines.base.words import expanded, guessed
 from ae_pipelines.project.other_run import folder_of_other
 from ae_pipelines.project.recipes_by_name import Recipes, only_that_of
@@ -23,6 +25,8 @@ from ae_pipelines.report.two_runs.options import WITH
 FOLDERS = ("data_dir", "raw_dir", "recipes_dir")
 TEXTS = (*FOLDERS, "model_name")
 """Those of `globals.yml` that are paths, and those that are text."""
+SOURCE_NAME = "source.name"
+"""Which source is picked, whether it is given, named by the recipe or the default."""
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -43,7 +47,20 @@ class ConfigLoader(OmegaConfigLoader):
         self._recipes: Mapping[str, Any] = {}
         self._parameters: dict[str, Any] | None = None
         super().__init__(conf_source, env, {}, **options)
+        self._refuse_missing_environment()
         self._overrides |= {name: _text(name, self._overrides[name]) for name in TEXTS if name in self._overrides}
+
+    def _refuse_missing_environment(self) -> None:
+        """`InputError` where there is no configuration: Kedro would go on without any."""
+        base, chosen = self.base_env, self.env or self.default_run_env
+        if "data_dir" not in self._globals and not Path(self._get_conf_env_path(base), "globals.yml").exists():
+            raise InputError(
+                f"no {base}/globals.yml in {self.conf_source}: "
+                "start in the folder that holds conf/, or give --project-path"
+            )
+        if not self._fs.isdir(self._get_conf_env_path(chosen)):
+            known = sorted(Path(path).name for path in self._fs.glob(f"{self.conf_source}/*/"))
+            raise InputError(f"no environment called {chosen!r} in {self.conf_source}; {suggestion(chosen, known)}")
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         config = self._all_parameters() if key == "parameters" else super().__getitem__(key)
@@ -99,6 +116,8 @@ class ConfigLoader(OmegaConfigLoader):
             raise InputError(f"no {noun} called {name!r}; {suggestion(name, sorted(known))}")
         overrides = self._given(noun)
         overrides.pop("name", None)
+        if noun == "source" and (of_kedro := _of_kedro(overrides)):
+            raise InputError(f"{noun}.{next(iter(of_kedro))}: it is the catalog's: give {noun}.kind, and its options")
         return name, _overridden(known[name], overrides)
 
     def recipe_called(self, name: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -126,11 +145,17 @@ class ConfigLoader(OmegaConfigLoader):
         """What `${runtime_params:<variable>}` stands for."""
         if variable == WITH and self.other_run is not None:
             return self.other_run
+        if variable == SOURCE_NAME:
+            return self._name("source")
         found: Any = self._overrides
         for name in variable.split("."):
             if not (isinstance(found, dict) and name in found):
                 return super()._get_runtime_value(variable, *default)
             found = found[name]
+        if isinstance(found, dict | list) or "{" in str(found):
+            raise InputError(
+                f"{variable}: given {found}, expected a text without braces: Kedro takes them for a pattern"
+            )
         return guessed(found)
 
     def _name(self, noun: str, recipes: Recipes | None = None) -> str:
@@ -149,6 +174,8 @@ class ConfigLoader(OmegaConfigLoader):
 
 
 def _text(name: str, given: Any) -> str:
+    if isinstance(given, dict | list):
+        raise InputError(f"{name}: given {given}, expected a text: put it into quotes")
     if name not in FOLDERS:
         return str(given)
     if not str(given).strip():
@@ -222,6 +249,7 @@ class Context(KedroContext):
         load_versions: dict[str, str] | None = None,
     ) -> CatalogProtocol:
         try:
+            _refuse_secrets(self._runtime_params or {})
             self.config_loader.other_run = folder_of_other(self.params, self.project_path)  # type: ignore[attr-defined]
             return super()._get_catalog(catalog_class, save_version, load_versions)
         except Exception as error:
@@ -234,6 +262,15 @@ class Context(KedroContext):
                     catalog=DataCatalog(),
                 )
             raise refusal from error
+
+
+def _refuse_secrets(given: dict[str, Any]) -> None:
+    """`InputError` before anything is said of what is given: it would be recorded, and repeated where it is refused."""
+    for name in secrets_among(given):
+        raise InputError(
+            f"parameter {name} looks like a secret, and parameters are recorded: "
+            "put it into conf/local/credentials.yml, or into an environment variable"
+        )
 
 
 def _plain(error: Exception) -> Exception:

@@ -69,8 +69,8 @@ def only_run(folder: Path, name: str) -> Iterator[None]:
         raise InputError(f"cannot write in {folder}: {error}; give another data_dir", options=ANOTHER) from error
     with lock:
         holder = {"pid": os.getpid(), "started": time.strftime("%Y-%m-%d %H:%M:%S %z"), "name": name}
-        atomic.write_text(folder / ".run.json", json.dumps(holder))
         try:
+            atomic.write_text(folder / ".run.json", json.dumps(holder))
             yield
         finally:
             (folder / ".run.json").unlink(missing_ok=True)

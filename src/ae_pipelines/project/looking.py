@@ -50,10 +50,10 @@ def has_screen(environment: Mapping[str, str], platform: str) -> bool:
 @click.argument("name")
 def main(data_dir: str | None, command: str, opened: bool, name: str) -> None:
     """Print where NAME lies in a data folder."""
-    try:
+    from ae_pipelines.project.refusals import refusals
+
+    with refusals():
         path = place(Path.cwd(), data_dir, name, command)
-    except InputError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(path)
     if opened and has_screen(os.environ, sys.platform):
         show(path)

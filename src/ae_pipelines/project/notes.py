@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ def file_of(catalog: dict[str, Any], entry: str) -> Path | None:
 def keep(path: Path, notes: dict[str, Any]) -> Path | None:
     """Write notes, and give their place; where that cannot be done, say so and give None: no work ends for them."""
     try:
-        atomic.write_text(path, json.dumps(notes, indent=1))
+        seals.write_text(path, json.dumps(notes, indent=1))
     except OSError as error:
         log.warning("the report will not tell all about this run, since its notes cannot be written: %s", error)
         return None

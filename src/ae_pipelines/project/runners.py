@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.runner import AbstractRunner
+from kedro.utils import load_obj
 
 from ae_pipelines.base.errors import InputError
 
@@ -31,3 +33,15 @@ def refuse_async(given: Mapping[str, Any]) -> None:
     may tell of another."""
     if given.get("is_async") or (given.get("runner_params") or {}).get("is_async"):
         raise InputError(f"--async cannot be used here: nodes work while their results are saved, in order; {INSTEAD}")
+
+
+def refuse_unknown_runner(given: Mapping[str, Any]) -> None:
+    """`InputError` if what is given as a runner is none: Kedro would call it."""
+    if not (name := given.get("runner")):
+        return
+    try:
+        found = load_obj(name, "kedro.runner")
+    except (ImportError, AttributeError, ValueError, TypeError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, AbstractRunner)):
+        raise InputError(f"no runner called {name!r}: leave --runner out, or give SequentialRunner")

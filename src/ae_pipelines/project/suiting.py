@@ -23,7 +23,7 @@ class SuitingHook:
 
     With `recipe=auto` that recipe, with the fields that were typed for it, takes the place of the parameter in the
     catalog, before any node but ingest's is given it: from there on all is as if it had been named. Where samples are
-    there already, that is before the first node.
+    there already, that is before the first node, and once more if they are made again.
     """
 
     @hook_impl
@@ -31,10 +31,11 @@ class SuitingHook:
         self._configuration = context.config_loader
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         self._catalog = catalog
         self._undecided = RECIPE in pipeline.inputs() and catalog.load(RECIPE).undecided
-        if self._undecided and SAMPLES in pipeline.inputs() and catalog.exists(SAMPLES):
+        there = SAMPLES in pipeline.inputs() or run_params.get("only_missing_outputs")
+        if self._undecided and there and catalog.exists(SAMPLES):
             self._suit(catalog.load(SAMPLES))
 
     @hook_impl(tryfirst=True)
@@ -48,4 +49,3 @@ class SuitingHook:
         if self._undecided:
             chosen = self._configuration.recipe_called(found.recipe, found.changes)  # type: ignore[attr-defined]
             self._catalog.save(RECIPE, Recipe.model_validate(chosen))
-            self._undecided = False

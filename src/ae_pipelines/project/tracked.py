@@ -17,12 +17,15 @@ from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from ae_pipelines.base.commands import told
+from ae_pipelines.base.failures import naming
 from ae_pipelines.base.run import NO_RUN
 from ae_pipelines.base.skipped import Skipped
 from ae_pipelines.project.advice import advised, in_short, is_refusal
 from ae_pipelines.project.locking import Taken
 from ae_pipelines.project.note import Told, note
 from ae_pipelines.project.notes import file_of
+from ae_pipelines.project.refusals import input_error
 from ae_pipelines.project.run_name import pipeline_of, worked_on
 from ae_pipelines.project.sigterm import sigterm_as_exit
 from ae_pipelines.project.suiting import RECIPE
@@ -139,7 +142,9 @@ class TrackingHook:
             self._record.report({f"{stage}/{name}": float(value) for name, value in data.items()})
             self._record.send()  # what is marked as reported is on record, even if the run is killed now
         elif kept == "artifact":
-            self._record.artifact(_path(self._catalog, dataset_name), dataset_name)
+            path = _path(self._catalog, dataset_name)
+            with naming(Path(f"MLflow's copy of {path.name}")):
+                self._record.artifact(path, dataset_name)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -161,8 +166,16 @@ class TrackingHook:
             self._end("FAILED")
             return
         try:
-            self._open(run_params).tag("error", f"{type(error).__name__}: {advised(error)}"[:5000])
-            self._note(f"Failed: {in_short(error)}"[:1000])
+            self._record_error(error, run_params)
+        except Exception as other:  # such as the full disk that ended the run: what is told is what ended it
+            log.warning("MLflow does not know how this run ended: %s", told(in_short(other)))
+
+    def _record_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        """What can be recorded of it: where a tag finds no room, the status may."""
+        try:
+            said = told(f"{type(error).__name__}: {advised(input_error(error) or error)}")
+            self._open(run_params).tag("error", said)
+            self._note(f"Failed: {told(in_short(error))}"[:1000])
         finally:
             self._end("FAILED")
 

@@ -11,20 +11,34 @@ from typing import Any
 
 from yaml import SafeLoader, ScalarNode, YAMLError, load, safe_load  # type: ignore[import-untyped]
 
-from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.errors import InputError, shortened
 from ae_pipelines.base.words import Words
 
+LONGEST_NAME, LONGEST_WORDS = 300, 4096
+"""Characters of a dotted name, and of a text without quotes: a path is no longer."""
+DEEPEST = 30
+"""How many brackets may be in each other, and how many parts a dotted name may have."""
 BRACKETS = {"[": "]", "{": "}"}
+NOT_INSIDE = re.compile(r"[\[\]{},]|^[\"']")
 QUOTED = re.compile(r""" "(?:[^"\\]|\\.)*" | '(?:[^']|'')*' """, re.DOTALL | re.VERBOSE)
 
 
 def typed(text: str) -> dict[str, Any]:
     """Values by name, nested where names are dotted. Where both `recipe=conv` and `recipe.…=…` are given, the first is
-    read as `recipe.name=conv`, so that neither is lost; `InputError` for two values of one name."""
+    read as `recipe.name=conv`, so that neither is lost; `InputError` for two values of one name, and for what nobody
+    means: names and words without end, endless depth, letters that no file or database takes."""
     try:
+        _refuse_no_text(text)
         return _nested(list(_Typed(text).pairs()))
     except InputError as error:
         raise InputError(f"--params: {error}") from error
+
+
+def _refuse_no_text(text: str) -> None:
+    if "\0" in text:
+        raise InputError(f"given {shortened(repr(text))}, expected text without the letter \\0")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InputError(f"given {shortened(ascii(text))}, expected text in UTF-8")
 
 
 def _nested(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -55,7 +69,7 @@ class _Typed:
     """A text, read from its start to its end."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._place = text, 0
+        self._text, self._place, self._depth = text, 0, 0
 
     def pairs(self) -> Iterator[tuple[str, Any]]:
         while self._next():
@@ -65,6 +79,10 @@ class _Typed:
             if not (name.strip() and equals) or "," in name:
                 given = name.partition(",")[0]
                 raise InputError(f"given {given!r}, expected name=value[,name=value...]")
+            if len(name) > LONGEST_NAME or name.count(".") >= DEEPEST:
+                raise InputError(f"given the name {name[:50]!r}..., expected names of at most {LONGEST_NAME} letters")
+            if not all(part.strip() for part in name.split(".")):
+                raise InputError(f"given {name.strip()!r}, expected a name with something before and after each dot")
             self._place += len(name) + 1
             try:
                 value = self._value(",")
@@ -110,6 +128,9 @@ class _Typed:
         """Once for each value between brackets."""
         start, closing = self._place, BRACKETS[bracket]
         self._place += 1
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise InputError(f"given more than {DEEPEST} brackets in each other: put text into quotes")
         while not self._skip(closing):
             if (letter := self._next()) == "":
                 raise InputError(f"given {self._text[start:]}, which has no {closing}: put text into quotes")
@@ -118,6 +139,7 @@ class _Typed:
             yield
             if self._next() not in ("", closing):
                 self._skip(",")
+        self._depth -= 1
 
     def _quoted(self) -> str:
         if (found := QUOTED.match(self._text, self._place)) is None:
@@ -138,6 +160,8 @@ class _Typed:
             self._place += 1
         if closing:
             raise InputError(f"given {self._text[start:]}, which has no {closing[-1]}: put text into quotes")
+        if self._place - start > LONGEST_WORDS:
+            raise InputError(f"given {self._place - start:,} letters, expected at most {LONGEST_WORDS:,}, or quotes")
         return Words(self._text[start : self._place].strip())
 
     def _next(self) -> str:
@@ -158,9 +182,14 @@ def unquoted(text: str) -> str:
     if text.startswith("'"):
         return text[1:-1].replace("''", "'")
     try:
-        return str(json.loads(text, strict=False))
+        found = str(json.loads(text, strict=False))
     except ValueError:
-        pass
+        found = _by_yaml(text)
+    _refuse_no_text(found)
+    return found
+
+
+def _by_yaml(text: str) -> str:
     try:
         return str(safe_load(text))  # it knows escapes that JSON does not, such as "\x41"
     except YAMLError as error:
@@ -172,10 +201,16 @@ def as_typed(value: Any) -> str:
     if isinstance(value, Words):
         return str(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(as_typed, value))}]"
+        return f"[{','.join(map(_inside, value))}]"
     if isinstance(value, dict):
-        return f"{{{','.join(f'{json.dumps(str(name))}: {as_typed(item)}' for name, item in value.items())}}}"
+        return f"{{{','.join(f'{json.dumps(str(name))}: {_inside(item)}' for name, item in value.items())}}}"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _inside(value: Any) -> str:
+    """As `as_typed`; between brackets words need quotes if they have a letter that means something there."""
+    needs_quotes = isinstance(value, Words) and (NOT_INSIDE.search(value) or value != value.strip() or not value)
+    return json.dumps(str(value), ensure_ascii=False) if needs_quotes else as_typed(value)
 
 
 def typed_yaml(text: str) -> Any:

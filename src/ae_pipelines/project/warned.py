@@ -9,6 +9,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from ae_pipelines.base.secrets import without_secrets
 from ae_pipelines.io.notes import kept_in
 from ae_pipelines.project.notes import file_of, keep
 from ae_pipelines.project.run_name import stage_of
@@ -55,7 +56,7 @@ class WarningsHook(logging.Handler):
         """Keep what is said while a node runs and what it makes is saved, in its own thread."""
         said = getattr(self._thread, "said", None)
         if said is not None:
-            said.append(record.getMessage())
+            said.append(without_secrets(record.getMessage()))
 
 
 def said_by(pipeline: Pipeline, file: Path | None) -> dict[str, list[str]]:

@@ -12,16 +12,14 @@ from typing import Any
 
 import click
 
+from ae_pipelines.base import commands
+from ae_pipelines.base.commands import go_to_project
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.recipes.heads import Head, heads
 from ae_pipelines.recipes.listing import as_data, as_text
 
 CONFIGURATION = Path("conf")
 """Below the project's folder."""
-
-
-def go_to_project(context: click.Context, parameter: click.Parameter, value: str) -> None:
-    os.chdir(value)
 
 
 class Commands(click.Group):
@@ -118,20 +116,21 @@ def _heads() -> list[Head]:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """One message for bad input, instead of a traceback."""
-    try:
+    """One message for bad input, instead of a traceback; Kedro, and what is said of its errors, once something went
+    wrong."""
+
+    def said(error: BaseException) -> InputError | None:
+        from ae_pipelines.project.refusals import input_error
+
+        return input_error(error)
+
+    def with_commands(refusal: InputError) -> str:
+        from ae_pipelines.project.advice import advised
+
+        return advised(refusal)
+
+    with commands.refusals(said, with_commands):
         yield
-    except InputError as error:
-        from ae_pipelines.project.advice import advised
-
-        raise click.ClickException(advised(error)) from error
-    except Exception as error:
-        from ae_pipelines.cli.command import input_error
-        from ae_pipelines.project.advice import advised
-
-        if (refusal := input_error(error)) is None:
-            raise
-        raise click.ClickException(advised(refusal)) from error
 
 
 if __name__ == "__main__":

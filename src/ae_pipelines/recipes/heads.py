@@ -18,6 +18,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import content
 
 BASE = "base"
 """The folder of configuration that comes with the project."""
@@ -29,6 +30,8 @@ SCORE = re.compile(r"[\w-]+(?: \([^)]*\))?(?:, [^:.;]+)?: [^:\n]*\d")
 SENTENCE = re.compile(rf"(?<=\.)\s+(?=[A-Z`])|\n(?={SCORE.pattern})")
 """Where a sentence ends; a score has a line of its own, whatever is before it."""
 
+LARGEST = 2**20
+"""Most bytes of a file of parameters."""
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -74,13 +77,15 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _of_file(file: Path) -> Iterator[Head]:
-    text = file.read_text(encoding="utf-8")
-    if "recipes:" not in text:
-        return
     try:
+        text = content(file, LARGEST).decode()
+        if "recipes:" not in text:
+            return
         recipes = (yaml.load(text, Loader) or {}).get("recipes") or {}
-    except (yaml.YAMLError, AttributeError) as error:
-        raise InputError(f"{file} is no YAML of parameters ({error}): mend it") from error
+        if not isinstance(recipes, dict):
+            raise AttributeError("recipes are no mapping")
+    except (yaml.YAMLError, AttributeError, RecursionError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is no YAML of parameters ({' '.join(str(error).split())}): mend it") from error
     opening = _comment(text.splitlines()) if len(recipes) == 1 else ""
     for name, recipe in recipes.items():
         yield parsed(opening, Head(str(name), file, False, _length(recipe)))

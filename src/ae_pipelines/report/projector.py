@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.progress import Steps
 from ae_pipelines.latents.file import Latents
@@ -62,7 +62,7 @@ class Projector:
         """Write the folder; thumbnails pass through memory a line of the sheet at a time."""
         rows = self._rows()
         spec = self.samples.spec
-        with atomic.replacing_folder(folder) as place:
+        with seals.replacing_folder(folder) as place:
             self.latents.at(rows).astype("<f4").tofile(place / VECTORS)
             (place / METADATA).write_text(_table(known(self.latents, self.groups, rows)), encoding="utf-8")
             sheet = Sheet.of(spec, len(rows)) if is_image(spec) else None

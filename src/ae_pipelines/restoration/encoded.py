@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import opened
 from ae_pipelines.samples.image_files import format_of
-from ae_pipelines.samples.parquet import encoded_leaf
+from ae_pipelines.samples.parquet import encoded_leaf, open_parquet
+from ae_pipelines.samples.parquet_pages import rows_at_once
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +84,7 @@ def _files(folder: Path, written: Path | None, above: list[Path]) -> Iterator[Pa
 
 def _is_image(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return format_of(file.read(12)) is not None
     except OSError as error:
         raise InputError(f"restore.input: {path} cannot be read ({error.strerror}): make it readable") from error
@@ -117,7 +119,7 @@ def _parquet(path: Path, column: str, limit: int | None) -> tuple[list[str], Ite
             )
         names = [f"{_printable(path.stem)}/{row:05d}" for row in range(min(limit or rows, rows))]
         if pa.types.is_struct(type_) and _is_text(type_, "path"):
-            given = _values(file, column, f"{column}.path", "path")
+            given = _values(path, file, column, f"{column}.path", "path")
             names = [text if PurePosixPath(text or "").name else name for name, text in zip(names, given, strict=False)]
     return names, islice(_contents(path, column, leaf), len(names))
 
@@ -129,13 +131,13 @@ def _is_text(struct: pa.DataType, field: str) -> bool:
 
 def _contents(path: Path, column: str, leaf: str) -> Iterator[bytes]:
     with _readable(path) as file:
-        for content in _values(file, column, leaf, "bytes"):
+        for content in _values(path, file, column, leaf, "bytes"):
             yield content or b""
 
 
-def _values(file: pq.ParquetFile, column: str, leaf: str, field: str) -> Iterator[Any]:
+def _values(path: Path, file: pq.ParquetFile, column: str, leaf: str, field: str) -> Iterator[Any]:
     """Values of a column, or of a field of its structs; a struct may be missing."""
-    for batch in file.iter_batches(ROWS, columns=[leaf]):
+    for batch in file.iter_batches(rows_at_once(path, file, [leaf], ROWS), columns=[leaf]):
         for value in batch.column(column).to_pylist():
             yield value.get(field) if isinstance(value, dict) else value
 
@@ -143,7 +145,7 @@ def _values(file: pq.ParquetFile, column: str, leaf: str, field: str) -> Iterato
 @contextmanager
 def _readable(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path, pre_buffer=False, buffer_size=2**20) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"restore.input: {path} is neither an image nor readable as parquet: {error}") from error

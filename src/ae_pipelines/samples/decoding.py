@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ae_pipelines.base import seals
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.executors import cpus, in_processes
@@ -61,6 +62,7 @@ class Known:
         for path in sorted(folder.glob(known_name(key, "*"))):
             shard = folder / shard_name(path.stem.rpartition("-")[2])
             with suppress(OSError, ValueError, EOFError):
+                seals.seal_of(path)
                 found = np.load(path, mmap_mode="r", allow_pickle=False)
                 if shard.exists() and found.dtype == np.uint8 and found.ndim == 2 and found.shape[1] == 32:
                     paths.append(path)

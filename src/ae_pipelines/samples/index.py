@@ -12,8 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import splits
+from ae_pipelines.samples.parquet_pages import rows_at_once
 from ae_pipelines.samples.spec import LearnedFrom
 
 BATCH_ROWS = 65_536
@@ -23,6 +25,7 @@ FEW_VALUES = ("split", "label", "source")
 VALIDATION = "validation_place"
 """Column with `splits.validation_places`, which follow from the sha256; earlier stores do not have it."""
 IDENTITY = ("sample_id", "split", "label")
+INGEST_AGAIN = "ingest again"
 
 
 class Index:
@@ -133,14 +136,16 @@ def _validation_places(batch: pa.RecordBatch) -> np.ndarray:
 
 def read_table(path: Path) -> pd.DataFrame:
     """A whole table of a store."""
-    with refusing_damage(path):
-        return pq.read_table(path, page_checksum_verification=True).to_pandas()
+    with refusing_damage(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        rows_at_once(path, file, file.schema.names, file.metadata.num_rows)
+        return file.read().to_pandas()
 
 
 @contextmanager
 def refusing_damage(path: Path) -> Iterator[None]:
-    """`InputError` if the file cannot be read."""
+    """`InputError` if the file is damaged."""
+    seals.check(path, INGEST_AGAIN, stages=("ingest",))
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is damaged or gone ({error}): ingest again") from error
+        raise InputError(f"{path} is damaged or gone ({error}): {INGEST_AGAIN}", stages=("ingest",)) from error

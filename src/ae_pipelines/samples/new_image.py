@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ae_pipelines.base import regular_files
 from ae_pipelines.base.errors import InputError, Unusable
 from ae_pipelines.samples.image_options import ImageOptions
 from ae_pipelines.samples.images import ImageDecoder
 from ae_pipelines.samples.spec import SampleSpec
 
+LARGEST = 256 * 2**20
+"""Most bytes of an image file."""
 COLOURS = {1: "grey", 3: "rgb"}
 """Colour option by number of channels."""
 
@@ -18,7 +21,7 @@ COLOURS = {1: "grey", 3: "rgb"}
 def as_stored(path: Path, spec: SampleSpec) -> np.ndarray:
     """An image file as `decoded` gives it; `InputError` also if it cannot be read."""
     try:
-        content = path.read_bytes()
+        content = regular_files.content(path, LARGEST)
     except OSError as error:
         raise InputError(f"cannot read the image {path}: {error.strerror}; give the path of an image file") from error
     return decoded(content, spec, str(path), instead="search.ids")

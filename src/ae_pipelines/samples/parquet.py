@@ -9,12 +9,15 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ae_pipelines.base.regular_files import regular
+
 ARROW_SCHEMA = b"ARROW:schema"
 """Key of the writer's own types in the metadata."""
 
 
 def open_parquet(path: Path, **options: Any) -> pq.ParquetFile:
     """The file; where its writer noted types that Arrow here does not have (such as Int128), without those notes."""
+    regular(path)
     try:
         return pq.ParquetFile(path, **options)
     except pa.ArrowNotImplementedError:

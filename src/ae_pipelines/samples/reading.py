@@ -25,4 +25,5 @@ def faults_of(file: object, fix: str, faults: tuple[type[Exception], ...] = FAUL
     except InputError:
         raise
     except faults as error:
-        raise InputError(f"{file} cannot be read{kind and ' as '}{kind} ({error}): {fix}") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"{file} cannot be read{kind and ' as '}{kind} ({reason}): {fix}") from error

@@ -10,23 +10,56 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.spec import SampleSpec
 
 SHARD_BYTES = 64 * 2**20
 """Most bytes of values in a shard; a killed ingest loses at most this much work."""
 PIECE_BYTES = 2**20
+_FOUND_WHOLE = set[tuple[object, ...]]()
+"""Shards that were found whole in this process, by what is seen of them without reading them."""
 
 
 class ShardFile:
-    """One shard, read with plain reads (no memory mapping); it is open only during a read."""
+    """One shard, read with plain reads (no memory mapping); it is open only during a read.
 
-    def __init__(self, path: Path, spec: SampleSpec) -> None:
-        self.path, self._spec = path, spec
+    Where its sha256 is given, it is compared before rows are read for the first time in this process: `InputError` if
+    they are not what was written.
+    """
+
+    def __init__(self, path: Path, spec: SampleSpec, sha256: str | None = None) -> None:
+        self.path, self._spec, self._expected = path, spec, sha256
+
+    def read_whole(self, values: np.ndarray) -> None:
+        """Fill `values` (n, *shape), contiguous, with all rows."""
+        self._fill(values, 0)
+        digest = new_digest(self._spec)
+        digest.update(values.data)
+        self._compare(digest.hexdigest())
 
     def read_into(self, values: np.ndarray, row: int) -> None:
         """Fill `values` (n, *shape), contiguous, with the rows from `row` on; `InputError` if they are not there."""
+        if self._expected is not None and self._looks() not in _FOUND_WHOLE:
+            self.refuse_damaged()
+        self._fill(values, row)
+
+    def refuse_damaged(self) -> None:
+        """`InputError` if the file does not hold what was written."""
+        self._compare(self.sha256())
+
+    def _compare(self, sha256: str) -> None:
+        if sha256 != self._expected:
+            raise InputError(f"{self.path} is damaged (its sha256 differs): ingest again", stages=("ingest",))
+        _FOUND_WHOLE.add(self._looks())
+
+    def _looks(self) -> tuple[object, ...]:
+        """What is seen of the file without reading it."""
+        with self._opened() as file:
+            stat = os.fstat(file.fileno())
+        return self.path, self._expected, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+    def _fill(self, values: np.ndarray, row: int) -> None:
         with self._opened() as file:
             found = _fill(file, memoryview(values.data).cast("B"), self._start + row * self._spec.sample_bytes)
         if found != values.nbytes:
@@ -125,7 +158,7 @@ class ShardWriter:
         sha256 = self._sha256.hexdigest()
         if self._key:
             digests = np.frombuffer(self._digests, np.uint8).reshape(-1, 32)
-            with atomic.replacing(self._folder / known_name(self._key, sha256)) as temporary:
+            with seals.replacing(self._folder / known_name(self._key, sha256)) as temporary:
                 np.save(temporary, digests)
         atomic.publish(self._temporary, self._folder / shard_name(sha256))
         self.written.append({"file": shard_name(sha256), "rows": self._rows, "sha256": sha256})

@@ -17,11 +17,13 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
 from ae_pipelines.base.part_files import positions
-from ae_pipelines.samples.index import VALIDATION, Index, plain, read_table
-from ae_pipelines.samples.shards import ShardFile, new_digest
+from ae_pipelines.base.regular_files import content, regular
+from ae_pipelines.samples.index import INGEST_AGAIN, VALIDATION, Index, plain, read_table
+from ae_pipelines.samples.shards import ShardFile
 from ae_pipelines.samples.spec import LearnedFrom, SampleSpec
 
 COUNTED = ("read", "accepted", "rejected", "duplicates", "conflicting")
@@ -67,7 +69,9 @@ class Manifest(Options):
     def of(cls, path: Path) -> Self:
         """The manifest in a file; `InputError` if it is damaged."""
         try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+            return cls.model_validate(json.loads(content(path)))
+        except PermissionError:
+            raise  # it is whole, and another user's
         except (ValueError, RecursionError, OSError) as error:
             raise InputError(f"{path} is damaged ({error}): ingest again") from error
 
@@ -88,8 +92,10 @@ class Samples:
         if not path.exists():
             raise InputError(f"no sample store in {folder}: run ingest first", stages=("ingest",))
         self.folder = folder
+        seals.check(path, INGEST_AGAIN, stages=("ingest",))
         self.manifest = Manifest.of(path)
         self.spec = self.manifest.spec
+        self._refuse_too_small()
         self._index = Index(folder / self.manifest.index, len(self))
 
     @property
@@ -146,6 +152,7 @@ class Samples:
         for (split, _), count in self._index.counts.items():
             splits[split] += count
         report = self.folder / "last_ingest.json"
+        seals.check(report, INGEST_AGAIN, stages=("ingest",))
         last = json.loads(report.read_text()) if report.exists() else {}
         known = last.get("id") == self.id
         last = {name: value for name, value in last.items() if known and isinstance(value, int | float)}
@@ -222,18 +229,17 @@ class Samples:
         values = np.empty((len(self), *self.spec.shape), self.spec.dtype)
         start = 0
         for shard, file in self._shards():
-            part = values[start : start + shard.rows]
-            file.read_into(part, 0)
-            digest = new_digest(self.spec)
-            digest.update(part.data)
-            _refuse_damaged(shard, file, digest.hexdigest())
+            file.read_whole(values[start : start + shard.rows])
             start += shard.rows
         return values
 
     def verify(self) -> None:
-        """`InputError` if a shard is not what was written."""
-        for shard, file in self._shards():
-            _refuse_damaged(shard, file, file.sha256())
+        """`InputError` if a shard or a table is not what was written."""
+        about = self.manifest
+        for name in filter(None, (about.index, about.rejects, about.conflicts, about.masks)):
+            seals.check(self.folder / name, INGEST_AGAIN, stages=("ingest",))
+        for file in self.shard_files():
+            file.refuse_damaged()
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """All samples in order, at most `size` at a time."""
@@ -255,12 +261,17 @@ class Samples:
 
     def shard_files(self) -> list[ShardFile]:
         """The store's files, in order."""
-        return [ShardFile(self.folder / shard.file, self.spec) for shard in self.manifest.shards]
+        return [ShardFile(self.folder / shard.file, self.spec, shard.sha256) for shard in self.manifest.shards]
+
+    def _refuse_too_small(self) -> None:
+        """`InputError` if a file cannot hold what the manifest declares, before memory is taken for it."""
+        for shard, file in self._shards():
+            try:
+                held = regular(file.path).stat().st_size
+            except OSError as error:
+                raise InputError(f"{file.path} is damaged or gone ({error}): ingest again") from error
+            if held < shard.rows * self.spec.sample_bytes:
+                raise InputError(f"{file.path} is short, {held:,} bytes for {shard.rows:,} samples: ingest again")
 
     def _shards(self) -> Iterator[tuple[Shard, ShardFile]]:
         return zip(self.manifest.shards, self.shard_files(), strict=True)
-
-
-def _refuse_damaged(shard: Shard, file: ShardFile, sha256: str) -> None:
-    if sha256 != shard.sha256:
-        raise InputError(f"{file.path} is damaged (its sha256 differs): ingest again")

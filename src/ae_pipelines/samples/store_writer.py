@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.samples.conflicts import COLUMNS, Conflicts, Suspects, judge
@@ -172,9 +172,9 @@ class StoreWriter:
         for table, name in tables:
             if table and name:
                 table.close()
-                atomic.publish(table.path, self._folder / name)
-        atomic.write_text(self._folder / "last_ingest.json", json.dumps({"id": store_id, **report}, indent=2))
-        atomic.write_text(self._folder / "manifest.json", manifest.model_dump_json(indent=2))
+                seals.publish(table.path, self._folder / name)
+        seals.write_text(self._folder / "last_ingest.json", json.dumps({"id": store_id, **report}, indent=2))
+        seals.write_text(self._folder / "manifest.json", manifest.model_dump_json(indent=2))
         self._complete = True
         log.info(
             "ingested %s: %d read, %d accepted, %d rejected (%d of them duplicates); %d decoded, %d reused, %s s",
@@ -288,4 +288,5 @@ def _clear(folder: Path, unfinished: str | None, keep: str = "") -> None:
             continue
         if kind == "shard" and unfinished and (folder / known_name(unfinished, sha256)).exists():
             continue
-        path.unlink()
+        seals.remove(path)
+    seals.remove_leftovers(folder)

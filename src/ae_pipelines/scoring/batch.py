@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ae_pipelines.base import atomic, progress
+from ae_pipelines.base import progress, seals
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.latents.parquet import column_of, parquet_options
 from ae_pipelines.latents.stream import LatentBlock, regrouped
@@ -52,7 +52,7 @@ class NewRows:
         started = time.monotonic()
         path = scores.place(list(self._index["sha256"]), version)
         ScoredBatch(path).forget_judged()  # of a file that was removed
-        with atomic.replacing(path) as temporary:
+        with seals.replacing(path) as temporary:
             tables = self._tables()
             first = next(tables)
             categories = [name for name in ("label", "predicted") if name in first.schema.names]

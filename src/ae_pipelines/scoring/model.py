@@ -4,17 +4,19 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 import ae_pipelines
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, regular_files, seals
 from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.run import NO_RUN, Run
 from ae_pipelines.downstream import classification, clustering, detection, saved
@@ -26,7 +28,9 @@ from ae_pipelines.downstream.on_latents import learned_sha256
 from ae_pipelines.latents import provenance
 from ae_pipelines.latents.file import Latents
 from ae_pipelines.latents.stream import LatentBlock
+from ae_pipelines.samples.splits import splits_by_content
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.scoring import signing
 from ae_pipelines.scoring.onnx.saved import OnnxModels
 from ae_pipelines.scoring.scoring_contract import ScoringContract, value_range
 from ae_pipelines.training.trained import TrainedModel
@@ -34,6 +38,10 @@ from ae_pipelines.training.trained import TrainedModel
 CONTRACT = "contract.json"
 AUTOENCODER, GROUPS, CLASSIFIER, DETECTOR = "autoencoder", "groups.skops", "classifier.skops", "detector.skops"
 REFERENCE, ONNX = "reference.parquet", "onnx"
+TRAIN_ROWS = "train_rows.npy"
+"""Which content they may have learned from, where that does not follow from the content itself: uint64, sorted."""
+SIGNATURE = "signature"
+"""Of the contract, which names the sha256 of all other files; there is one where a key asks for it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Assembly:
     def into(self, folder: Path) -> None:
         """Write all of it; `InputError` unless the models belong together."""
         self._refuse_strangers()
-        with atomic.replacing_folder(folder) as new:
+        with seals.replacing_folder(folder) as new:
             self.autoencoder.save(new / AUTOENCODER)
             saved.write(new / GROUPS, self.groups)
             if self.classifier is not None:
@@ -65,8 +73,12 @@ class Assembly:
             saved.write(new / DETECTOR, self.detector)
             pq.write_table(self.reference.table(), new / REFERENCE, compression="zstd", write_page_checksum=True)
             shutil.copytree(self.onnx.folder, new / ONNX)
+            if not follows_content(self.samples):
+                np.save(new / TRAIN_ROWS, np.sort(train_digests(self.samples)))
             contract = self._contract(files_of(new)).sealed()
             atomic.write_text(new / CONTRACT, contract.model_dump_json(indent=2))
+            if (signature := signing.signature(contract.sha256)) is not None:
+                atomic.write_text(new / SIGNATURE, signature)
 
     def _refuse_strangers(self) -> None:
         encoder = self.autoencoder.contract.sha256
@@ -99,6 +111,7 @@ class Assembly:
             samples=trained.samples,
             value_range=value_range(self.samples),
             samples_id=self.samples.id,
+            splits="source" if TRAIN_ROWS in files else "content",
             latent_size=trained.latent_size,
             classes=() if classifier is None else tuple(str(name) for name in classifier.classes),
             clusters=len(self.groups.centres),
@@ -125,14 +138,16 @@ class Assembly:
 class ScoringModel:
     """What `Assembly.into` wrote, verified; its models are opened on first use.
 
-    `InputError` if a file is missing, altered, or not one of them.
+    `InputError` if a file is missing, altered, or not one of them, or if they are not signed by the key that is asked
+    for (`signing`).
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, called: str | None = None) -> None:
         self.folder = folder
-        self.contract = _read_contract(folder / CONTRACT)
+        self.contract = read_contract(folder / CONTRACT)
         found = files_of(folder)
-        found.pop(CONTRACT, None)
+        for name in (CONTRACT, SIGNATURE):
+            found.pop(name, None)
         if found != self.contract.files:
             names = sorted({*found.items()} ^ {*self.contract.files.items()})
             altered = first_of(sorted({name for name, _ in names}))
@@ -140,10 +155,11 @@ class ScoringModel:
                 f"{folder} is damaged or was altered: {altered}. Nothing of it is opened; register the models again, "
                 "or choose another version"
             )
+        signing.refuse_unsigned(self.contract.sha256, _signature_in(folder), called or str(folder))
 
     def into(self, folder: Path) -> None:
         """Copy all of it."""
-        with atomic.replacing_folder(folder) as new:
+        with seals.replacing_folder(folder) as new:
             shutil.copytree(self.folder, new, dirs_exist_ok=True)
 
     def open(self) -> None:
@@ -170,6 +186,19 @@ class ScoringModel:
     @cached_property
     def reference(self) -> Distribution:
         return Distribution.of_table(pq.read_table(self.folder / REFERENCE))
+
+    def may_have_learned(self, contents: Sequence[str]) -> np.ndarray:
+        """A bool for each content, by its sha256: whether it was in the train split of these models; `InputError` if
+        nothing says so."""
+        if self.contract.splits is None:
+            raise InputError("it was registered before versions kept what they had learned from")
+        if self.contract.splits == "content":
+            return np.array(splits_by_content(contents)) == "train"
+        return np.isin(digests(contents), self._train_rows)
+
+    @cached_property
+    def _train_rows(self) -> np.ndarray:
+        return np.load(self.folder / TRAIN_ROWS, allow_pickle=False)
 
     def scored(self, block: LatentBlock, ids: pd.Series) -> pd.DataFrame:
         """A row a latent: `sample_id`, `cluster`, `distance`, `predicted` and `probability` (where there is a
@@ -199,22 +228,50 @@ def assembly(
     return Assembly(*models, Distribution.of_training(latents, groups), samples, metrics, onnx, run)
 
 
+def follows_content(samples: Samples) -> bool:
+    """Whether every sample is in the split that follows from its content, in whatever store it is."""
+    batches = samples.index_batches("sha256", "split")
+    return all(batch.column(1).to_pylist() == splits_by_content(batch.column(0).to_pylist()) for batch in batches)
+
+
+def train_digests(samples: Samples) -> np.ndarray:
+    """`digests` of the content of each sample of the train split."""
+    parts = [np.empty(0, np.uint64)]
+    for batch in samples.index_batches("sha256", "split"):
+        pairs = zip(*map(pa.Array.to_pylist, batch), strict=True)
+        parts.append(digests([sha for sha, split in pairs if split == "train"]))
+    return np.concatenate(parts)
+
+
+def digests(contents: Sequence[str]) -> np.ndarray:
+    """The first 64 bits of each sha256, uint64: enough to tell contents apart."""
+    return np.array([int(sha[:16], 16) for sha in contents], np.uint64)
+
+
 def files_of(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, by its path."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    """sha256 of every file below a folder but seals, by its path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != seals.IN_FOLDER)
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with regular_files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_contract(path: Path) -> ScoringContract:
+def _signature_in(folder: Path) -> str | None:
+    if not (path := folder / SIGNATURE).is_file():
+        return None
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(signing.LENGTH + 1)
+
+
+def read_contract(path: Path) -> ScoringContract:
+    """The contract in a file; `InputError` if it is not there, damaged or altered."""
     if not path.exists():
         raise InputError(f"no registered models in {path.parent}: run train first", stages=("train",))
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = json.loads(regular_files.content(path))
         contract = ScoringContract.model_validate(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}): register the models again") from error

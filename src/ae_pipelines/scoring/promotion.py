@@ -1,15 +1,16 @@
 """Whether a new version is good enough to take the champion's place."""
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from ae_pipelines.base.errors import suggestion
 from ae_pipelines.base.options import Options
-from ae_pipelines.samples.spec import RANGE, SampleSpec
-from ae_pipelines.samples.standardise import STATISTICS
-from ae_pipelines.samples.tables.treatments import LEARNED
+from ae_pipelines.samples.scales import apart_from_scale
+from ae_pipelines.scoring import signing
 from ae_pipelines.scoring.scoring_contract import ScoringContract
 
 Better = Literal["higher", "lower"]
@@ -25,6 +26,15 @@ class PromoteOptions(Options):
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """A metric that is worse by no more than this share of the champion's counts as no worse."""
 
+    @property
+    def stages(self) -> list[str]:
+        """Those that measure the metrics."""
+        return list(dict.fromkeys(name.partition("/")[0] for name in self.metrics))
+
+    def check(self) -> None:
+        """`InputError` if a key that is to sign versions cannot be read."""
+        signing.check()
+
     @field_validator("alias")
     @classmethod
     def _free(cls, alias: str) -> str:
@@ -33,38 +43,68 @@ class PromoteOptions(Options):
         return alias
 
 
-def objections(new: ScoringContract, champion: ScoringContract, options: PromoteOptions) -> list[str]:
-    """Reasons why the new version must not replace the champion; empty if it may."""
-    if _comparable(new.samples) != _comparable(champion.samples):
-        return [
-            f"the champion takes {_said(champion)}, the new version {_said(new)}, so their metrics cannot be compared; "
-            "register it under a name of its own (model_name)"
-        ]
-    compared = (_objection(name, better, new, champion, options) for name, better in options.metrics.items())
-    return [objection for objection in compared if objection]
+@dataclass(frozen=True)
+class Compared:
+    """Metrics of two versions, by `<stage>/<name>`, on the same rows."""
+
+    new: Mapping[str, float]
+    champion: Mapping[str, float]
+    how: str
+    """Which rows these are."""
+    anew: bool = False
+    """Whether they were measured for this, and not when each version was trained."""
+
+    def shown(self, options: PromoteOptions) -> str:
+        """The numbers that decide, in words."""
+        decisive = [name for name in options.metrics if name in self.new and name in self.champion]
+        numbers = [f"{name} {self.new[name]:.4g} (champion {self.champion[name]:.4g})" for name in decisive]
+        return f"{', '.join(numbers)}; {self.how}" if numbers else ""
+
+    def kept(self, options: PromoteOptions) -> dict[str, Any]:
+        """The same, for a file."""
+        both = ("version", self.new), ("champion", self.champion)
+        numbers = {name: {who: found.get(name) for who, found in both} for name in options.metrics}
+        return {"how": self.how, "metrics": numbers}
 
 
-def _objection(
-    name: str, better: Better, new: ScoringContract, champion: ScoringContract, options: PromoteOptions
-) -> str | None:
-    asked_for = "metrics" in options.model_fields_set  # a method may lack some of the default ones
-    if name in champion.metrics and name.startswith("classify/") and "classifier" not in new.kinds:
-        return f"{name}: the new version has no classifier, the champion has one; give labels, or other promote.metrics"
-    if name not in new.metrics and (asked_for or name in champion.metrics):
-        return f"{name}: the new version was not measured; {suggestion(name, sorted(new.metrics))}"
-    if name not in new.metrics or name not in champion.metrics:
+def unlike_samples(new: ScoringContract, champion: ScoringContract) -> str | None:
+    """Why versions of such samples are not versions of one model; None if they may be."""
+    if apart_from_scale(new.samples) == apart_from_scale(champion.samples):
         return None
-    theirs = champion.metrics[name]
-    ours = new.metrics[name]
+    return (
+        f"the champion takes {_said(champion)}, the new version {_said(new)}, so their metrics cannot be compared; "
+        "register it under a name of its own (model_name)"
+    )
+
+
+def objections(
+    new: ScoringContract, champion: ScoringContract, options: PromoteOptions, compared: Compared
+) -> list[str]:
+    """Reasons why the new version must not replace the champion; empty if it may."""
+    expected = {*compared.champion, *(champion.metrics if compared.anew else ())}
+    if "metrics" in options.model_fields_set:  # a method may lack some of the default ones
+        expected |= {*options.metrics}
+    lacks = "classifier" in champion.kinds and "classifier" not in new.kinds
+    reasons = {
+        name: _reason(name, better, compared, options, lacks and name.startswith("classify/"), name in expected)
+        for name, better in options.metrics.items()
+    }
+    return [f"{name}: {reason}" for name, reason in reasons.items() if reason]
+
+
+def _reason(
+    name: str, better: Better, found: Compared, options: PromoteOptions, lacks: bool, expected: bool
+) -> str | None:
+    if lacks:
+        return "the new version has no classifier, the champion has one; give labels, or other promote.metrics"
+    if name not in found.new and expected:
+        return f"the new version was not measured; {suggestion(name, sorted(found.new))}"
+    if name not in found.new or name not in found.champion:
+        return None
+    ours, theirs = found.new[name], found.champion[name]
     if SIGN[better] * (theirs - ours) <= options.tolerance * abs(theirs):
         return None
-    return f"{name}: {ours:.4g}, the champion has {theirs:.4g} ({better} is better)"
-
-
-def _comparable(spec: SampleSpec) -> tuple[object, ...]:
-    """The spec of samples without the statistics, which change with every row that is added."""
-    statistics = {*STATISTICS, *LEARNED, RANGE}
-    return spec.shape, spec.dtype, {name: done for name, done in spec.preprocessing.items() if name not in statistics}
+    return f"{ours:.4g}, the champion has {theirs:.4g} ({better} is better)"
 
 
 def _said(contract: ScoringContract) -> str:

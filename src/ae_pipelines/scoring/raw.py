@@ -79,12 +79,21 @@ def _values(data: Any, spec: SampleSpec) -> np.ndarray:
     if (table := _table(data)) is not None:
         return _columns(table, spec)
     try:
-        values = np.asarray(data)
+        values = _array(data)
     except ValueError as error:
         raise InputError(f"the samples differ in shape, expected {_expected(spec)} each ({error})") from error
     if not values.ndim:
         raise InputError(f"given {_shown(values.item())}, expected a list of samples, each {_expected(spec)}")
     return values
+
+
+def _array(data: Any) -> np.ndarray:
+    """Any values as an array; text as objects, since in an array of text each would take as much as the longest."""
+    if isinstance(data, list):
+        values = np.array(data, object)
+        if str in set(map(type, values.ravel().tolist())):
+            return values
+    return np.asarray(data)
 
 
 def _table(data: Any) -> pd.DataFrame | None:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.part_files import PartFiles
@@ -70,6 +70,7 @@ class ScoredBatch:
     @cached_property
     def about(self) -> dict[str, Any]:
         """`model`, `version`, `content`, `encoder_sha256`, `samples_id`, `run_id`, `seconds`."""
+        seals.check(self.path, AGAIN)
         try:
             return json.loads((pq.read_metadata(self.path).metadata or {})[ABOUT.encode()])
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
@@ -77,6 +78,7 @@ class ScoredBatch:
 
     def read(self, *columns: str) -> pa.Table:
         """The given columns, or all."""
+        seals.check(self.path, AGAIN)
         try:
             return pq.read_table(self.path, columns=list(columns) or None, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:

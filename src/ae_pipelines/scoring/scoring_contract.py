@@ -1,6 +1,6 @@
 """What the models that are registered together promise, and which data they refuse."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -10,6 +10,7 @@ from ae_pipelines.base.errors import InputError, first_of
 from ae_pipelines.base.options import Options
 from ae_pipelines.samples.spec import SampleSpec
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.scoring import signing
 
 NOT_FINITE = ("NaN", "missing value")
 """How the reasons begin with which a source rejects rows of numbers."""
@@ -30,6 +31,10 @@ class ScoreOptions(Options):
     leave_out_bad_rows: bool = False
     """Whether rows with NaN, Inf or missing values are left out, instead of nothing being scored."""
 
+    def check(self) -> None:
+        """`InputError` if a key that is to verify versions cannot be read."""
+        signing.check()
+
 
 class ScoringContract(Options):
     """The text beside the models (`contract.json`)."""
@@ -40,6 +45,8 @@ class ScoringContract(Options):
     """The lowest and the highest stored value of the samples that they were trained on."""
     samples_id: str
     """The id of the store of these samples."""
+    splits: Literal["content", "source"] | None = None
+    """What a row's split followed from, the same for all of them; None in contracts from before this field."""
     latent_size: int
     classes: tuple[str, ...]
     """Those of the classifier; none where there were too few labels for one."""
@@ -60,7 +67,8 @@ class ScoringContract(Options):
 
     def sealed(self) -> Self:
         """This contract with the sha256 of everything else in it."""
-        return self.model_copy(update={"sha256": canonical_sha256(self.model_dump(mode="json", exclude={"sha256"}))})
+        unsaid = {"sha256"} | ({"splits"} if self.splits is None else set())
+        return self.model_copy(update={"sha256": canonical_sha256(self.model_dump(mode="json", exclude=unsaid))})
 
     def refuse_other(self, spec: SampleSpec) -> None:
         """`InputError` unless such samples are what the models were trained on."""

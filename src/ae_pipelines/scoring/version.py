@@ -6,8 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import content
 from ae_pipelines.scoring.model import ScoringModel
 
 MODELS, VERSION = "models", "version.json"
@@ -43,7 +44,7 @@ class Fetched:
 
     def into(self, folder: Path) -> None:
         """Keep them there, with what version they are."""
-        with atomic.replacing_folder(folder) as new:
+        with seals.replacing_folder(folder) as new:
             self.models.into(new / MODELS)
             atomic.write_text(new / VERSION, json.dumps(asdict(self.version), indent=2))
 
@@ -52,9 +53,10 @@ class RegisteredModel:
     """What `Fetched.into` kept."""
 
     def __init__(self, folder: Path) -> None:
+        seals.check(folder, "run collect again", stages=("collect",))
         try:
-            self.version = Version(**json.loads((folder / VERSION).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            self.version = Version(**json.loads(content(folder / VERSION)))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"no models in {folder} ({error}): run score first", stages=("score",)) from error
         self._folder = folder
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,11 +11,14 @@ from typing import Any
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import Run
 from ae_pipelines.samples.store import Samples
+from ae_pipelines.scoring import judging
 from ae_pipelines.scoring.example import raw_example
 from ae_pipelines.scoring.model import ScoringModel, files_of
-from ae_pipelines.scoring.promotion import PromoteOptions, objections
+from ae_pipelines.scoring.promotion import Compared, PromoteOptions, objections, unlike_samples
 from ae_pipelines.scoring.scoring_contract import ScoringContract
 from ae_pipelines.scoring.version import Fetched, Version
+from ae_pipelines.tracking.champions import ABSENT, ROLLED_BACK, Champions
+from ae_pipelines.tracking.registered import FILES, name_of
 from ae_pipelines.tracking.signature import signature
 from ae_pipelines.tracking.store import alone, client_of
 
@@ -23,18 +27,27 @@ log = logging.getLogger(__name__)
 FOLDER = "scoring_model"
 """Where a run's artifacts hold the models."""
 LOADER = "ae_pipelines.tracking.serving"
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""MLflow's error codes for a version or an alias that does not exist."""
 ANOTHER = {"score.version": "..."}
 """The option that chooses a version."""
-CONTENT, FILES = "ae.content_sha256", "ae.files"
+CONTENT = "ae.content_sha256"
 
 
 class ModelRegistry:
-    """The versions of one registered model."""
+    """The versions of one registered model: of the one that is called so or, where nobody `asked_for` that name, to
+    fetch from, of another if that is the only one."""
 
-    def __init__(self, project: Path, name: str) -> None:
-        self._project, self.name = project, name
+    def __init__(self, project: Path, name: str, asked_for: bool = True) -> None:
+        self._project, self.name, self._asked_for = project, name, asked_for
+
+    def refuse_name_of_other(self, samples: Samples, source: str) -> None:
+        """`InputError` where the model would be called as a source that the samples did not come from."""
+        if not self._asked_for and samples.manifest.source != source:
+            raise InputError(
+                f"the samples in {samples.folder} came from {samples.manifest.source!r}, the source that is picked is "
+                f"{source!r}, and models are called as their source ({self.name}): give the source that was ingested, "
+                "or a name",
+                options={"source": "...", "model_name": "..."},
+            )
 
     def register(
         self, models: ScoringModel, options: PromoteOptions, run: Run, samples: Samples | None = None
@@ -43,17 +56,18 @@ class ModelRegistry:
         are good enough. With the samples that they were trained on, the version shows one of them.
 
         Gives `name`, `version`, `new`, `content`, the `alias`, whether it was `promoted`, the `champion`'s version,
-        and in words `why`.
+        what was `compared`, if anything was, and in words `why`.
         """
         client = self._client()
+        champions = Champions(client, self.name, options.alias)
         with alone(self._project):
             found = self._version_of(client, models.contract.content, options.alias)
             version = found or self._new_version(client, models, run, samples)
-            champion = self._aliased(client, options.alias)
-            refused = self._objections(models, version, champion, options)
+            champion = champions.current
+            compared, refused = self._judged(models, version, champion, options, samples)
             if not refused and champion != version:
-                client.set_registered_model_alias(self.name, options.alias, str(version))
-        why = self._said(version, champion, refused, options)
+                champions.promote(version)
+        why = self._said(version, champion, refused, compared, options)
         log.info("register: %s", why)
         return {
             "name": self.name,
@@ -63,6 +77,7 @@ class ModelRegistry:
             "alias": options.alias,
             "promoted": not refused,
             "champion": champion if refused else version,
+            "compared": compared.kept(options) if compared else None,
             "why": why,
         }
 
@@ -72,7 +87,10 @@ class ModelRegistry:
         from mlflow.exceptions import MlflowException
 
         client = self._client()
-        number = version if version is not None else self._aliased(client, alias)
+        if not self._asked_for and (meant := name_of(client, self.name)) != self.name:
+            log.info("no model is called %r, as the source is: the only one that is registered is %r", self.name, meant)
+            return ModelRegistry(self._project, meant).fetch(version, alias)
+        number = version if version is not None else Champions(client, self.name, alias).current
         if number is None:
             raise self._none(f"no version of {self.name!r} is called {alias!r}", client)
         found = self._known_version(client, number)
@@ -93,7 +111,7 @@ class ModelRegistry:
             ) from error
         _refuse_altered(folder, json.loads(found.tags[FILES]), f"{self.name} version {number} ({source})")
         (data,) = (folder / "data").iterdir()
-        models = ScoringModel(data)
+        models = ScoringModel(data, f"{self.name} version {number}")
         return Fetched(models, Version(self.name, number, models.contract.content), copy)
 
     def _client(self) -> Any:
@@ -129,16 +147,6 @@ class ModelRegistry:
             options={"model_name": "..."} | ANOTHER,
         )
 
-    def _aliased(self, client: Any, alias: str) -> int | None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return int(client.get_model_version_by_alias(self.name, alias).version)
-        except MlflowException as error:
-            if error.error_code not in ABSENT:
-                raise  # that a registry cannot be reached does not mean that it has no champion
-            return None
-
     def _new_version(self, client: Any, models: ScoringModel, run: Run, samples: Samples | None) -> int:
         """A version of the run's artifacts; whatever an earlier try left there is replaced."""
         from mlflow import pyfunc
@@ -169,25 +177,41 @@ class ModelRegistry:
         about = _in_words(models.contract)
         return int(client.create_model_version(self.name, source, run_id, tags=tags, description=about).version)
 
-    def _objections(
-        self, models: ScoringModel, version: int, champion: int | None, options: PromoteOptions
-    ) -> list[str]:
+    def _judged(
+        self, models: ScoringModel, version: int, champion: int | None, options: PromoteOptions, samples: Samples | None
+    ) -> tuple[Compared | None, list[str]]:
+        """What was compared, and why the version must not take the champion's place; no reasons if it may."""
         if champion is None or champion == version:
-            return []
+            return None, []
+        ours, theirs = (self._known_version(self._client(), number).tags for number in (version, champion))
+        by_hand = f"by hand: python -m ae_pipelines.tracking promote {version} --model-name={shlex.quote(self.name)}"
+        if since := ours.get(ROLLED_BACK):
+            return None, [f"it was rolled back on {since}; {by_hand}"]
+        if theirs.get(CONTENT) == ours[CONTENT]:
+            return None, []  # they are the same models: the champion was damaged, or is not signed
         try:
-            theirs = self.fetch(champion, options.alias).models.contract
+            kept = self.fetch(champion, options.alias)  # its files are gone with it
         except InputError as error:
-            return [f"{error} (or move the alias by hand)"]
-        return objections(models.contract, theirs, options)
+            return None, [f"{error}; {by_hand}"]
+        if other := unlike_samples(models.contract, kept.models.contract):
+            return None, [other]
+        try:
+            compared = judging.compared(models, kept.models, samples, options)
+        except InputError as error:
+            return None, [f"the champion cannot be measured on the samples of the new version: {error}; {by_hand}"]
+        return compared, objections(models.contract, kept.models.contract, options, compared)
 
-    def _said(self, version: int, champion: int | None, refused: list[str], options: PromoteOptions) -> str:
+    def _said(
+        self, version: int, champion: int | None, refused: list[str], compared: Compared | None, options: PromoteOptions
+    ) -> str:
         if refused:
-            against = "; ".join(refused)
+            against = "; ".join(refused) + (f"; {compared.how}" if compared else "")
             return f"{self.name}: version {champion} stays {options.alias}, not version {version}: {against}"
         if champion == version:
             return f"{self.name}: version {version} is {options.alias} already; nothing that was learned is new"
         before = f"version {champion} was before" if champion else "the first"
-        return f"{self.name}: version {version} is {options.alias} now ({before})"
+        numbers = compared.shown(options) if compared else ""
+        return f"{self.name}: version {version} is {options.alias} now ({before})" + (f": {numbers}" if numbers else "")
 
 
 def _requirements(models: ScoringModel) -> list[str]:

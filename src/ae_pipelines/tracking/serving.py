@@ -5,36 +5,24 @@ Given raw samples, as `scoring.raw.scored_raw` takes them, it answers for each w
 has a decoder), `anomaly_score` and `anomaly`.
 """
 
+import gc
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.models import Model
+from mlflow.pyfunc import scoring_server
 from threadpoolctl import threadpool_limits
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.executors import cpus
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.raw import scored_raw
-
-
-class Refusal(MlflowException):
-    """Answered with status 400 and the reason alone: MLflow would put the whole request before it."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-        super().__init__(reason, error_code=INVALID_PARAMETER_VALUE)
-
-    @property
-    def message(self) -> str:
-        return self._reason
-
-    @message.setter
-    def message(self, longer: str) -> None:
-        pass
+from ae_pipelines.tracking.endpoint import bound_uvicorn
+from ae_pipelines.tracking.requests import Refusal, answer
 
 
 class Served:
@@ -65,21 +53,33 @@ def _one_thread() -> None:
 
 def _load_pyfunc(path: str) -> Served:
     """Open a model; the name is MLflow's."""
-    leave_requests_alone()
-    return Served(Path(path))
+    read_requests_ourselves()
+    served = Served(Path(path))
+    if scoring_server._SERVER_MODEL_PATH in os.environ:  # `mlflow models serve` starts its server with it
+        bound_uvicorn()
+        gc.freeze()  # otherwise all that was imported is gone through again and again while a large request is read
+    return served
 
 
 @cache
-def leave_requests_alone() -> None:
-    """Let requests for our models reach them as they are: `scored_raw` says itself what it does not take.
+def read_requests_ourselves() -> None:
+    """Let requests for our models reach them as they are, and be read within bounds: `scored_raw` says itself what it
+    does not take.
 
-    MLflow would cast them by the model's signature (0.5 to 0, null to "None"), drop columns that it does not name, and
-    refuse images in base64.
+    MLflow would cast them by the model's signature (0.5 to 0, null to "None"), drop columns that it does not name,
+    refuse images in base64, and read what memory cannot hold.
     """
-    by_signature = Model.get_input_schema
+    by_signature, by_mlflow = Model.get_input_schema, scoring_server.invocations
 
     def schema_to_cast_by(model: Model) -> Any:
-        ours = model.flavors.get("python_function", {}).get("loader_module") == __name__
-        return None if ours else by_signature(model)
+        return None if _is_ours(model) else by_signature(model)
 
-    Model.get_input_schema = schema_to_cast_by
+    def invocations(data: Any, content_type: Any, model: Any, input_schema: Any) -> Any:
+        ours = _is_ours(model.metadata)
+        return answer(data, content_type, model) if ours else by_mlflow(data, content_type, model, input_schema)
+
+    Model.get_input_schema, scoring_server.invocations = schema_to_cast_by, invocations
+
+
+def _is_ours(model: Model) -> bool:
+    return bool(model.flavors.get("python_function", {}).get("loader_module") == __name__)

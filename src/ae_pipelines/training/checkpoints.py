@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load as parse
 from safetensors.torch import save as serialise
 from torch import Tensor
 
 from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import content
 from ae_pipelines.models.weights import copies
 
 _DIGEST = hashlib.sha256().digest_size
@@ -46,9 +48,14 @@ class CheckpointFile:
         """What was saved last; None if nothing was. `InputError` if the file is damaged."""
         if not self.path.exists():
             return None
-        content = self.path.read_bytes()
-        body, digest = content[:-_DIGEST], content[-_DIGEST:]
+        held = content(self.path)
+        body, digest = held[:-_DIGEST], held[-_DIGEST:]
         if hashlib.sha256(body).digest() != digest:
             raise InputError(f"the checkpoint {self.path} is damaged: delete it to train afresh")
-        header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
-        return parse(body), json.loads(header["__metadata__"]["state"])
+        try:
+            header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
+            return parse(body), json.loads(header["__metadata__"]["state"])
+        except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(
+                f"the checkpoint {self.path} is none of ours ({error}): delete it to train afresh"
+            ) from error

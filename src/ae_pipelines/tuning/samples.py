@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples.ingest import write_store
@@ -46,15 +46,16 @@ def study_samples(samples: Samples, learn: int | None, judge: int, folder: Path)
     if (found := _found(folder, key)) is not None:
         return found
     split_of = _picked(samples, learn, judge)
-    (folder / PICKED).unlink(missing_ok=True)
+    seals.remove(folder / PICKED)
     written = write_store(folder, _Picked(samples, split_of))
-    atomic.write_text(folder / PICKED, json.dumps({"key": key, "id": written.id}))
+    seals.write_text(folder / PICKED, json.dumps({"key": key, "id": written.id}))
     return written
 
 
 def _found(folder: Path, key: str) -> Samples | None:
     if not (folder / PICKED).exists() or not (folder / "manifest.json").exists():
         return None
+    seals.check(folder / PICKED, "remove it, and the samples are picked again")
     kept, samples = json.loads((folder / PICKED).read_text()), Samples(folder)
     return samples if kept == {"key": key, "id": samples.id} else None
 

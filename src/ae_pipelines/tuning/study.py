@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ae_pipelines
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.executors import in_processes
@@ -130,12 +130,13 @@ class _Trials:
             return self._options.space.own(self._recipe)
         path = self._common.folder_of(number) / ASKED
         if path.exists():
+            seals.check(path, "remove the study's folder, and run tune again", stages=("tune",))
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             return values
         under_way = self._asked[len(known) : number]
         drawn = self._sampling.values(number, known, [goals(one, self._objectives) for one in known], under_way)
         if drawn is not None:
-            atomic.write_text(path, json.dumps(drawn))
+            seals.write_text(path, json.dumps(drawn))
         return drawn
 
     def _note(self, values: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.run import Run
 from ae_pipelines.samples.store import Samples
@@ -102,7 +102,7 @@ def do(common: Common, asked: Asked) -> Outcome:
     except Exception as error:  # values that nobody has tried together end a trial, not the study
         what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         outcome = watch.outcome("failed", error=what)
-    atomic.write_text(folder / OUTCOME, json.dumps(asdict(outcome)))
+    seals.write_text(folder / OUTCOME, json.dumps(asdict(outcome)))
     _clear(folder)
     return outcome
 
@@ -110,6 +110,7 @@ def do(common: Common, asked: Asked) -> Outcome:
 def kept(folder: Path) -> Outcome | None:
     """The outcome that a trial has left in its folder, if it has ended."""
     path = folder / OUTCOME
+    seals.check(path, "remove it, and the trial is done again", stages=("tune",))
     return Outcome(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 

@@ -266,7 +266,7 @@ def test_two_scheduled_runs_are_two_mlflow_runs_with_the_metrics_of_all_their_st
     assert {"ingest", "fit", "embed", "cluster", "classify", "detect", "export"} <= stages
     assert {name for name in first if name.startswith("fit/")} == {name for name in second if name.startswith("fit/")}
     client = MlflowClient(airflow.environment["MLFLOW_TRACKING_URI"])
-    assert [version.version for version in client.search_model_versions("name = 'ae_pipelines'")] == [1]
+    assert [version.version for version in client.search_model_versions("name = 'digits'")] == [1]
 
 
 def test_a_stage_that_fails_for_good_makes_the_run_failed_here_and_in_mlflow(airflow):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -139,6 +140,46 @@ def test_words_of_a_plan_reach_the_command_as_they_are_written(dag, project):
     assert kinds == [True, True, True, False, False, True, False]
 
 
+HOSTILE = [
+    "{{ ds }}",
+    "{% raw %}",
+    "{# x #}",
+    "{{{",
+    "a, b",
+    "x]y",
+    "{a: b",
+    "'q",
+    '"',
+    "$(id)",
+    "`id`",
+    "; id",
+    "\\",
+    "\n",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_whatever_a_value_a_key_or_an_item_holds_arrives_as_it_is(dag, hostile):
+    """Airflow fills in templates in a command, a shell splits it into words, and Kedro reads what follows --params."""
+    given = {"a": hostile, "b": [hostile, {hostile: [hostile]}], "c.d": {hostile: {"e": hostile}}}
+    tree = dag(params=given)
+    template = shlex.join(command(tree, "fit"))
+    words = shlex.split(jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(template).render())
+    (params,) = [word.removeprefix("--params=") for word in words if word.startswith("--params=")]
+    assert typed(params) == {"a": given["a"], "b": given["b"], "c": {"d": given["c.d"]}}
+
+
+def test_words_in_lists_arrive_as_they_are_written_whatever_letters_they_have(dag, project):
+    written = "a:\n  pipeline: train\n  params:\n    b:\n    - x, y\n    - p]q\n    - 007\n    - r s\n"
+    assert typed_in(dag(params=read_plans(project(written))["a"].params)) == {"b": ["x, y", "p]q", "007", "r s"]}
+
+
+def test_a_project_s_own_path_is_no_template(pipelines):
+    path = Path("/its {{ folder }}")
+    tree = ast.parse(dag_text("a", DagPlan(pipeline="train"), path, PYTHON, pipelines))
+    assert jinja2.Environment().from_string(constant(tree, "PROJECT")).render() == str(path)
+
+
 def test_what_the_plan_says_is_in_the_dag(dag):
     tree = dag(
         schedule="5 4 * * *",
@@ -210,7 +251,12 @@ def test_nothing_is_written_when_one_plan_cannot_be_followed(project, tmp_path, 
         ({"a": {"schedule": "@daily"}}, "a: pipeline: not given, but required"),
         ({"a b": {"pipeline": "train"}}, "a DAG called 'a b', expected letters"),
         ({"a": {"pipeline": "train", "params": {"recipe": "conv,vae"}}}, "given recipe: 'conv,vae', expected"),
-        ({"a": {"pipeline": "train", "params": {"raw_dir": "{{ ds }}"}}}, "given raw_dir: .*without commas"),
+        ({"a": {"pipeline": "train", "params": {"a=b,c": "x"}}}, "given a=b,c: 'x', expected one value of one name"),
+        ({"a": {"pipeline": "train", "params": {"a{{ ds }},b": "x"}}}, "expected one value of one name"),
+        ("a: {pipeline: train, params: {a: b]c[d}}", "airflow.yml: "),
+        ("a:\n  pipeline: train\n  params:\n    a: b[c", "given a: 'b.c', expected one value of one name"),
+        ({"a": {"pipeline": "train", "params": {"a": [{"pwd": "x"}]}}}, "a.0.pwd looks like a secret"),
+        ({"a": {"pipeline": "train", "params": {"a": ["x://me:s3cr3t@y"]}}}, "params: a.0 looks like a secret"),
         ({"a": "train"}, "airflow.yml, a: "),
         ("", "airflow.yml: given None, expected DAGs by name"),
         ("a: [", "airflow.yml: "),

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 import ae_pipelines
-from ae_pipelines.base import atomic, progress
+from ae_pipelines.base import atomic, progress, seals
 from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError, first_of, suggestion
 from ae_pipelines.base.options import Options
@@ -270,12 +270,13 @@ def _result(task: ScoreboardTask, encodings: _Encodings, seed: int) -> dict[str,
 
 
 def _made_once(path: Path, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    seals.check(path, "remove it, and run scoreboard again", stages=("scoreboard",))
     if path.exists():
         kept: dict[str, Any] = json.loads(path.read_text())
         if kept["key"] == key:
             return kept
     made = {"key": key, **make()}
-    atomic.write_text(path, json.dumps(made, indent=2))
+    seals.write_text(path, json.dumps(made, indent=2))
     return made
 
 

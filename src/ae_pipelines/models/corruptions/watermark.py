@@ -1,6 +1,7 @@
 """Marks over images, to be removed again."""
 
 from math import ceil, radians
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.regular_files import opened
 from ae_pipelines.models.corruptions import CORRUPTIONS, Corruption, bounded_only, images_only
 from ae_pipelines.samples.image_files import MODES
 from ae_pipelines.samples.spec import SampleSpec
@@ -128,7 +130,7 @@ def _text_mask(text: str) -> Image.Image:
 def _logo_mask(path: str) -> Image.Image:
     """The shape in an image file, as a mask."""
     try:
-        with Image.open(path) as image:
+        with opened(Path(path)) as file, Image.open(file) as image:
             if image.mode not in MODES:
                 raise ValueError(f"{image.mode} pixels, expected 8 bits a channel")
             alpha = image.convert("RGBA").getchannel("A")

@@ -5,6 +5,7 @@ from typing import Any
 from ae_pipelines.base.run import Run
 from ae_pipelines.base.skipped import Skipped, made
 from ae_pipelines.latents.file import Latents
+from ae_pipelines.samples.source import EncodedSource, Source
 from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.promotion import PromoteOptions
 
@@ -31,7 +32,13 @@ def assemble(
 
 
 def register(
-    scoring_model: Any, samples: Samples, model_registry: Any, options: PromoteOptions, run: Run
+    source: Source | EncodedSource,
+    scoring_model: Any,
+    samples: Samples,
+    model_registry: Any,
+    options: PromoteOptions,
+    run: Run,
 ) -> dict[str, Any]:
     """Which version it is, and whether it is the one that is used from now on."""
+    model_registry.refuse_name_of_other(samples, source.name)
     return model_registry.register(scoring_model, options, run, samples)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from ae_pipelines.base.errors import InputError
 from ae_pipelines.pipeline_registry import register_pipelines
 from ae_pipelines.project.airflow.writer import write_dags
+from ae_pipelines.project.refusals import refusals
 
 
 @click.command()
@@ -15,10 +15,8 @@ from ae_pipelines.project.airflow.writer import write_dags
 @click.option("--dags", type=click.Path(path_type=Path), required=True, help="Airflow's folder of DAGs.")
 def main(project_path: Path, dags: Path) -> None:
     """Write a DAG file for each entry of conf/airflow/airflow.yml; its tasks run this interpreter."""
-    try:
+    with refusals():
         written = write_dags(project_path, dags, sys.executable, register_pipelines())
-    except InputError as error:
-        raise click.ClickException(str(error)) from error
     for path in written:
         click.echo(f"written: {path}")
 

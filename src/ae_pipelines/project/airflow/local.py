@@ -18,6 +18,7 @@ import psutil
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.project.airflow.plan import DagPlan, read_plans
+from ae_pipelines.project.refusals import refusals
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the processes."""
@@ -130,15 +131,14 @@ def main(project_path: Path, home: Path, airflow: Path | None, port: int, patien
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        if _listening(port):
-            raise InputError(f"port {port} is taken: give another one, such as `make airflow AIRFLOW_PORT={port + 1}`")
-        plans, environment = read_plans(project_path), settings(home, port)
-        click.echo("Preparing Airflow's database...")
-        prepare(airflow, environment, {plan.pool for plan in plans.values()})
-        click.echo(_where_to_look(plans, home, port))
-        serve(airflow, environment, home / "logs", port, patience)
-    except InputError as error:
-        raise click.ClickException(str(error)) from error
+        with refusals():
+            if _listening(port):
+                raise InputError(f"port {port} is taken: give another, such as `make airflow AIRFLOW_PORT={port + 1}`")
+            plans, environment = read_plans(project_path), settings(home, port)
+            click.echo("Preparing Airflow's database...")
+            prepare(airflow, environment, {plan.pool for plan in plans.values()})
+            click.echo(_where_to_look(plans, home, port))
+            serve(airflow, environment, home / "logs", port, patience)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 

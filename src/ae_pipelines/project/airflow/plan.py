@@ -10,8 +10,8 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.options import Options
-from ae_pipelines.base.words import Words
-from ae_pipelines.project.typed import as_typed, typed_yaml
+from ae_pipelines.base.secrets import secrets_among
+from ae_pipelines.project.typed import as_typed, typed, typed_yaml
 
 ENVIRONMENT = "airflow"
 """The Kedro environment in which tasks run, and whose folder holds `airflow.yml`."""
@@ -38,16 +38,36 @@ class DagPlan(Options):
     @field_validator("params")
     @classmethod
     def _one_value_each(cls, params: dict[str, object]) -> dict[str, object]:
+        for name in secrets_among(params):
+            raise ValueError(f"{name} looks like a secret, and DAG files are read by many: use an environment variable")
         for name, value in params.items():
-            if re.search(r"\{\{|\{%|\{#", as_typed(value)) or (isinstance(value, Words) and "," in value):
-                raise ValueError(
-                    f"given {name}: {value!r}, expected a value without commas and {{{{: use a list, or quotes"
-                )
+            if not _arrives(name, value):
+                raise ValueError(f"given {name}: {value!r}, expected one value of one name: use a list, or quotes")
         return params
 
     def kedro_params(self) -> str:
         """`params` as one text for `--params`."""
         return ",".join(f"{name}={as_typed(value)}" for name, value in self.params.items())
+
+
+def _arrives(name: str, value: object) -> bool:
+    """Whether a run that is given this as a text is given this value of this name."""
+    try:
+        found: Any = typed(f"{name}={as_typed(value)}")
+    except InputError:
+        return False
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) and len(found) == 1 else None
+    return bool(found == _read(value))
+
+
+def _read(value: Any) -> Any:
+    """The value as it is when it has been typed: numbers are words, until a field takes them."""
+    if isinstance(value, dict):
+        return {str(name): _read(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_read(item) for item in value]
+    return value if isinstance(value, str) else as_typed(value)
 
 
 def read_plans(project: Path) -> dict[str, DagPlan]:

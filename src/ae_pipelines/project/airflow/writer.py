@@ -5,6 +5,7 @@ ours start the project's interpreter with absolute paths, so they also serve a p
 """
 
 import json
+import re
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -40,14 +41,19 @@ def dag_text(name: str, plan: DagPlan, project: Path, python: str, pipelines: di
     return template.render(
         name=name,
         plan=plan,
-        project=str(project),
-        python=python,
+        project=verbatim(str(project)),
+        python=verbatim(python),
         environment=ENVIRONMENT,
         stages=stages(plan.pipeline, pipelines),
-        params=plan.kedro_params(),
+        params=verbatim(plan.kedro_params()),
         skip_exit_code=SKIP_EXIT_CODE,
         start_date=f"{plan.start_date.year}, {plan.start_date.month}, {plan.start_date.day}",
     )
+
+
+def verbatim(text: str) -> str:
+    """The text so that it is left as it is by Airflow, which fills in {{ }} and {% %} in commands."""
+    return re.sub(r"\{(?=[{%#])", '{{ "{" }}', text)
 
 
 def stages(name: str, pipelines: dict[str, Pipeline]) -> dict[str, list[str]]:

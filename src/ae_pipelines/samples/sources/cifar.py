@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import opened
 from ae_pipelines.samples.fetch import Fetch
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import Block
@@ -100,7 +101,7 @@ def _files(found: Path) -> Iterator[Callable[[str], Any]]:
     Going back in the archive unzips it again from its start.
     """
     if found.is_dir():
-        yield lambda file: (found / file).open("rb")
+        yield lambda file: opened(found / file)
         return
     with gzip.open(found) as content, tarfile.open(fileobj=content, mode="r:") as archive:
         members = {Path(member.name).name: member for member in archive if member.isreg()}

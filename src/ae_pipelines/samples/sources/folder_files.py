@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ae_pipelines.base.errors import InputError
+from ae_pipelines.base.regular_files import opened
 from ae_pipelines.samples.image_files import format_of
 
 LARGEST = 256 * 2**20
@@ -87,7 +88,7 @@ class File:
         try:
             if self.path.is_symlink():
                 return hashlib.sha256(os.fsencode(self.path.readlink())).hexdigest()
-            with self.path.open("rb") as file:
+            with opened(self.path) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise InputError(f"cannot read {self.id} ({error}): leave the folder unchanged while it is read") from error

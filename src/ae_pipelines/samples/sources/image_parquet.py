@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from ae_pipelines.base.errors import InputError, NothingThere, first_of
 from ae_pipelines.samples.parquet import encoded_leaf, is_text, is_uuid, open_parquet, passed_over, readable
+from ae_pipelines.samples.parquet_pages import rows_at_once
 from ae_pipelines.samples.reading import faults_of
 from ae_pipelines.samples.source import EncodedBlock, Reject
 from ae_pipelines.samples.sources import SOURCES, printable_stem
@@ -126,7 +127,8 @@ class _File:
         with _opened(self.path) as file:
             start = 0
             columns = [self._leaf, *self._columns()[1:]]
-            for batch in file.iter_batches(self._rows_per_block, columns=columns, use_threads=False):
+            rows = rows_at_once(self.path, file, columns, self._rows_per_block)
+            for batch in file.iter_batches(rows, columns=columns, use_threads=False):
                 yield self._rows(batch, start)
                 start += len(batch)
 

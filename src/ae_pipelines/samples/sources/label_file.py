@@ -3,13 +3,16 @@
 import csv
 import logging
 import os
+import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
-from io import StringIO
+from collections.abc import Callable, Iterable, Iterator
+from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from ae_pipelines.base.errors import InputError, first_of
+from ae_pipelines.base.regular_files import opened
 from ae_pipelines.samples.classes import SPLIT_NAMES
 from ae_pipelines.samples.sources.folder_files import EXTENSIONS
 
@@ -17,6 +20,10 @@ log = logging.getLogger(__name__)
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path", "image_id", "sample_id")
 LABEL_COLUMNS = ("label", "class", "class_name", "category", "target")
+LONGEST_LINE = 2**20
+MOST_ROWS = 4_000_000
+"""More would take more than 1 GB of memory."""
+SHOWN_FIELDS = 10
 AMBIGUOUS = ""
 """Stands for several files; no file has this name."""
 
@@ -28,30 +35,61 @@ def read_labels(path: Path, *, with_nul: bool = False) -> dict[str, str]:
     No path of a file has a NUL character, but ids of other samples may, `with_nul`.
     """
     rows = _rows(path, with_nul)
-    columns = rows[0] if rows else []
+    columns = next(rows, [])
     name, label = _column(path, columns, PATH_COLUMNS), _column(path, columns, LABEL_COLUMNS)
-    rows = [row for row in rows[1:] if any(row)]
-    if misfits := [row for row in rows if len(row) != len(columns)]:
+    labels: dict[str, str] = {}
+    repeated: dict[str, None] = {}
+    misfits, first = 0, list[str]()
+    for number, row in enumerate(rows):
+        if number == MOST_ROWS:
+            raise InputError(f"labels: {path} has more than {MOST_ROWS:,} rows: give fewer, or a table")
+        if len(row) != len(columns):
+            misfits, first = misfits + 1, first or row[:SHOWN_FIELDS]
+        elif row[name] in labels:
+            repeated[row[name]] = None
+        else:
+            labels[row[name]] = sys.intern(row[label])
+    if misfits:
         raise InputError(
-            f"labels: {len(misfits)} rows of {path} have more or fewer than {len(columns)} fields, "
-            f"first: {misfits[0]}. Put names with a comma in quotes"
+            f"labels: {misfits} rows of {path} have more or fewer than {len(columns)} fields, "
+            f"first: {first}. Put names with a comma in quotes"
         )
-    if repeated := [file for file, count in Counter(row[name] for row in rows).items() if count > 1]:
-        raise InputError(f"labels: {path} lists {len(repeated)} files more than once: {first_of(repeated)}")
-    return {row[name]: row[label] for row in rows if row[label].strip()}
+    if repeated:
+        raise InputError(f"labels: {path} lists {len(repeated)} files more than once: {first_of([*repeated])}")
+    return {file: found for file, found in labels.items() if found.strip()}
 
 
-def _rows(path: Path, with_nul: bool) -> list[list[str]]:
+def _rows(path: Path, with_nul: bool) -> Iterator[list[str]]:
+    """The rows that are not empty, one by one: the names of the columns first."""
     try:
-        content = path.read_bytes()
-        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-        header = text.partition("\n")[0]
-        if "\0" in (header if with_nul else text):
-            raise csv.Error("it has NUL characters")
-        delimiter = max(",;\t", key=header.count)
-        return list(csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        with opened(path) as file:
+            start = file.read(2)
+            file.seek(0)
+            encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+            lines = _lines(TextIOWrapper(file, encoding, newline=""))
+            header = next(lines, "")
+            if "\0" in header:
+                raise csv.Error("it has NUL characters")
+            delimiter = max(",;\t", key=header.count)
+            without = (line if with_nul else _without_nul(line) for line in chain([header], lines))
+            yield from filter(any, csv.reader(without, delimiter=delimiter, strict=True))
+    except InputError:
+        raise
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"labels: cannot read {path} ({error}): expected UTF-8, comma separated") from error
+
+
+def _lines(text: TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise csv.Error(f"a line of more than {LONGEST_LINE:,} characters")
+        yield line
+
+
+def _without_nul(line: str) -> str:
+    if "\0" in line:
+        raise csv.Error("it has NUL characters")
+    return line
 
 
 def _column(path: Path, columns: list[str], known: tuple[str, ...]) -> int:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ae_pipelines.samples.parquet import is_text, open_parquet, readable
+from ae_pipelines.samples.parquet_pages import rows_at_once
 from ae_pipelines.samples.tables.cells import CellType, Missing, texts
 from ae_pipelines.samples.tables.column_roles import FactsBuilder, NumberFacts
 from ae_pipelines.samples.tables.reader import BLOCK_ROWS, Kind
@@ -78,6 +79,7 @@ class ParquetFile:
         held = [name for name in columns if name not in self._partition]
         with self._opened() as file:
             rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * len(columns))))
+            rows = rows_at_once(self.path, file, held, rows)
             for batch in file.iter_batches(rows, columns=held):
                 found = [
                     self._constant(name, kind, len(batch))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import regular_files, seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.onnx.onnx_contract import CONTRACT, FEATURES, OnnxContract, OnnxPart
 
@@ -25,18 +25,13 @@ class OnnxExport:
     """A program that makes what the files take of rows whose columns are of several types."""
 
     def into(self, folder: Path) -> None:
-        """Write each file, then the contract; a file that the contract leaves out is removed."""
-        for part, content in self.contents.items():
-            with atomic.replacing(folder / self.contract.files[part].file) as temporary:
-                temporary.write_bytes(content)
-        if self.features is not None:
-            with atomic.replacing(folder / FEATURES) as temporary:
-                temporary.write_bytes(self.features)
-        atomic.write_text(folder / CONTRACT, self.contract.model_dump_json(indent=2))
-        for part in self.contract.left_out:
-            (folder / f"{part}.onnx").unlink(missing_ok=True)
-        if self.features is None:
-            (folder / FEATURES).unlink(missing_ok=True)
+        """Replace the folder with these files and the contract."""
+        with seals.replacing_folder(folder) as new:
+            for part, content in self.contents.items():
+                (new / self.contract.files[part].file).write_bytes(content)
+            if self.features is not None:
+                (new / FEATURES).write_bytes(self.features)
+            (new / CONTRACT).write_text(self.contract.model_dump_json(indent=2), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -52,9 +47,10 @@ class OnnxModels:
         path = folder / CONTRACT
         if not path.exists():
             raise InputError(f"no ONNX models in {folder}: run export first", stages=EXPORT)
+        seals.check(folder, "run export again", stages=EXPORT)
         try:
-            contract = OnnxContract.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
+            contract = OnnxContract.model_validate(json.loads(regular_files.content(path)))
+        except (ValueError, RecursionError, OSError) as error:
             raise InputError(f"{path} is damaged ({error}): run export again", stages=EXPORT) from error
         for file in contract.files.values():
             _refuse_damaged(folder / file.file, file.sha256)
@@ -76,7 +72,7 @@ def sha256(content: bytes) -> str:
 def _refuse_damaged(path: Path, expected: str) -> None:
     if not path.exists():
         raise InputError(f"{path} is gone: run export again", stages=EXPORT)
-    if sha256(path.read_bytes()) != expected:
+    if sha256(regular_files.content(path)) != expected:
         raise InputError(
             f"{path} is not the file that {CONTRACT} beside it names (its sha256 differs): run export again",
             stages=EXPORT,

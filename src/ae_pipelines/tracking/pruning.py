@@ -1,0 +1,121 @@
+"""Versions that nobody needs any more are removed, with their files and the runs that made nothing else."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ae_pipelines.base import atomic
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.tracking.champions import Champions
+from ae_pipelines.tracking.runs import PARENT
+from ae_pipelines.tracking.store import experiment_of
+
+PRUNED = "ae.pruned"
+"""Tag of a run whose files are being removed, as long as they are: their paths below its artifacts, "" for all."""
+STARTED_FROM = "recipe.training.initial_encoder"
+"""The parameter by which a training says which run's encoder it started from."""
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A version that is to be removed."""
+
+    version: Any
+    path: str | None
+    """Of its files, below the artifacts of its run; None if they lie elsewhere, and so stay."""
+    run: Any | None
+    """The run that made it; None if that is gone."""
+    with_run: bool
+    """Whether that run made nothing else, and goes with it."""
+
+    @property
+    def bytes(self) -> int | None:
+        """What becomes free; None on a server, where nobody here can tell."""
+        folder = None if self.run is None else _folder_of(self.run)
+        if folder is None or self.path is None:
+            return None
+        place = folder if self.with_run else folder / self.path
+        return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+
+
+def leaving(client: Any, name: str, versions: list[Any], keep: int, alias: str) -> list[Leaving]:
+    """The versions that go where the newest `keep` stay, and with them all that an alias points to and the champion
+    before the present one, to which one may roll back."""
+    record = Champions(client, name, alias).record
+    stay = {int(number) for number in client.get_registered_model(name).aliases.values()}
+    stay |= {int(version.version) for version in versions[-keep:]}
+    left = {int(version.version) for version in versions}
+    stay |= {*[number for number, _ in record[:-1] if number in left and number != record[-1][0]][-1:]}
+    going = [version for version in versions if int(version.version) not in stay]
+    return [_leaving(client, version, {int(one.version) for one in going}) for version in going]
+
+
+def prune(client: Any, going: list[Leaving]) -> Iterator[str]:
+    """Remove them one after another, each told when it is gone. What an earlier call was killed over is removed first.
+
+    A run becomes a deleted one of MLflow's: its numbers can be restored, and `mlflow gc` forgets them; its files are
+    gone. On a server nothing but the record is touched, since its files are not here: `mlflow gc` there removes them.
+    """
+    yield from _finished(client)
+    for one in going:
+        run = None if one.run is None or one.path is None else one.run.info.run_id
+        if run is not None:
+            paths = json.loads(client.get_run(run).data.tags.get(PRUNED, "[]"))
+            client.set_tag(run, PRUNED, json.dumps([*paths, "" if one.with_run else one.path]))
+        client.delete_model_version(one.version.name, one.version.version)
+        yield from _finished(client)
+        yield f"{one.version.name} version {one.version.version} is removed"
+
+
+def _finished(client: Any) -> Iterator[str]:
+    from mlflow.entities import ViewType
+
+    runs = client.search_runs([experiment_of(client)], f"tags.`{PRUNED}` LIKE '[%'", ViewType.ALL)
+    for run in runs:
+        folder, paths = _folder_of(run), json.loads(run.data.tags[PRUNED])
+        for path in paths if folder is not None else []:
+            atomic.remove(folder / path)
+        if "" not in paths:
+            client.delete_tag(run.info.run_id, PRUNED)
+        elif run.info.lifecycle_stage != "deleted":
+            client.delete_run(run.info.run_id)
+            yield f"run {run.info.run_id} ({run.info.run_name}) is deleted"
+
+
+def _leaving(client: Any, version: Any, going: set[int]) -> Leaving:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(version.run_id)
+    except MlflowException:
+        return Leaving(version, None, None, with_run=False)
+    begin = f"{run.info.artifact_uri}/"
+    source = client.get_model_version_download_uri(version.name, version.version)
+    path = source.removeprefix(begin) if source.startswith(begin) else None
+    if path is not None and (not path.strip("/") or ".." in path.split("/")):
+        raise InputError(f"{version.name} version {version.version} names the files {source}, which are not its own")
+    return Leaving(version, path, run, with_run=path is not None and not _made_more(client, run, version, going))
+
+
+def _made_more(client: Any, run: Any, version: Any, going: set[int]) -> bool:
+    """Whether a run is still at work, or is needed by something other than versions that go."""
+    run_id = run.info.run_id
+    if run.info.status == "RUNNING" or PARENT in run.data.tags:
+        return True
+    others = client.search_model_versions(f"run_id = '{run_id}'")
+    if any(one.name != version.name or int(one.version) not in going for one in others):
+        return True
+    needed = (f"tags.`{PARENT}` = '{run_id}'", f"params.`{STARTED_FROM}` LIKE '%{run_id}%'")
+    return any(client.search_runs([experiment_of(client)], query, max_results=1) for query in needed)
+
+
+def _folder_of(run: Any) -> Path | None:
+    """Where the files of a run lie, if that is here and the run's own folder."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    if not run.info.artifact_uri.startswith("file:"):
+        return None
+    folder = Path(local_file_uri_to_path(run.info.artifact_uri))
+    return folder if folder.parent.name == run.info.run_id else None

@@ -1,0 +1,50 @@
+"""Which models are registered, and which of them is meant."""
+
+from collections import defaultdict
+from typing import Any
+
+from ae_pipelines.base.errors import InputError, suggestion
+
+FILES = "ae.files"
+"""Tag of a version that `register` made: the sha256 of each of its files."""
+
+
+def versions_of_each(client: Any) -> dict[str, list[Any]]:
+    """The versions that `register` has made, by the name of their model, oldest first; others may use the store."""
+    found = defaultdict(list)
+    page = None
+    while page is None or page.token:
+        page = client.search_model_versions(page_token=page and page.token, max_results=1000)
+        for version in page:
+            if FILES in version.tags:
+                found[version.name].append(version)
+    return {name: sorted(found[name], key=lambda version: int(version.version)) for name in sorted(found)}
+
+
+def name_of(client: Any, expected: str | None = None) -> str:
+    """The model that is meant where none was named: the one that is called as `expected`, else the only one.
+
+    `InputError` with the names of all if that leaves a choice, or nothing.
+    """
+    names = list(versions_of_each(client))
+    if expected in names:
+        return str(expected)
+    if len(names) == 1:
+        return names[0]
+    called = f" is called {expected!r}, as the source is" if expected else ""
+    if not names:
+        raise InputError(f"no registered model{called}; registered are none. Run train first", stages=("train",))
+    raise InputError(
+        f"no registered model{called}, and there is more than one: {', '.join(names)}. Say which one is meant"
+        if called
+        else f"there is more than one registered model: {', '.join(names)}. Say which one is meant",
+        options={"model_name": names[0]},
+    )
+
+
+def refuse_unregistered(client: Any, name: str) -> None:
+    """`InputError` unless there is a model of this name."""
+    names = list(versions_of_each(client))
+    if name not in names:
+        there = suggestion(name, names) if names else "registered are none: run train first"
+        raise InputError(f"no registered model is called {name!r}; {there}", options={"model_name": "..."})
