@@ -134,11 +134,8 @@ def page_of(uri: str, run: Any) -> str | None:
 def alone(project: Path) -> Iterator[None]:
     """Within this block no other process reads the same store to decide what to add to it: a run that processes share,
     a version, the champion."""
-    uri = store_uri(project)
-    if (database := _sqlite_file(uri)) is None:
-        from mlflow import MlflowClient
-
-        client = MlflowClient(uri)
+    if (database := _sqlite_file(store_uri(project))) is None:
+        client = client_of(project)
         with turns.on_server(client, experiment_of(client)):
             yield
     else:
@@ -175,6 +172,6 @@ def _sqlite_uri(database: Path) -> str:
 
 
 def _sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite URI; None for that of a server."""
+    """The file of a SQLite URI; None for that of a server, or of memory."""
     begin = next((begin for begin in (SQLITE, ESCAPING) if uri.startswith(begin)), None)
-    return None if begin is None else Path(unquote(uri.removeprefix(begin).partition("?")[0]))
+    return None if begin is None or ":memory:" in uri else Path(unquote(uri.removeprefix(begin).partition("?")[0]))
