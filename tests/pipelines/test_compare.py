@@ -5,6 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.report.two_runs.options import LATENTS
 
@@ -15,7 +16,8 @@ def changed(data, name, column, rows, value):
     path = data / "07_model_output" / name
     table = pd.read_parquet(path)
     table.loc[rows, column] = value
-    table.to_parquet(path)
+    with seals.replacing(path) as temporary:
+        table.to_parquet(temporary)
 
 
 def runs():

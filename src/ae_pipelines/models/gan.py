@@ -91,7 +91,9 @@ class GAN(Method):
 
     def _draw_weights(self, scale: float) -> None:
         for part in self.modules():
-            known = isinstance(part, nn.Conv2d) and not part.weight.is_meta
-            fresh_residual = known and not part.weight.any()  # zero, to be the identity
+            if isinstance(part, nn.Conv2d) and not part.weight.is_meta:
+                fresh_residual = not part.weight.any()  # zero, to be the identity
+            else:
+                fresh_residual = False
             if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not fresh_residual:
                 nn.init.normal_(part.weight, 0.0, scale)
