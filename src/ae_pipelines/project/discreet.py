@@ -18,8 +18,7 @@ class DiscreetHook:
         for handler in logging.getLogger().handlers:
             if not isinstance(handler.formatter, Discreet):
                 handler.setFormatter(Discreet(handler.formatter or logging.Formatter()))
-        if sys.excepthook is sys.__excepthook__:
-            sys.excepthook = show
+        sys.excepthook = show
 
 
 def show(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
