@@ -60,9 +60,8 @@ class RunCommand(click.Command):
     def make_context(self, *given: Any, **options: Any) -> click.Context:
         try:
             return super().make_context(*given, **options)
-        except click.ClickException as error:
-            error.message = told(error.message)  # it repeats what was given
-            raise
+        except click.UsageError as error:  # it repeats what was given
+            raise click.UsageError(told(error.format_message()), error.ctx) from error
 
     def invoke(self, context: click.Context) -> Any:
         # Both spellings stay supported here, so the old one needs no warning on every run.
