@@ -53,6 +53,7 @@ def test_every_system_error_of_the_table_is_one_sentence_that_names_the_path(num
         ("1000 requested and 500 written", "make room there"),
         ("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0", "if the disk is full, make room"),
         ("CUDA out of memory. Tried to allocate 2.00 GiB", MEMORY),
+        ("codec configuration error when writing image file", f"if memory is short, {MEMORY}"),
         ("can't start new thread", "too much runs at once"),
     ],
 )

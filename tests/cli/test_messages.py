@@ -55,6 +55,7 @@ def test_options_that_cannot_be_followed_are_refused_in_one_sentence(said, words
 
 def test_a_message_is_no_longer_than_somebody_reads(said):
     assert len(said(f"--pipelines={'a' * 10_000}")) < 3000
+    assert len(said("--pipelines=ingest", f"--conf-source={'a' * 10_000}")) < 3000
 
 
 def test_what_is_refused_does_not_repeat_a_secret(said):

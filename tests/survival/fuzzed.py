@@ -72,7 +72,8 @@ OPTIONS = [
 ]  # fmt: skip
 GIVEN = [
     "", " ", ",", "a", "a,b", "/proc", "/dev/null", "/dev/zero", "a" * 10_000, "[", "]", "{}", "a:b", "a:", ":",
-    "a:b:c",     "samples:2020", "*", "?", "-1", "nan", "base", "local", "airflow", "mnist", "test", "conf", "ingest", "fit",
+    "a:b:c", "samples:2020", "*", "?",
+    "-1", "nan", "base", "local", "airflow", "mnist", "test", "conf", "ingest", "fit",
     "samples", "params:recipe", "autoencoder", "latents", "ThreadRunner", "os.system", "builtins.dict", "http://[",
     "kedro.runner.SequentialRunner", "s3://u:pw@b/c", "x.zip", "pyproject.toml", "__default__", "\x1b[31m", "..", ".",
 ]  # fmt: skip

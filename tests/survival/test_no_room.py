@@ -287,9 +287,8 @@ IN_PROCESSES = [
         lambda folder: a_folder_for_a_file(folder, "08_reporting/cluster_metrics.json"),
         "a folder lies in its place",
     ),
-    Attack("large files", "embed", untouched, ROOM, ["prlimit", "--fsize=150000"], None),
+    Attack("large files", "fit", untouched, ROOM, ["prlimit", "--fsize=2000000"]),
     Attack("little memory", "fit", untouched, "give it less at a time", ["prlimit", f"--as={2200 << 20}"], None),
-    Attack("few open files", "ingest", untouched, "too much runs at once", ["prlimit", "--nofile=12"], None),
 ]
 
 

@@ -57,6 +57,12 @@ def keep_skip_exit_code(context: click.Context, parameter: click.Parameter, valu
 class RunCommand(click.Command):
     """`kedro run` that answers bad input with one message instead of a traceback."""
 
+    def make_context(self, *given: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*given, **options)
+        except click.UsageError as error:  # it repeats what was given
+            raise click.UsageError(told(error.format_message()), error.ctx) from error
+
     def invoke(self, context: click.Context) -> Any:
         # Both spellings stay supported here, so the old one needs no warning on every run.
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")

@@ -91,9 +91,10 @@ class GAN(Method):
 
     def _draw_weights(self, scale: float) -> None:
         for part in self.modules():
-            if isinstance(part, nn.Conv2d) and not part.weight.is_meta:
-                fresh_residual = not part.weight.any()  # zero, to be the identity
-            else:
-                fresh_residual = False
-            if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not fresh_residual:
+            if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not _is_identity(part):
                 nn.init.normal_(part.weight, 0.0, scale)
+
+
+def _is_identity(part: nn.Module) -> bool:
+    """Whether it is the last layer of a residual block as that starts: zero."""
+    return isinstance(part, nn.Conv2d) and not part.weight.is_meta and not part.weight.any()

@@ -152,7 +152,7 @@ class ConfigLoader(OmegaConfigLoader):
             if not (isinstance(found, dict) and name in found):
                 return super()._get_runtime_value(variable, *default)
             found = found[name]
-        if isinstance(found, dict | list) or "{" in str(found):
+        if variable != "model_name" and (isinstance(found, dict | list) or "{" in str(found)):
             raise InputError(
                 f"{variable}: given {found}, expected a text without braces: Kedro takes them for a pattern"
             )
