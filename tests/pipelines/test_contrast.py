@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 
 STAGES = ("ingest", "fit", "embed", "classify")
@@ -41,7 +42,7 @@ def test_what_cannot_be_contrasted_is_refused_before_training(run, tmp_path):
 def test_latents_of_an_earlier_ingest_are_refused(ran, run):
     data = ran(*STAGES, classify=FEW)
     manifest = data / "02_intermediate/samples/manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"id": "another"}))
+    seals.write_text(manifest, json.dumps(json.loads(manifest.read_text()) | {"id": "another"}))
     with pytest.raises(InputError, match="the latents were made from the samples"):
         run("contrast", contrast=SMALL)
     assert not (data / "08_reporting/contrast.json").exists()
