@@ -11,14 +11,18 @@ import pandas as pd
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.pyfunc import scoring_server
 
+from ae_pipelines.training.devices import give_back_freed_memory
+
 log = logging.getLogger(__name__)
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-MOST_VALUES = 2_000_000
-"""In one request: as Python's objects and arrays they take some 100 MB, and hold up other requests for a second."""
-MOST_LISTS = 400_000
+MOST_VALUES = 1_000_000
+"""In one request: as Python's objects and arrays they take some 50 MB, and hold up other requests for half a second."""
+MOST_LISTS = 200_000
 """Lists and records in one request: each takes some 60 bytes even if it is empty."""
 MOST_COLUMNS = 50_000
+LARGE = 256 * 2**10
+"""Bytes of a request from which on what it took is given back: the next one may be small."""
 FEWER = "send fewer samples at a time"
 
 
@@ -50,10 +54,12 @@ def answer(content: bytes | str, content_type: str | None, model: Any) -> scorin
         text = content if isinstance(content, str) else content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Refusal(f"the request is not UTF-8 ({error.reason} at byte {error.start})") from error
-    predictions = model.predict(read(text))
-    return scoring_server.InvocationsResponse(
-        response=json.dumps({"predictions": predictions}), status=200, mimetype="application/json"
-    )
+    try:
+        predictions = json.dumps({"predictions": model.predict(read(text))})
+    finally:
+        if len(content) > LARGE:
+            give_back_freed_memory()
+    return scoring_server.InvocationsResponse(response=predictions, status=200, mimetype="application/json")
 
 
 def of_json(text: str) -> Any:

@@ -44,6 +44,12 @@ def keep_freed_memory() -> bool:
     return all(taken)
 
 
+def give_back_freed_memory() -> None:
+    """Give the system what this process has freed and kept, as far as the C library can do that."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def pick_device(wanted: str) -> torch.device:
     """The device by name; "auto" takes CUDA, else Apple's MPS, else the CPU. `InputError` if it is not there."""
     gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
