@@ -149,7 +149,8 @@ def test_good_requests_are_answered_while_an_endpoint_is_abused_and_memory_stays
 
     def abused(name: str, client: Any, statuses: set[int | None]) -> None:
         found = client(port)
-        if not (found if isinstance(found, set) else {found}) <= statuses:
+        late = {408}  # large requests come one after another, and may wait too long for their turn
+        if not (found if isinstance(found, set) else {found}) <= statuses | late:
             odd.append(f"{name}: {found}")
 
     with good.asking():
