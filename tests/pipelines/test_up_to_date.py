@@ -3,6 +3,11 @@
 import logging
 
 import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Node, Pipeline
+
+from ae_pipelines.io.source import SourceDataset
+from ae_pipelines.project.origins import Origins
 
 STAGES = ("ingest", "fit", "embed", "cluster")
 
@@ -107,3 +112,13 @@ def test_a_recipe_that_samples_decide_is_up_to_date_too(run, caplog):
     before = changed_at(data)
     run("ingest", "fit", only_missing=True, recipe={"name": "auto", "training": {"epochs": 1, "threads": 1}})
     assert changed_at(data) == before
+
+
+def test_files_that_are_fetched_while_samples_are_written_are_not_taken_for_changed(tmp_path):
+    place = tmp_path / "fetched"
+    catalog = DataCatalog({"source": SourceDataset(kind="idx", path=str(place), fetch="mnist")})
+    node = Node(lambda source: source, "source", "samples")
+    before = Origins(Pipeline([node]), catalog).of(node)
+    place.mkdir()
+    (place / "images").write_bytes(b"fetched")
+    assert Origins(Pipeline([node]), catalog).of(node) == before

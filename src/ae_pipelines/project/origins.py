@@ -39,8 +39,10 @@ class Origins:
             return
         dataset = self._catalog.get(entry)
         if isinstance(dataset, SourceDataset):
+            source = dataset.load()
             yield from _of_options(entry, dataset._describe())
-            yield from _of_files(vars(dataset.load()))
+            if getattr(source, "fetch", None) is None:  # what is fetched has checksums, and may not be there yet
+                yield from _of_files(vars(source))
         elif isinstance(dataset, Sealed):
             if (path := dataset.sealed()) is not None:
                 yield entry, _content(path)
