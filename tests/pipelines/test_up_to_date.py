@@ -116,7 +116,7 @@ def test_a_recipe_that_samples_decide_is_up_to_date_too(run, caplog):
 
 def test_files_that_are_fetched_while_samples_are_written_are_not_taken_for_changed(tmp_path):
     place = tmp_path / "fetched"
-    catalog = DataCatalog({"source": SourceDataset(kind="idx", path=str(place), fetch="mnist")})
+    catalog = DataCatalog({"source": SourceDataset(kind="idx", path=str(place), name="mnist", fetch="mnist")})
     node = Node(lambda source: source, "source", "samples")
     before = Origins(Pipeline([node]), catalog).of(node)
     place.mkdir()
