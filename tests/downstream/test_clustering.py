@@ -6,6 +6,7 @@ import pytest
 from making import ArraySource, images
 from sklearn.datasets import make_blobs
 
+from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.downstream import clustering, group_contents, intervals, silhouettes
 from ae_pipelines.downstream.clustering import ClusterOptions
@@ -233,6 +234,7 @@ def test_a_hand_made_file_with_nan_is_refused(tmp_path):
     table = pq.read_table(path)
     vectors[7] = np.nan
     spoiled = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), 4)
+    seals.remove(path)
     pq.write_table(table.set_column(table.schema.get_field_index("latent"), "latent", spoiled), path)
     with pytest.raises(InputError, match="1 of 300 latents in .* have NaN or Inf"):
         clustering.fit_groups(LatentsFile(path), ClusterOptions())

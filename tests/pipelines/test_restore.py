@@ -120,7 +120,7 @@ def test_what_cannot_be_restored_is_refused_and_nothing_is_overwritten(restore, 
         with pytest.raises(InputError, match=message):
             restore(recipe, **options)
     assert {path: path.read_bytes() for path in place.rglob("*.png")} == before
-    assert not list(place.parent.glob(".*")), "and nothing is left beside it"
+    assert not list(place.parent.glob(".*.tmp*")), "and nothing is left beside it"
 
 
 def test_a_restorer_has_nothing_to_embed(run):

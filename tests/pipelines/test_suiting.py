@@ -38,7 +38,7 @@ def test_samples_that_are_there_already_decide_before_the_first_node(digits):
     catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in entries.items()})
     hook = SuitingHook()
     hook.after_context_created(SimpleNamespace(config_loader=loader))
-    hook.before_pipeline_run(Pipeline([Node(max, [*entries], "model", name="fit")]), catalog)
+    hook.before_pipeline_run({}, Pipeline([Node(max, [*entries], "model", name="fit")]), catalog)
     chosen = catalog.load("params:recipe")
     assert (chosen.name, chosen.model.model_extra["latent_size"]) == ("probe", 2)
     assert chosen.model.kind == Recipe.model_validate(loader.recipe_called("probe", {})).model.kind

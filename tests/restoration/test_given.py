@@ -169,7 +169,7 @@ def test_a_given_file_that_may_not_be_read_is_refused(restored, tmp_path, monkey
     def refusing(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(type(place), "open", refusing)
+    monkeypatch.setattr("ae_pipelines.restoration.encoded.opened", refusing)
     with pytest.raises(InputError, match=r"some.parquet cannot be read \(Permission denied\)"):
         RestoreOptions(input=place).check()
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from making import ArraySource, images
 
-from ae_pipelines.base import atomic
+from ae_pipelines.base import atomic, seals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.samples import shards
 from ae_pipelines.samples.ingest import IngestOptions, write_store
@@ -162,6 +162,6 @@ def test_a_manifest_that_declares_more_than_there_is_is_refused_before_there_is_
         manifest["read"] = manifest["accepted"] = manifest["shards"][0]["rows"] = change["rows"]
     else:
         manifest["spec"]["shape"] = change["shape"]
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    seals.write_text(tmp_path / "manifest.json", json.dumps(manifest))
     with pytest.raises(InputError, match=r"npy is short, .* samples: ingest again"):
         Samples(tmp_path)

@@ -117,6 +117,7 @@ def test_a_swapped_version_in_the_registry_or_in_a_data_folder_is_refused(
     for models in (version / "data/models", tmp_path / "kept/models"):
         shutil.copy(two[1] / "classifier.skops", models / "classifier.skops")
         sealed_again(models)
+    (tmp_path / "kept/.seal").unlink()
     client.set_model_version_tag("cells", "1", FILES, json.dumps(files_of(version)))
     with pytest.raises(InputError, match="signature of cells version 1 is not by this key"):
         registry.fetch(1, "")

@@ -472,9 +472,9 @@ def test_nothing_of_a_registered_version_is_pickled(registered):
     (folder,) = (registered / "mlartifacts").glob("*/artifacts/scoring_model/*")
     files = [path for path in folder.rglob("*") if path.is_file()]
     kinds = {path.suffix for path in files}
-    assert kinds == {"", ".txt", ".yaml", ".json", ".skops", ".safetensors", ".parquet", ".onnx"}
+    assert kinds == {"", ".txt", ".yaml", ".json", ".skops", ".safetensors", ".parquet", ".onnx", ".seal"}
     # MLflow leaves the second where it opens a version itself.
-    assert {path.name for path in files if path.suffix == ""} <= {"MLmodel", "registered_model_meta"}
+    assert {path.name for path in files if path.suffix == ""} <= {"MLmodel", "registered_model_meta", ".seal"}
     assert not [path for path in files if path.read_bytes()[:1] == b"\x80"], "a pickle starts so"
     about = (folder / "MLmodel").read_text()
     assert "loader_module: ae_pipelines.tracking.serving" in about
