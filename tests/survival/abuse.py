@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
-from crafted_files import MB, parquet, png, repeated, zeros
+from crafted_files.openings import MB, parquet, png, repeated, zeros
 
 Abuse = Callable[[int], object]
 ABUSES: dict[str, tuple[Abuse, set[int | None], bool]] = {}
