@@ -87,7 +87,9 @@ def publish(temporary: Path, path: Path, over_folder: bool = False) -> None:
     atomic.write_text(_beside(path), _text([now, *before]))
     atomic.publish(temporary, path, over_folder)
     if before:
-        atomic.write_text(_beside(path), _text([now]))
+        with atomic.temporary_beside(_beside(path)) as alone:  # it need not reach the disk: the one before fits, too
+            alone.write_text(_text([now]), encoding="utf-8")
+            alone.replace(_beside(path))
     _found[path] = (_looks(path), now.files)
 
 
