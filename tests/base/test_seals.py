@@ -153,3 +153,14 @@ def test_a_file_takes_the_place_of_a_folder_and_leaves_no_seal_of_it(tmp_path):
     sealed_folder(tmp_path / "x")
     assert not refused(tmp_path / "x")
     assert names_in(tmp_path) == ["x"]
+
+
+def test_a_seal_of_another_user_is_not_taken_for_damage(tmp_path, monkeypatch):
+    seals.write_text(tmp_path / "x.json", "1")
+
+    def refused_to_read(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(seals, "content", refused_to_read)
+    with pytest.raises(PermissionError):
+        seals.check(tmp_path / "x.json", "make it again")

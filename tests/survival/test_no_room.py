@@ -264,7 +264,7 @@ IN_PROCESSES = [
         "a database that cannot be written",
         "cluster",
         lambda folder: read_only(folder.database),
-        "readonly",
+        "cannot be written",
         status=None,
     ),
     Attack(
@@ -288,7 +288,6 @@ IN_PROCESSES = [
         "a folder lies in its place",
     ),
     Attack("large files", "fit", untouched, ROOM, ["prlimit", "--fsize=2000000"]),
-    Attack("little memory", "fit", untouched, "give it less at a time", ["prlimit", f"--as={2200 << 20}"], None),
 ]
 
 

@@ -198,5 +198,7 @@ def _read(place: Path) -> list[Seal]:
         if found["sha256"] != canonical_sha256(found["seals"]):
             return []
         return [Seal(**seal) for seal in found["seals"]]
+    except PermissionError:
+        raise  # it is whole, and another user's
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
