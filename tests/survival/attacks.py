@@ -81,8 +81,8 @@ def content(value: Any) -> Any:
     return content_sha256(value, without=(EncodedBy,))
 
 
-TIMES = ("seconds", "samples_per_second", "rows_per_second", "run_id", "encoder")
-"""Fields that differ from run to run: times, and names of runs and of what carries them."""
+TIMES = ("seconds", "samples_per_second", "rows_per_second", "run_id", "encoder", "taken_up")
+"""Fields that differ from run to run: times, names of runs and of what carries them, and what an earlier one left."""
 
 
 def _table(table: pd.DataFrame) -> str:
