@@ -22,6 +22,8 @@ from ae_pipelines.base.regular_files import content, opened
 
 IN_FOLDER = ".seal"
 """Name of a folder's seal."""
+AGAIN = "run the stage that makes it again"
+"""What is to be done with something damaged where nobody knows which stage that is."""
 LARGEST = 64 * 2**20
 """Most bytes of a seal that is read."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ae_pipelines.base import part_files
+from ae_pipelines.base import part_files, seals
 from ae_pipelines.base.part_files import PartFiles
 
 ATTRS = "PANDAS_ATTRS"
@@ -42,7 +42,7 @@ class TableFile:
     """A table in parquet, one file or a folder of part files; `InputError` if it is damaged."""
 
     def __init__(self, path: Path) -> None:
-        self._files = PartFiles(path, "a table of results", "run the stage that makes it again")
+        self._files = PartFiles(path, "a table of results", seals.AGAIN)
 
     def __len__(self) -> int:
         return len(self._files)

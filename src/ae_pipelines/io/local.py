@@ -8,8 +8,6 @@ from kedro.io import AbstractDataset
 from ae_pipelines.base import seals
 from ae_pipelines.base.writable import Writable
 
-AGAIN = "run the stage that makes it again"
-
 
 class Sealed:
     """Mixin for a dataset of one file or folder, `_filepath`, that is sealed when it is saved."""
@@ -24,7 +22,7 @@ class Sealed:
     def refuse_damaged(self) -> None:
         """`InputError` if it is not what was saved."""
         if (path := self.sealed()) is not None:
-            seals.check(path, AGAIN)
+            seals.check(path, seals.AGAIN)
 
 
 class LocalDataset(Sealed, AbstractDataset[Any, Any]):

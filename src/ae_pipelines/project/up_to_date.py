@@ -13,7 +13,7 @@ from kedro.pipeline.node import Node
 
 from ae_pipelines.base import seals
 from ae_pipelines.base.errors import InputError, first_of
-from ae_pipelines.io.local import AGAIN, Sealed
+from ae_pipelines.io.local import Sealed
 from ae_pipelines.project.origins import FILES, NOT_THERE, OPTION, Origins
 from ae_pipelines.project.run_name import stage_of
 
@@ -49,7 +49,7 @@ class UpToDateHook:
         dataset = self._catalog.get(dataset_name)
         if isinstance(dataset, Sealed) and (path := dataset.sealed()) is not None:
             stage = _stage_that_makes(dataset_name)
-            seals.check(path, f"run {stage} again" if stage else AGAIN, (stage,) if stage else ())
+            seals.check(path, f"run {stage} again" if stage else seals.AGAIN, (stage,) if stage else ())
 
     @hook_impl
     def before_dataset_saved(self, node: Node) -> None:

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ae_pipelines.base import regular_files
 from ae_pipelines.base.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ def _loaded(variable: str, load: Any, kind: type, which: str) -> Any:
 
     advice = "`python -m ae_pipelines.tracking key <file>` makes a pair"
     try:
-        content = _read(Path(os.environ[variable]).expanduser())
-    except (OSError, ValueError, RuntimeError):
+        content = regular_files.content(Path(os.environ[variable]).expanduser(), LARGEST)
+    except (OSError, ValueError, RuntimeError):  # among them InputError
         content = None
     if content is None:
         raise InputError(f"{variable}: expected the path of a key's file that can be read, there is none; {advice}")
@@ -127,14 +128,6 @@ def _loaded(variable: str, load: Any, kind: type, which: str) -> Any:
     if not isinstance(key, kind):
         raise InputError(f"{variable}: the file holds no key, expected {which} Ed25519 key as PEM; {advice}")
     return key
-
-
-def _read(path: Path) -> bytes | None:
-    """What is in a file, as far as a key may be; None for what is no file, which may never end."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return file.read(LARGEST)
 
 
 def _raw(key: "Ed25519PublicKey") -> bytes:
