@@ -17,7 +17,7 @@ from ae_pipelines.samples.source import Source
 pytestmark = pytest.mark.browser
 
 SECTIONS = ["verdict", "map", "groups", "reconstructions", "classifier", "odd", "ingest", "numbers"]
-ALL_FILLED = "() => !document.querySelector('.slot') && !document.querySelector('.tile canvas:not([data-drawn])')"
+EMPTY = ".slot, .tile canvas:not([data-drawn])"
 GALLERIES = """all => all.map(gallery => [JSON.parse(gallery.dataset.samples),
     [...gallery.querySelectorAll('[data-row]')].map(tile => Number(tile.dataset.row))])"""
 
@@ -34,7 +34,7 @@ def test_the_sections_come_in_order_and_are_linked(report: ReportPage):
 
 
 def test_galleries_show_their_samples(report: ReportPage, digits_report: MadeReport):
-    report.page.wait_for_function(ALL_FILLED)
+    expect(report.page.locator(EMPTY)).to_have_count(0)
     galleries = report.page.locator("[data-samples]").evaluate_all(GALLERIES)
     assert len(galleries) > 10
     for wanted, there in galleries:
