@@ -54,6 +54,7 @@ def test_every_system_error_of_the_table_is_one_sentence_that_names_the_path(num
         ("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0", "if the disk is full, make room"),
         ("CUDA out of memory. Tried to allocate 2.00 GiB", MEMORY),
         ("codec configuration error when writing image file", f"if memory is short, {MEMORY}"),
+        ("libtorch_cpu.so: failed to map segment from shared object", MEMORY),
         ("can't start new thread", "too much runs at once"),
     ],
 )

@@ -288,6 +288,10 @@ IN_PROCESSES = [
         "a folder lies in its place",
     ),
     Attack("large files", "fit", untouched, ROOM, ["prlimit", "--fsize=2000000"]),
+    *(
+        Attack(f"{limit} MB of addresses", stage, untouched, "give it less", ["prlimit", f"--as={limit}000000"], None)
+        for stage, limit in (("ingest", 1300), ("fit", 1700), ("embed", 1700), ("report", 2600))
+    ),
 ]
 
 

@@ -36,7 +36,7 @@ IN_TEXT = {
     for pattern, what in {
         r"no space left on device|disk is full|disk quota exceeded|\d+ requested and \d+ written": ROOM,
         r"file write failed|unexpected pos \d+": f"if the disk is full, {ROOM}",
-        r"can't allocate memory|cannot allocate memory|unable to allocate|out of memory|bad_?\s?alloc": MEMORY,
+        r"allocate memory|unable to allocate|out of memory|bad_?\s?alloc|failed to map segment": MEMORY,
         r"codec configuration error when writing": f"if memory is short, {MEMORY}",  # Pillow's, without memory
         r"readonly database|read-only file system": READ_ONLY,
         r"unable to open database file|permission denied": NOT_ALLOWED,
