@@ -289,8 +289,8 @@ IN_PROCESSES = [
     ),
     Attack("large files", "fit", untouched, ROOM, ["prlimit", "--fsize=2000000"]),
     *(
-        Attack(f"{limit} MB of addresses", stage, untouched, "give it less", ["prlimit", f"--as={limit}000000"], None)
-        for stage, limit in (("ingest", 1300), ("fit", 1700), ("embed", 1700), ("report", 2600))
+        Attack(f"{limit} MB of addresses", "train", untouched, "give it less", ["prlimit", f"--as={limit}000000"], None)
+        for limit in (1300, 1650, 2300)
     ),
 ]
 
