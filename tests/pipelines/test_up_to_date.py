@@ -3,11 +3,14 @@
 import logging
 
 import pytest
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from ae_pipelines.io.scoring import ModelRegistryDataset
 from ae_pipelines.io.source import SourceDataset
 from ae_pipelines.project.origins import Origins
+from ae_pipelines.samples.ingest import IngestOptions
+from ae_pipelines.training.options import TrainOptions
 
 STAGES = ("ingest", "fit", "embed", "cluster")
 
@@ -122,3 +125,47 @@ def test_files_that_are_fetched_while_samples_are_written_are_not_taken_for_chan
     place.mkdir()
     (place / "images").write_bytes(b"fetched")
     assert Origins(Pipeline([node]), catalog).of(node) == before
+
+
+def given(name, dataset):
+    """What a node is given by one entry."""
+    node = Node(lambda value: value, name, "made")
+    return Origins(Pipeline([node]), DataCatalog({name: dataset})).of(node)
+
+
+NAMED_AS_TEXT = {
+    "labels of samples": lambda file: ("params:ingest", MemoryDataset(IngestOptions(labels=[str(file)]))),
+    "labels beside an array": lambda file: (
+        "source",
+        SourceDataset(kind="array", path=str(file.with_name("values.npy")), layout="NF", labels=file.name),
+    ),
+    "weights to start from": lambda file: (
+        "params:training",
+        MemoryDataset(TrainOptions(epochs=1, initial_encoder=str(file.parent))),
+    ),
+}
+
+
+@pytest.mark.parametrize("named", NAMED_AS_TEXT.values(), ids=NAMED_AS_TEXT)
+def test_a_file_that_is_named_by_text_is_looked_at_too(named, tmp_path):
+    (file := tmp_path / "weights.safetensors").write_text("some")
+    before = given(*named(file))
+    assert given(*named(file)) == before
+    file.write_text("others")
+    assert given(*named(file)) != before
+
+
+def test_the_end_of_a_long_option_counts_and_a_long_one_is_not_kept_whole():
+    columns = [f"measurement {number:04d}" for number in range(2000)]
+    one, other = (given("source", SourceDataset(kind="table", path="a.csv", columns=[*columns, last])) for last in "ab")
+    assert one != other
+    assert max(map(len, one.values())) < 2000
+
+
+def test_options_whose_names_differ_in_a_sign_are_told_apart():
+    assert len(given("params:a", MemoryDataset({"x%": 1, "x$": 2}))) == 2
+
+
+def test_a_model_of_another_name_is_registered_though_another_is():
+    one, other = (given("model_registry", ModelRegistryDataset(filepath="mlflow.db", name=name)) for name in "ab")
+    assert one != other

@@ -15,6 +15,7 @@ def test_samples_are_given_as_they_were_sent():
     frame = pd.DataFrame({"a": [1, 3], "b": ["x", "y"]})
     split = json.dumps({"dataframe_split": json.loads(frame.to_json(orient="split"))})
     pd.testing.assert_frame_equal(of_json(split), frame)
+    assert of_json('{"dataframe_split": {"data": []}}').empty
     pd.testing.assert_frame_equal(of_csv(frame.to_csv(index=False)), frame)
 
 

@@ -1,6 +1,7 @@
 """What the results of a run are made from: options, and the content of files."""
 
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from pydantic import BaseModel
 
 from ae_pipelines.base import seals
 from ae_pipelines.base.content import canonical_sha256
+from ae_pipelines.base.secrets import secrets_among
 from ae_pipelines.io.local import Sealed
+from ae_pipelines.io.scoring import ModelRegistryDataset
 from ae_pipelines.io.source import SourceDataset
-from ae_pipelines.tracking.parameters import recorded
+from ae_pipelines.tracking.parameters import flat
 
 OPTION, FILES = "params:", "files in "
 """How the names of options, and of files that they name, begin."""
 NOT_THERE = "not there"
+LONGEST = 1000
+"""Letters of an option's value that are kept; of a longer one, its sha256 too."""
 
 
 class Origins:
@@ -42,7 +47,9 @@ class Origins:
             source = dataset.load()
             yield from _of_options(entry, dataset._describe())
             if getattr(source, "fetch", None) is None:  # what is fetched has checksums, and may not be there yet
-                yield from _of_files(vars(source))
+                yield from _of_files(source)
+        elif isinstance(dataset, ModelRegistryDataset):
+            yield from _of_options(entry, dataset._describe())
         elif isinstance(dataset, Sealed):
             if (path := dataset.sealed()) is not None:
                 yield entry, _content(path)
@@ -51,7 +58,10 @@ class Origins:
 
 
 def _of_options(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    yield from ((OPTION + field, text) for field, text in recorded({name: value}).items())
+    for field, part in flat({name: value}).items():
+        if not list(secrets_among(part, field)):
+            text = str(part)
+            yield OPTION + field, text if len(text) <= LONGEST else f"{text[:LONGEST]}… {canonical_sha256(text)}"
 
 
 def _of_files(value: Any) -> Iterator[tuple[str, str]]:
@@ -65,10 +75,12 @@ def _content(path: Path) -> str:
 
 
 def _paths(value: Any) -> Iterator[Path]:
+    """Fields of type Path, and what options or a source say that they read beside those (`also_reads`)."""
     if isinstance(value, Path):
         yield value
-    elif isinstance(value, BaseModel):
-        yield from _paths(dict(value))
+    elif isinstance(value, BaseModel) or is_dataclass(value):
+        yield from getattr(value, "also_reads", ())
+        yield from _paths(dict(value) if isinstance(value, BaseModel) else vars(value))
     elif isinstance(value, dict):
         for part in value.values():
             yield from _paths(part)

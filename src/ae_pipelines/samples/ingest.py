@@ -43,6 +43,11 @@ class IngestOptions(Options):
     """Tables of further labels by sample id (columns path and label), as the report saves them. They count more than
     the source's own, and later tables more than earlier ones."""
 
+    @property
+    def also_reads(self) -> list[Path]:
+        """Files that are named in fields of other types than Path."""
+        return [Path(path) for path in self.labels]
+
 
 @dataclass(frozen=True)
 class Ingest:

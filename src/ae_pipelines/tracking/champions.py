@@ -56,8 +56,13 @@ class Champions:
         return dict(self.record)
 
     def promote(self, version: int) -> None:
-        """Move the alias to a version, which may have been rolled back before."""
-        self._point(version, [*self.record, (version, _now())])
+        """Move the alias to a version, which may have been rolled back before.
+
+        The alias moves before the record does, and when one rolls back the other way round: after a kill in between,
+        the alias is the last on record."""
+        record = self.record
+        self._move_alias(version)
+        self._write([*record, (version, _now())])
         if ROLLED_BACK in self.client.get_model_version(self.name, str(version)).tags:
             self.client.delete_model_version_tag(self.name, str(version), ROLLED_BACK)
 
@@ -72,7 +77,8 @@ class Champions:
         taken = {version for version, _ in self.record[len(kept) :]} - {kept[-1][0]}
         for version in taken & self._there():
             self.client.set_model_version_tag(self.name, str(version), ROLLED_BACK, _now())
-        self._point(kept[-1][0], kept)
+        self._write(kept)
+        self._move_alias(kept[-1][0])
         return kept[-1][0]
 
     def _kept(self, to: int | None) -> list[tuple[int, str]]:
@@ -93,8 +99,10 @@ class Champions:
     def _there(self) -> set[int]:
         return {int(found.version) for found in self.client.search_model_versions(f"name = '{self.name}'")}
 
-    def _point(self, version: int, record: list[tuple[int, str]]) -> None:
+    def _move_alias(self, version: int) -> None:
         self.client.set_registered_model_alias(self.name, self.alias, str(version))
+
+    def _write(self, record: list[tuple[int, str]]) -> None:
         self.client.set_registered_model_tag(self.name, self._tag, json.dumps(record[-MOST:]))
 
     @property

@@ -25,7 +25,9 @@ SMALL_BODY = 256 * 2**10
 LONGEST_HEAD = 64 * 2**10
 """Bytes of a request's first line and headers."""
 CHECKED_EVERY = 1.0
-"""Seconds between two looks at a connection that is still sending."""
+"""Seconds between two looks at a connection."""
+LEAST_TAKEN = 2**20
+"""Bytes of an answer that have to be taken in the time in which a request has to arrive."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Limits:
     max_body: int = 16 * 2**20
     """Most bytes of a body."""
     seconds: float = 30
-    """Time in which it has to arrive, headers and body."""
+    """Time in which it has to arrive, headers and body; and in which each MB of the answer has to be taken."""
 
     @classmethod
     def given(cls) -> "Limits":
@@ -145,7 +147,8 @@ def bound_uvicorn() -> None:
 
 
 def bound(protocol: Any, limits: Limits) -> None:
-    """Make connections of this protocol of uvicorn's end where a request does not arrive, or its headers do not end."""
+    """Make connections of this protocol of uvicorn's end where a request does not arrive, its headers do not end, or
+    the answer is not taken."""
     bounded = cache(lambda app: Bounded(app, limits))
     begin, made, received = protocol.__init__, protocol.connection_made, protocol.data_received
 
@@ -169,7 +172,7 @@ def bound(protocol: Any, limits: Limits) -> None:
 
 
 class _Arrival:
-    """Watches how the requests of one connection arrive, and ends it where they do not."""
+    """Watches how the requests of one connection arrive, and its answers leave, and ends it where they do not."""
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, limits: Limits) -> None:
         self._protocol, self._transport, self._limits = protocol, transport, limits
@@ -177,6 +180,8 @@ class _Arrival:
         """When the request that is arriving began; None: none is."""
         self._unread = 0
         """Bytes since the last headers that were whole, other than those of a body that is wanted."""
+        self._untaken, self._untaken_since = 0, 0.0
+        """Bytes of answers that wait for the client, and since when not LEAST_TAKEN fewer have."""
         self._look_later()
 
     def note(self, before: Any, size: int) -> None:
@@ -199,7 +204,13 @@ class _Arrival:
         self._protocol.loop.call_later(min(CHECKED_EVERY, self._limits.seconds), self._look)
 
     def _look(self) -> None:
-        if self._transport.is_closing():
+        untaken = self._transport.get_write_buffer_size()
+        if self._transport.is_closing() and not untaken:
+            return
+        if not self._untaken or untaken <= max(0, self._untaken - LEAST_TAKEN):
+            self._untaken, self._untaken_since = untaken, self._protocol.loop.time()
+        elif self._protocol.loop.time() - self._untaken_since > self._limits.seconds + CHECKED_EVERY:
+            self._transport.abort()  # it would hold its answer, and its turn, for ever
             return
         if self._since is not None and self._protocol.loop.time() - self._since > self._limits.seconds + CHECKED_EVERY:
             self._transport.abort()  # what is read within a request has been answered by now

@@ -74,7 +74,7 @@ def _finished(client: Any) -> Iterator[str]:
 
     runs = client.search_runs([experiment_of(client)], f"tags.`{PRUNED}` LIKE '[%'", ViewType.ALL)
     for run in runs:
-        folder, paths = _folder_of(run), json.loads(run.data.tags[PRUNED])
+        folder, paths = _folder_of(run), _of_no_version(client, run, json.loads(run.data.tags[PRUNED]))
         for path in paths if folder is not None else []:
             atomic.remove(folder / path)
         if "" not in paths:
@@ -84,6 +84,20 @@ def _finished(client: Any) -> Iterator[str]:
             yield f"run {run.info.run_id} ({run.info.run_name}) is deleted"
 
 
+def _of_no_version(client: Any, run: Any, paths: list[str]) -> list[str]:
+    """Without those of versions that are still there: a call may have been killed before it removed them."""
+    there = client.search_model_versions(f"run_id = '{run.info.run_id}'")
+    held = {_path_of(client, version, run) for version in there}
+    return [path for path in paths if path not in held and not (there and not path)]
+
+
+def _path_of(client: Any, version: Any, run: Any) -> str | None:
+    """Of a version's files, below the artifacts of its run; None if they lie elsewhere."""
+    begin = f"{run.info.artifact_uri}/"
+    source = client.get_model_version_download_uri(version.name, version.version)
+    return str(source).removeprefix(begin) if source.startswith(begin) else None
+
+
 def _leaving(client: Any, version: Any, going: set[int]) -> Leaving:
     from mlflow.exceptions import MlflowException
 
@@ -91,11 +105,11 @@ def _leaving(client: Any, version: Any, going: set[int]) -> Leaving:
         run = client.get_run(version.run_id)
     except MlflowException:
         return Leaving(version, None, None, with_run=False)
-    begin = f"{run.info.artifact_uri}/"
-    source = client.get_model_version_download_uri(version.name, version.version)
-    path = source.removeprefix(begin) if source.startswith(begin) else None
+    path = _path_of(client, version, run)
     if path is not None and (not path.strip("/") or ".." in path.split("/")):
-        raise InputError(f"{version.name} version {version.version} names the files {source}, which are not its own")
+        raise InputError(
+            f"{version.name} version {version.version} names the files {version.source}, which are not its own"
+        )
     return Leaving(version, path, run, with_run=path is not None and not _made_more(client, run, version, going))
 
 

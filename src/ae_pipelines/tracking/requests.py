@@ -108,7 +108,7 @@ def _split(data: Any) -> pd.DataFrame:
     columns = data.get("columns") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise Refusal(f"dataframe_split is a record of columns and data, a list of rows, given {_shown(data)}")
-    if not isinstance(columns, list | None) or {len(row) for row in rows} - {len(columns or rows[0])}:
+    if not isinstance(columns, list | None) or {len(row) for row in rows} - {len(columns or [*rows, []][0])}:
         raise Refusal("dataframe_split: rows of data must have as many cells as there are columns")
     _refuse_many_cells(len(rows), len(columns or []))
     return pd.DataFrame(rows, columns=columns and [str(name) for name in columns])

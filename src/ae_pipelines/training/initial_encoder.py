@@ -109,10 +109,14 @@ class InitialEncoder:
             )
 
 
+def weights_in(folder: Path) -> list[Path]:
+    """The file of the encoder that is meant, if there is one: that of an MLflow run never changes."""
+    return [file for place in PLACES if (file := folder / place / weights.WEIGHTS).exists()][:1]
+
+
 def _place(folder: Path) -> Path:
-    for place in PLACES:
-        if (folder / place / weights.WEIGHTS).exists():
-            return folder / place
+    for file in weights_in(folder):
+        return file.parent
     there = "has no trained encoder in it" if folder.is_dir() else "is not a folder"
     raise InputError(
         f"training.initial_encoder: {folder} {there}: give the folder of an encoder or an autoencoder "

@@ -1,5 +1,6 @@
 """How samples become batches, and how a model is trained. Cheap to import."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ByteSize, Field, model_validator
@@ -104,6 +105,15 @@ class TrainOptions(Options):
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 15.0
     """At most this much work is lost when the process is killed (checked every 50 steps)."""
+
+    @property
+    def also_reads(self) -> list[Path]:
+        """Files that are named in fields of other types than Path: the weights of the initial encoder."""
+        if self.initial_encoder is None:
+            return []
+        from ae_pipelines.training.initial_encoder import weights_in
+
+        return weights_in(Path(self.initial_encoder))
 
     @model_validator(mode="after")
     def _refuse_frozen_noise(self) -> Self:

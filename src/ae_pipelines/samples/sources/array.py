@@ -79,6 +79,12 @@ class ArrayFile:
     def name(self) -> str:
         return printable_stem(self.path)
 
+    @property
+    def also_reads(self) -> list[Path]:
+        """Files that are named in fields of other types than Path: labels beside an `.npy`."""
+        in_file = self.labels is None or self.path.suffix.lower() == ".npz"
+        return [] if in_file else [self.path.parent / expanded(str(self.labels))]
+
     def like(self, spec: SampleSpec) -> "ArrayFile":
         """This array, on the scale of samples like `spec`, if it is to be standardised, or of images."""
         given = Standardisation.recorded(spec.preprocessing)
@@ -150,7 +156,7 @@ class ArrayFile:
             raise InputError(f"{path} is neither .npy nor .npz: save it with numpy.save or numpy.savez")
         if self.key is not None:
             raise InputError(f"key={self.key} is a member of an .npz, but {path} is one array: leave it out")
-        return Npy(path), None if self.labels is None else Npy(path.parent / expanded(self.labels))
+        return Npy(path), next((Npy(labels) for labels in self.also_reads), None)
 
     @property
     def _values(self) -> Npy:
