@@ -13,11 +13,12 @@ NAME = re.compile(
 """In the name of a parameter."""
 HIDDEN = "***"
 IN_ADDRESS = re.compile(
-    r"(?P<before>[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)"
-    r"(?:[^\s/'\"]+|(?!\d*/)[^\s@'\"]+(?:@[^\s/@'\"]*)*)(?=@)",  # what follows :8080/ is a path
+    r"(?P<before>[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"]{0,500}:)"
+    r"(?:[^\s/'\"]{1,5000}|(?!\d{0,9}/)[^\s@'\"]{1,5000}(?:@[^\s/@'\"]{0,5000}){0,9})(?=@)",  # :8080/ begins a path
     re.IGNORECASE,
 )
-"""The password in scheme://user:password@host, which may hold a / too: databases take that."""
+"""The password in scheme://user:password@host, which may hold a / too: databases take that. Each part is bounded, so that the time
+grows with the length of a text and not with its square."""
 ASSIGNED = re.compile(
     r"(?P<before>(?<![a-z])(?:password|passwd|pwd|secret|token|sig|signature|(?:api|access|private|account)_?key)"
     r"=)[^\s&;,'\"]+",
