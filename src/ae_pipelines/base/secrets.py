@@ -17,8 +17,8 @@ IN_ADDRESS = re.compile(
     r"(?:[^\s/'\"]{1,5000}|(?!\d{0,9}/)[^\s@'\"]{1,5000}(?:@[^\s/@'\"]{0,5000}){0,9})(?=@)",  # :8080/ begins a path
     re.IGNORECASE,
 )
-"""The password in scheme://user:password@host, which may hold a / too: databases take that. Each part is bounded, so that the time
-grows with the length of a text and not with its square."""
+"""The password in scheme://user:password@host, which may hold a / too: databases take that. Each part is bounded, so
+that the time grows with the length of a text and not with its square."""
 ASSIGNED = re.compile(
     r"(?P<before>(?<![a-z])(?:password|passwd|pwd|secret|token|sig|signature|(?:api|access|private|account)_?key)"
     r"=)[^\s&;,'\"]+",
