@@ -85,7 +85,7 @@ bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minu
 	@status=0; for name in training_speed augmentations late_epochs export_speed ingest_speed out_of_core million_latents report_size seals; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
 
-survive: $(INSTALLED)  ## attack the project at length: kills, damage, full disks, abuse; into benchmarks/results/survival.md (an hour)
+survive: $(INSTALLED)  ## attack the project at length: kills, damage, full disks, abuse; into benchmarks/results/survival.md (an hour or two)
 	@$(BIN)/python benchmarks/survival.py
 
 nightly-demo: $(INSTALLED)  ## train, register, score batches and judge their drift, on MNIST (three minutes)

@@ -54,7 +54,10 @@ def refused(monkeypatch, ran, mlflow_runs):
         ("recipe", "--params: given 'recipe', expected name=value"),
         ("recipe=conv,recipe=vae", "--params: recipe is given twice, as conv and as vae"),
         ("recipe=gan", "gan has no encoder, so embed cannot run: choose a method with one (autoencoder, joined,"),
-        ("recipe=gan", "or run without it, such as ingest and fit alone (kedro run --pipelines=ingest,fit)"),
+        (
+            "recipe=gan",
+            "such as ingest and fit alone (kedro run --pipelines=ingest,fit, with the same --params)",
+        ),
         ("source=mnits", "Did you mean 'mnist'?"),
         ("recipe.training.epochs=-1", "recipe: training.epochs: given -1, but input should be greater than 0"),
         ("recipe=conv,recipe.training.epoch=1", "training.epoch: no such option"),
