@@ -101,7 +101,9 @@ def test_names_that_there_are_not_are_refused_and_leave_no_run(refused, words, m
 def test_what_needs_latents_says_how_they_are_made(refused, stage):
     error = refused("source=digits", f"--pipelines={stage}")
     assert "no latents in " in error
-    assert error.endswith("run ingest, fit and embed first (kedro run --pipelines=ingest,fit,embed)")
+    assert error.endswith(
+        "run ingest, fit and embed first (kedro run --pipelines=ingest,fit,embed, with the same --params)"
+    )
 
 
 def test_a_refusal_after_work_has_begun_is_on_record(refused):

@@ -42,9 +42,11 @@ def is_refusal(error: BaseException | None) -> bool:
     return any(isinstance(source, InputError) for source in caused_by(error))
 
 
-class NoHintAfterRefusal(logging.Filter):
-    """Passes all log records but Kedro's advice to resume a run that was refused, or that the machine stopped."""
+class SaidOnce(logging.Filter):
+    """Passes all log records but Kedro's about a run that was refused, or that the machine stopped: that the node
+    failed, which the run says in one message, and the advice to resume it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        of_the_end = record.funcName == "_suggest_resume_scenario" or record.levelno == logging.ERROR
         error = sys.exc_info()[1]
-        return record.funcName != "_suggest_resume_scenario" or error is None or refusal_in(error) is None
+        return not of_the_end or error is None or refusal_in(error) is None
