@@ -99,9 +99,9 @@ mlflow: $(INSTALLED)  ## look at all runs in a browser
 	@$(BIN)/mlflow ui --host=127.0.0.1 --backend-store-uri=sqlite:///mlflow.db
 
 serve: $(INSTALLED)  ## answer raw samples over HTTP by the registered models (SERVE_PORT=, MODEL=, ALIAS=)
-	@model="$$($(BIN)/python -m ae_pipelines.tracking name --model-name='$(MODEL)')" || exit; \
+	@model="$$($(BIN)/python -m ae_pipelines.tracking name --model-name='$(MODEL)' --alias='$(ALIAS)')" || exit; \
 	echo "models:/$$model@$(ALIAS) will answer at http://127.0.0.1:$(SERVE_PORT)/invocations (docs/serve.md), for example"; \
-	echo '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'; \
+	printf '%s\n' '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'; \
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
 		MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false $(BIN)/mlflow models serve --model-uri="models:/$$model@$(ALIAS)" \
 		--env-manager=local --host=127.0.0.1 --port=$(SERVE_PORT)

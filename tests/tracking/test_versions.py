@@ -120,7 +120,8 @@ def test_a_model_that_nobody_named_is_the_source_s_else_the_only_one(store, vers
     assert refused.value.options == {"model_name": "digits"}
     with pytest.raises(InputError, match="no version of 'photos' is called 'champion'"):
         ModelRegistry(tmp_path, "photos").fetch(None, "champion")
-    assert asked("name", "--model-name=x") == "x\n"
+    assert asked("name", "--model-name=mnist", "--alias=none", fails=True).startswith("Error: no version of 'mnist' is")
+    assert "no registered model is called 'x'" in asked("name", "--model-name=x", fails=True)
 
 
 # -- promoted and rolled back ----------------------------------------------------------------------------

@@ -151,14 +151,18 @@ def prune(project_path: Path, model_name: str | None, alias: str, keep: int, dry
 
 
 @main.command()
-@click.option("--model-name", default="", help="Given back as it is.")
-@project_path
-def name(project_path: Path, model_name: str) -> None:
+@of_a_model
+def name(project_path: Path, model_name: str | None, alias: str) -> None:
     """Say which registered model is meant.
 
-    Where none is named, the only one.
+    Where none is named, the only one. Refused if no version of it has the alias.
     """
-    click.echo(model_name or name_of(client_of(project_path)))
+    client, found = _chosen(project_path, model_name or None)
+    if Champions(client, found, alias).current is None:
+        raise InputError(
+            f"no version of {found!r} is called {alias!r}: `champions` lists them, `promote <version>` calls one so"
+        )
+    click.echo(found)
 
 
 @main.command()
