@@ -85,7 +85,7 @@ bench: $(INSTALLED)  ## speed and memory, into benchmarks/results/ (some 25 minu
 	@status=0; for name in training_speed augmentations late_epochs export_speed ingest_speed out_of_core million_latents report_size seals; do \
 		$(BIN)/python benchmarks/$$name.py || status=1; done; exit $$status
 
-survive: $(INSTALLED)  ## attack the project at length: kills, damage, full disks, abuse; into benchmarks/results/survival.md (an hour)
+survive: $(INSTALLED)  ## attack the project at length: kills, damage, full disks, abuse; into benchmarks/results/survival.md (an hour or two)
 	@$(BIN)/python benchmarks/survival.py
 
 nightly-demo: $(INSTALLED)  ## train, register, score batches and judge their drift, on MNIST (three minutes)
@@ -99,9 +99,9 @@ mlflow: $(INSTALLED)  ## look at all runs in a browser
 	@$(BIN)/mlflow ui --host=127.0.0.1 --backend-store-uri=sqlite:///mlflow.db
 
 serve: $(INSTALLED)  ## answer raw samples over HTTP by the registered models (SERVE_PORT=, MODEL=, ALIAS=)
-	@model="$$($(BIN)/python -m ae_pipelines.tracking name --model-name='$(MODEL)')" || exit; \
+	@model="$$($(BIN)/python -m ae_pipelines.tracking name --model-name='$(MODEL)' --alias='$(ALIAS)')" || exit; \
 	echo "models:/$$model@$(ALIAS) will answer at http://127.0.0.1:$(SERVE_PORT)/invocations (docs/serve.md), for example"; \
-	echo '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'; \
+	printf '%s\n' '  echo "{\"instances\": [\"$$(base64 < image.png | tr -d "\n")\"]}" | curl -H "Content-Type: application/json" -d @- http://127.0.0.1:$(SERVE_PORT)/invocations'; \
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db} \
 		MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false $(BIN)/mlflow models serve --model-uri="models:/$$model@$(ALIAS)" \
 		--env-manager=local --host=127.0.0.1 --port=$(SERVE_PORT)

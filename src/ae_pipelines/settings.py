@@ -5,7 +5,7 @@ import warnings
 
 from ae_pipelines.project.starting import StartHook  # isort: split
 
-from ae_pipelines.project.advice import NoHintAfterRefusal
+from ae_pipelines.project.advice import SaidOnce
 from ae_pipelines.project.checking import CheckHook
 from ae_pipelines.project.configuration import ConfigLoader, Context
 from ae_pipelines.project.discreet import DiscreetHook
@@ -21,8 +21,8 @@ from ae_pipelines.project.warned import WarningsHook
 # Kedro 1.7 calls this deprecated function of omegaconf; nothing a user can do about it.
 warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
 
-for _runner in ("sequential_runner", "thread_runner", "parallel_runner"):
-    logging.getLogger(f"kedro.runner.{_runner}").addFilter(NoHintAfterRefusal())
+for _said_by in ("runner.sequential_runner", "runner.thread_runner", "runner.parallel_runner", "pipeline.node"):
+    logging.getLogger(f"kedro.{_said_by}").addFilter(SaidOnce())
 
 # It shows the traceback of an error that it then raises, which is told in a sentence.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

@@ -54,7 +54,10 @@ def refused(monkeypatch, ran, mlflow_runs):
         ("recipe", "--params: given 'recipe', expected name=value"),
         ("recipe=conv,recipe=vae", "--params: recipe is given twice, as conv and as vae"),
         ("recipe=gan", "gan has no encoder, so embed cannot run: choose a method with one (autoencoder, joined,"),
-        ("recipe=gan", "or run without it, such as ingest and fit alone (kedro run --pipelines=ingest,fit)"),
+        (
+            "recipe=gan",
+            "such as ingest and fit alone (kedro run --pipelines=ingest,fit, with the same --params)",
+        ),
         ("source=mnits", "Did you mean 'mnist'?"),
         ("recipe.training.epochs=-1", "recipe: training.epochs: given -1, but input should be greater than 0"),
         ("recipe=conv,recipe.training.epoch=1", "training.epoch: no such option"),
@@ -98,7 +101,9 @@ def test_names_that_there_are_not_are_refused_and_leave_no_run(refused, words, m
 def test_what_needs_latents_says_how_they_are_made(refused, stage):
     error = refused("source=digits", f"--pipelines={stage}")
     assert "no latents in " in error
-    assert error.endswith("run ingest, fit and embed first (kedro run --pipelines=ingest,fit,embed)")
+    assert error.endswith(
+        "run ingest, fit and embed first (kedro run --pipelines=ingest,fit,embed, with the same --params)"
+    )
 
 
 def test_a_refusal_after_work_has_begun_is_on_record(refused):

@@ -26,7 +26,7 @@ def made(ran, run, caplog):
         caplog.clear()
         with caplog.at_level(logging.INFO):
             run(*(stages or STAGES), only_missing=True, **params)
-        lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("made again")]
+        lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("made")]
         return {path.name for path, time in changed_at(data).items() if before.get(path) != time}, lines
 
     return data, again
@@ -93,6 +93,7 @@ def test_a_file_that_is_gone_is_made_again_with_what_stands_on_it(made):
     (data / "06_models/cluster_model.skops").unlink()
     files, lines = again()
     assert {"cluster_model.skops", "clusters.parquet", "cluster_metrics.json"} <= files
+    assert lines[0] == "made, since not there: cluster_model"
     assert any(line.startswith("made again, since cluster_model is made again: clusters") for line in lines)
 
 

@@ -3,6 +3,7 @@
 import pickle
 import re
 
+import click
 import pytest
 from making import PROJECT
 
@@ -29,6 +30,14 @@ LIBRARY = (
 def test_the_edge_adds_what_to_type_to_what_the_library_says(error, expected):
     assert str(error) == "no latents: run fit first"
     assert advised(error) == f"no latents: run fit first ({expected})"
+
+
+@pytest.mark.parametrize(("params", "said"), [({"data_dir": "x"}, ", with the same --params"), ({}, "")])
+def test_what_was_typed_is_to_be_typed_again(params, said):
+    error = InputError("damaged: run fit again", stages=("fit",))
+    with click.Context(click.Command("run")) as context:
+        context.params["params"] = params
+        assert advised(error) == f"damaged: run fit again (kedro run --pipelines=fit{said})"
 
 
 def test_what_to_type_is_found_though_another_error_wraps_the_one_that_knows():

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from kedro.io import DataCatalog
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from ae_pipelines.base.errors import InputError
@@ -24,6 +24,16 @@ def test_repeating_the_command_is_advised_unless_it_was_refused(error, hinted, c
     except RuntimeError:
         SequentialRunner()._suggest_resume_scenario(Pipeline([]), set(), DataCatalog())
     assert ("Repeat the previous command" in caplog.text) is hinted
+
+
+@pytest.mark.parametrize(("error", "said"), [(InputError("no such column"), False), (RuntimeError("a bug"), True)])
+def test_that_a_node_failed_is_not_said_beside_the_message_that_says_why(error, said, caplog):
+    def fail() -> int:
+        raise error
+
+    with pytest.raises(type(error)):
+        Node(fail, None, "never").run()
+    assert ("failed with error" in caplog.text) is said
 
 
 @pytest.mark.parametrize(

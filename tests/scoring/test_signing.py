@@ -51,6 +51,11 @@ def test_a_machine_with_the_public_key_alone_signs_nothing(keys, monkeypatch):
         signing.signature(SHA256)
 
 
+def test_a_folder_for_keys_is_made_for_its_owner_alone(tmp_path):
+    signing.new_keys(tmp_path / "keys/ae")
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
+
+
 def test_keys_that_do_not_belong_together_are_refused_before_anything_is_done(keys, tmp_path, monkeypatch):
     signing.new_keys(tmp_path / "other")
     monkeypatch.setenv(signing.SIGNS, str(keys))

@@ -12,6 +12,7 @@ from versions import assembled, changed, registered
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
+from ae_pipelines.tracking import champions
 from ae_pipelines.tracking.__main__ import main
 from ae_pipelines.tracking.registry import ModelRegistry
 
@@ -87,8 +88,8 @@ def files_of_version(store, number):
 
 
 def test_what_there_is_not_is_said_in_one_sentence(store, version):
-    assert asked("champions", fails=True) == "Error: registered are none: run train first\n"
-    assert "registered are none" in asked("rollback", fails=True)
+    assert asked("champions", fails=True) == "Error: no model is registered: run train first\n"
+    assert "no model is registered" in asked("rollback", fails=True)
     version()
     assert "no registered model is called 'cell'; known: cells. Did you mean 'cells'?" in asked(
         "champions", "--model-name=cell", fails=True
@@ -107,7 +108,7 @@ def test_a_model_that_nobody_named_is_the_source_s_else_the_only_one(store, vers
     def fetched(expected: str) -> str:
         return ModelRegistry(tmp_path, expected, asked_for=False).fetch(None, "champion").version.name
 
-    with pytest.raises(InputError, match="no registered model is called 'digits', as the source is; registered are no"):
+    with pytest.raises(InputError, match="no registered model is called 'digits', as the source is, and there is no"):
         fetched("digits")
     version(name="mnist")
     assert fetched("digits") == "mnist"
@@ -119,7 +120,8 @@ def test_a_model_that_nobody_named_is_the_source_s_else_the_only_one(store, vers
     assert refused.value.options == {"model_name": "digits"}
     with pytest.raises(InputError, match="no version of 'photos' is called 'champion'"):
         ModelRegistry(tmp_path, "photos").fetch(None, "champion")
-    assert asked("name", "--model-name=x") == "x\n"
+    assert asked("name", "--model-name=mnist", "--alias=none", fails=True).startswith("Error: no version of 'mnist' is")
+    assert "no registered model is called 'x'" in asked("name", "--model-name=x", fails=True)
 
 
 # -- promoted and rolled back ----------------------------------------------------------------------------
@@ -135,6 +137,15 @@ def test_rolling_back_twice_goes_further_back(store, version):
     assert champion(store) == 1
     assert "no other version was champion before the present one (known: none)" in asked("rollback", fails=True)
     assert champion(store) == 1
+
+
+def test_a_champion_again_is_one_since_it_was_made_so(store, version, monkeypatch):
+    for number in (1, 2):
+        monkeypatch.setattr(champions, "_now", lambda number=number: f"2026-01-0{number} 00:00 UTC")
+        version()
+    monkeypatch.setattr(champions, "_now", lambda: "2026-01-03 00:00 UTC")
+    asked("rollback")
+    assert "champion since 2026-01-03" in asked("champions")
 
 
 def test_a_version_that_was_rolled_back_is_not_promoted_by_itself_again(store, version, models, tmp_path):
@@ -157,7 +168,9 @@ def test_one_may_roll_back_to_an_earlier_champion_and_to_no_other_version(store,
     for _ in range(3):
         version()
     version(accuracy=0.1)
-    assert "not version 4 was champion before the present one (known: 1, 2)" in asked("rollback", "--to=4", fails=True)
+    assert "version 4 was never champion before the present one (known: 1, 2)" in asked(
+        "rollback", "--to=4", fails=True
+    )
     asked("rollback", "--to=1")
     assert champion(store) == 1
 

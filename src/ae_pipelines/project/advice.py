@@ -4,6 +4,8 @@ import logging
 import sys
 from collections.abc import Iterator
 
+import click
+
 from ae_pipelines.base.errors import InputError, caused_by
 from ae_pipelines.base.failures import refusal_in
 
@@ -25,8 +27,14 @@ def in_short(error: BaseException) -> str:
 
 def _typed(error: InputError) -> Iterator[str]:
     if error.stages:
-        yield f"kedro run --pipelines={','.join(error.stages)}"
+        yield f"kedro run --pipelines={','.join(error.stages)}{_as_now()}"
     yield from (f"--params={name}={value}" for name, value in error.options.items())
+
+
+def _as_now() -> str:
+    """A reminder that what was typed (a data folder, options) is to be typed again."""
+    context = click.get_current_context(silent=True)
+    return ", with the same --params" if context is not None and context.params.get("params") else ""
 
 
 def is_refusal(error: BaseException | None) -> bool:
@@ -34,9 +42,11 @@ def is_refusal(error: BaseException | None) -> bool:
     return any(isinstance(source, InputError) for source in caused_by(error))
 
 
-class NoHintAfterRefusal(logging.Filter):
-    """Passes all log records but Kedro's advice to resume a run that was refused, or that the machine stopped."""
+class SaidOnce(logging.Filter):
+    """Passes all log records but Kedro's about a run that was refused, or that the machine stopped: that the node
+    failed, which the run says in one message, and the advice to resume it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        of_the_end = record.funcName == "_suggest_resume_scenario" or record.levelno == logging.ERROR
         error = sys.exc_info()[1]
-        return record.funcName != "_suggest_resume_scenario" or error is None or refusal_in(error) is None
+        return not of_the_end or error is None or refusal_in(error) is None

@@ -68,7 +68,7 @@ class UpToDateHook:
         self._noting.close()
 
     def _find_stale(self, pipeline: Pipeline) -> None:
-        reasons, made_again = defaultdict[str, list[str]](list), set[str]()
+        reasons, missing, made_again = defaultdict[str, list[str]](list), list[str](), set[str]()
         for node in pipeline.nodes:
             origins = self._origins.of(node) if self._origins else {}
             for name in sorted(node.outputs):
@@ -78,11 +78,14 @@ class UpToDateHook:
                     continue
                 elif not dataset.exists():  # type: ignore[attr-defined]
                     made_again.add(name)
+                    missing.append(name)
                 elif why := _why_again(dataset, node, origins, made_again):
                     made_again.add(name)
                     reasons[why].append(name)
                     self._stale.add(name)
                     dataset.exists = lambda: False  # type: ignore[attr-defined]
+        if missing:
+            log.info("made, since not there: %s", first_of(missing))
         for why, names in reasons.items():
             log.info("made again, since %s: %s", why, first_of(names))
 

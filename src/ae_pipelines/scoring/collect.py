@@ -27,7 +27,7 @@ def new_samples(
     contract = model.models.contract
     scaled: Any = source.like(contract.samples) if isinstance(source, ScaledSource) else source
     with suppress(NothingThere):  # without samples there is nothing to refuse
-        contract.refuse_other(scaled.spec())
+        contract.refuse_other(scaled.spec(), str(model.version))
     if options.leave_out_bad_rows:
         ingest = ingest.model_copy(update={"max_rejected_share": 1.0})
     return Ingest(scaled, ingest, contract.samples, run)

@@ -70,9 +70,9 @@ class ScoringContract(Options):
         unsaid = {"sha256"} | ({"splits"} if self.splits is None else set())
         return self.model_copy(update={"sha256": canonical_sha256(self.model_dump(mode="json", exclude=unsaid))})
 
-    def refuse_other(self, spec: SampleSpec) -> None:
-        """`InputError` unless such samples are what the models were trained on."""
-        self.samples.refuse_other(spec, "registered model")
+    def refuse_other(self, spec: SampleSpec, version: str = "") -> None:
+        """`InputError`, which names the version, unless such samples are what its models were trained on."""
+        self.samples.refuse_other(spec, f"registered model {version}".rstrip())
 
     def refuse_unfit(self, samples: Samples, leave_out: bool = False) -> None:
         """`InputError` for samples of another kind, and for values that are not numbers unless rows with such are to be

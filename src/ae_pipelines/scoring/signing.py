@@ -49,7 +49,10 @@ def refuse_unsigned(sha256: str, signature: str | None, what: str) -> None:
 
     asked = f"{VERIFIES if VERIFIES in os.environ else SIGNS} is set, so only signed models are opened"
     if signature is None:
-        raise InputError(f"{what} is not signed, and {asked}: register the models again with the key, or unset it")
+        raise InputError(
+            f"{what} is not signed, and {asked}: register the models again with the key "
+            "and promote that version, or unset it"
+        )
     try:
         key.verify(bytes.fromhex(signature.strip()), SIGNED + sha256.encode())
     except (InvalidSignature, ValueError) as error:
@@ -69,8 +72,8 @@ def check() -> None:
 
 
 def new_keys(path: Path) -> Path:
-    """Write a private key to a file that its owner alone can read, and its public half beside it, whose path is given;
-    `InputError` if there is one already."""
+    """Write a private key to a file that its owner alone can read, and its public half beside it, whose path is given.
+    A folder that is not there is made, for its owner alone. `InputError` if there is a key already."""
     from cryptography.hazmat.primitives import serialization as text
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -79,6 +82,7 @@ def new_keys(path: Path) -> Path:
     of_public = key.public_key().public_bytes(text.Encoding.PEM, text.PublicFormat.SubjectPublicKeyInfo)
     for file, content, mode in ((path, private, 0o600), (public, of_public, 0o644)):
         try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         except OSError as error:
             raise InputError(f"no key is written to {file} ({error.strerror}): give another path") from error

@@ -5,7 +5,6 @@ model is meant, `key` makes keys to sign versions with. Without a command, `--ru
 a run that several processes shared.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,6 @@ def of_a_model(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_context
 def main(context: click.Context, project_path: Path, run: str | None, status: str | None) -> None:
     """Look after the registered models; without a command, close the MLflow run that several processes shared."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     if context.invoked_subcommand is not None:
         return
     if run is None or status is None:
@@ -81,7 +79,10 @@ def main(context: click.Context, project_path: Path, run: str | None, status: st
 @main.command()
 @of_a_model
 def champions(project_path: Path, model_name: str | None, alias: str) -> None:
-    """List the versions of a model, or of all: which is champion, since when, what they were made of."""
+    """List versions and what changed.
+
+    Of one model, or of all: which version is champion, since when, of which samples and with which metrics.
+    """
     from ae_pipelines.tracking.listing import listed  # which imports torch
 
     client = client_of(project_path)
@@ -89,7 +90,7 @@ def champions(project_path: Path, model_name: str | None, alias: str) -> None:
         refuse_unregistered(client, model_name)
     every = versions_of_each(client)
     if not every:
-        raise InputError("registered are none: run train first")
+        raise InputError("no model is registered: run train first")
     for name in [model_name] if model_name else every:
         click.echo(name)
         for version in listed(client, name, every[name], alias):
@@ -100,7 +101,10 @@ def champions(project_path: Path, model_name: str | None, alias: str) -> None:
 @click.argument("version", type=click.IntRange(min=1))
 @of_a_model
 def promote(project_path: Path, model_name: str | None, alias: str, version: int) -> None:
-    """Move the alias to a version, whatever its metrics are; it is verified first."""
+    """Make a version champion by hand.
+
+    Whatever its metrics are; it is verified first.
+    """
     client, name = _chosen(project_path, model_name)
     _verify(project_path, name, version)
     with alone(project_path):
@@ -112,7 +116,10 @@ def promote(project_path: Path, model_name: str | None, alias: str, version: int
 @click.option("--to", type=click.IntRange(min=1), help="An earlier champion; by default the one before.")
 @of_a_model
 def rollback(project_path: Path, model_name: str | None, alias: str, to: int | None) -> None:
-    """Move the alias back to the champion before; what is taken from its place is not put there again by itself."""
+    """Make the champion before champion again.
+
+    What is taken from its place is not put there again by itself; `promote` does it.
+    """
     client, name = _chosen(project_path, model_name)
     known = Champions(client, name, alias)
     with alone(project_path):
@@ -127,7 +134,10 @@ def rollback(project_path: Path, model_name: str | None, alias: str, to: int | N
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @of_a_model
 def prune(project_path: Path, model_name: str | None, alias: str, keep: int, runs: bool, dry_run: bool) -> None:
-    """Remove old versions with their files and runs; none with an alias, nor the champion before the present one."""
+    """Remove old versions and their runs.
+
+    With their files; none that has an alias, nor the champion before the present one.
+    """
     client, name = _chosen(project_path, model_name)
     with alone(project_path):
         going = pruning.leaving(client, name, versions_of_each(client)[name], keep, alias)
@@ -146,17 +156,27 @@ def prune(project_path: Path, model_name: str | None, alias: str, keep: int, run
 
 
 @main.command()
-@click.option("--model-name", default="", help="Given back as it is.")
-@project_path
-def name(project_path: Path, model_name: str) -> None:
-    """Say which registered model is meant where none is named: the only one."""
-    click.echo(model_name or name_of(client_of(project_path)))
+@of_a_model
+def name(project_path: Path, model_name: str | None, alias: str) -> None:
+    """Say which registered model is meant.
+
+    Where none is named, the only one. Refused if no version of it has the alias.
+    """
+    client, found = _chosen(project_path, model_name or None)
+    if Champions(client, found, alias).current is None:
+        raise InputError(
+            f"no version of {found!r} is called {alias!r}: `champions` lists them, `promote <version>` calls one so"
+        )
+    click.echo(found)
 
 
 @main.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def key(file: Path) -> None:
-    """Make a pair of keys: FILE signs versions (AE_SIGNING_KEY), FILE.pub verifies them (AE_VERIFY_KEY)."""
+    """Make keys to sign versions with.
+
+    FILE signs versions (AE_SIGNING_KEY), FILE.pub verifies them (AE_VERIFY_KEY).
+    """
     public = signing.new_keys(file)
     click.echo(f"{file}: the private key, for {signing.SIGNS}; keep it where only training can read it")
     click.echo(f"{public}: the public key, for {signing.VERIFIES}, wherever versions are opened")

@@ -77,9 +77,10 @@ class Champions:
         taken = {version for version, _ in self.record[len(kept) :]} - {kept[-1][0]}
         for version in taken & self._there():
             self.client.set_model_version_tag(self.name, str(version), ROLLED_BACK, _now())
-        self._write(kept)
-        self._move_alias(kept[-1][0])
-        return kept[-1][0]
+        version = kept[-1][0]
+        self._write([*kept[:-1], (version, _now())])
+        self._move_alias(version)
+        return version
 
     def _kept(self, to: int | None) -> list[tuple[int, str]]:
         """What is left of the record when it is rolled back."""
@@ -88,11 +89,11 @@ class Champions:
         earlier = [place for place, (version, _) in enumerate(record) if version in there and version != now]
         places = [place for place in earlier if to in (None, record[place][0])]
         if not places:
-            asked = "no other version" if to is None else f"not version {to}"
+            asked = "no other version was" if to is None else f"version {to} was never"
             known = ", ".join(dict.fromkeys(str(record[place][0]) for place in earlier)) or "none"
             raise InputError(
-                f"{self.name}: as far as is on record, {asked} was {self.alias} before the present one (known: "
-                f"{known}): `promote <version>` moves the alias to any version"
+                f"{self.name}: as far as is on record, {asked} {self.alias} before the present one (known: {known}): "
+                "`promote <version>` moves the alias to any version"
             )
         return record[: places[-1] + 1]
 

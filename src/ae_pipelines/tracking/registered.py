@@ -39,7 +39,8 @@ def name_of(client: Any, expected: str | None = None) -> str:
         return names[0]
     called = f" is called {expected!r}, as the source is" if expected else ""
     if not names:
-        raise InputError(f"no registered model{called}; registered are none. Run train first", stages=("train",))
+        none = f"no registered model{called}, and there is no other" if called else "no model is registered"
+        raise InputError(f"{none}: run train first", stages=("train",))
     raise InputError(
         f"no registered model{called}, and there is more than one: {', '.join(names)}. Say which one is meant"
         if called
@@ -52,5 +53,5 @@ def refuse_unregistered(client: Any, name: str) -> None:
     """`InputError` unless there is a model of this name."""
     names = list(versions_of_each(client))
     if name not in names:
-        there = suggestion(name, names) if names else "registered are none: run train first"
+        there = suggestion(name, names) if names else "none is registered: run train first"
         raise InputError(f"no registered model is called {name!r}; {there}", options={"model_name": "..."})

@@ -28,6 +28,7 @@ def client_of(project: Path) -> Any:
     """A client of the store, created if missing. `InputError` if a SQLite file cannot be written, or is none."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with its password; `page_of` has none
     import mlflow
     from mlflow import MlflowClient

@@ -233,7 +233,7 @@ def header(text):
         (npy(FLOATS.astype(complex)), "holds complex128, expected"),
         (npy(FLOATS.astype(np.longdouble)), "holds float128, expected"),
         (npy(FLOATS.view([("a", "f4")])), "expected float16"),
-        (npy(FLOATS[:, :, None]), "has the shape .32, 6, 1., but layout=NF means 2 axes"),
+        (npy(FLOATS[:, :, None]), "has the shape .32, 6, 1., but layout=NF means 2 axes: give NHW$"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_fault(tmp_path, content, message, capfd):
@@ -315,7 +315,7 @@ def test_bad_labels_are_refused(tmp_path, labels, message):
     [
         ("nowhere.npy", {}, "no file .*nowhere.npy: give an .npy or .npz file"),
         ("nowhere.npz", {}, "no file .*nowhere.npz: give an .npy or .npz file"),
-        ("x.npy", {"labels": "nowhere.npy"}, "no file .*nowhere.npy"),
+        ("x.npy", {"labels": "nowhere.npy"}, "labels: no file .*nowhere.npy: give .* from the folder of x.npy"),
         ("x.npy", {"key": "data"}, "key=data is a member of an .npz, but .*x.npy is one array"),
         ("x.dat", {}, "x.dat is neither .npy nor .npz"),
     ],

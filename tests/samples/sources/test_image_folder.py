@@ -277,7 +277,7 @@ def test_another_label_file_can_be_named_and_is_no_sample_either(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot read .*labels.csv"),
+        (None, "^labels: no file .*labels.csv: give a table with a column path and a column label$"),
         (b"", r"has the columns none, expected one path and one label"),
         (b"name,label\na,b\n", "has the columns name, label, expected"),
         (b"path,label,label\na,b,c\n", "expected one path and one label"),

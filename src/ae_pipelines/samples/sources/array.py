@@ -156,7 +156,7 @@ class ArrayFile:
             raise InputError(f"{path} is neither .npy nor .npz: save it with numpy.save or numpy.savez")
         if self.key is not None:
             raise InputError(f"key={self.key} is a member of an .npz, but {path} is one array: leave it out")
-        return Npy(path), next((Npy(labels) for labels in self.also_reads), None)
+        return Npy(path), next((Npy(_there(labels, path)) for labels in self.also_reads), None)
 
     @property
     def _values(self) -> Npy:
@@ -192,6 +192,16 @@ class ArrayFile:
         return (_as_held(labels, part) for part in labels.rows(self._block_rows)) if labels else repeat(None)
 
 
+def _there(labels: Path, array: Path) -> Path:
+    """The file of labels, whose path starts at the array's folder."""
+    if not labels.is_file():
+        raise InputError(
+            f"labels: no file {labels}: give an .npy file by its path from the folder of {array.name}",
+            options={"source.labels": "..."},
+        )
+    return labels
+
+
 def _known_member(path: Path, name: str, known: Sequence[str]) -> str:
     if name not in known:
         raise InputError(f"{path} has no array {name!r}; {suggestion(name, sorted(known))}")
@@ -208,7 +218,10 @@ def _only_member(path: Path, candidates: list[str]) -> str:
 def _refuse_other_values(values: Npy, layout: Layout) -> None:
     shape, dtype, _ = values.header
     if len(shape) != len(layout):
-        raise InputError(f"{values} has the shape {shape}, but layout={layout} means {len(layout)} axes")
+        fitting = " or ".join(known for known in ARRANGED if len(known) == len(shape)) or "an array of two to four axes"
+        raise InputError(
+            f"{values} has the shape {shape}, but layout={layout} means {len(layout)} axes: give {fitting}"
+        )
     image = dtype == np.uint8 or (dtype.newbyteorder("=") in IMAGES and layout != "NF")
     if not image and not (dtype.kind == "f" and dtype.itemsize <= 8):
         raise InputError(

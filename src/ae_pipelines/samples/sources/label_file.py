@@ -75,6 +75,8 @@ def _rows(path: Path, with_nul: bool) -> Iterator[list[str]]:
             yield from filter(any, csv.reader(without, delimiter=delimiter, strict=True))
     except InputError:
         raise
+    except FileNotFoundError as error:
+        raise InputError(f"labels: no file {path}: give a table with a column path and a column label") from error
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"labels: cannot read {path} ({error}): expected UTF-8, comma separated") from error
 
