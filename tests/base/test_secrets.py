@@ -11,6 +11,8 @@ SECRETS = [
     "postgresql://me:s3cr3t@db.example.org/runs",
     "s3://user:p@ss@bucket/key",
     "redis://:s3cr3t@host",
+    "postgresql://me:a1/s3cr3t/x@db/runs",
+    "http://me:a/p@ss@host:5000/",
     "https://host/file?sig=abcdef&x=1",
     "Server=a;Password=s3cr3t;",
     "AKIA" + "Q" * 16,
@@ -27,6 +29,7 @@ HARMLESS = [
     "/data/me@home/a:b@c.csv",
     "me@example.org",
     "http://host:8080/a@b",
+    "http://host:8080/a/b@c@d/e",
     "https://me@host/x",
     "a" * 64,
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -78,6 +81,7 @@ def test_other_names_are_no_secrets(name):
 
 def test_an_address_keeps_all_but_its_password():
     assert without_secrets("postgresql://me:s3cr3t@db/runs") == "postgresql://me:***@db/runs"
+    assert without_secrets("postgresql://me:s3/cr3t@db:1/runs?x=a@b") == "postgresql://me:***@db:1/runs?x=a@b"
     assert without_secrets("two: a://b:c@d, e://f:g@h") == "two: a://b:***@d, e://f:***@h"
 
 

@@ -30,6 +30,7 @@ def test_a_run_that_a_server_keeps_has_an_address_without_its_password(uri, page
         ("https://me:s3cret@ml.example.org:5000/team", "https://ml.example.org:5000/team"),
         ("postgresql://me:s3cret@db.example.org/mlflow?password=s3cret", "postgresql://db.example.org/mlflow"),
         ("postgresql+psycopg2://me:s3c@ret@db.example.org/mlflow", "postgresql+psycopg2://db.example.org/mlflow"),
+        ("postgresql://me:s3/cr3t@db.example.org/mlflow", "postgresql://db.example.org/mlflow"),
         ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
         ("databricks://profile", "databricks://profile"),
         ("/home/me/mlruns", "/home/me/mlruns"),

@@ -12,8 +12,12 @@ NAME = re.compile(
 )
 """In the name of a parameter."""
 HIDDEN = "***"
-IN_ADDRESS = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)[^\s/'\"]+(?=@)", re.IGNORECASE)
-"""The password in scheme://user:password@host."""
+IN_ADDRESS = re.compile(
+    r"(?P<before>[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)"
+    r"(?:[^\s/'\"]+|(?!\d*/)[^\s@'\"]+(?:@[^\s/@'\"]*)*)(?=@)",  # what follows :8080/ is a path
+    re.IGNORECASE,
+)
+"""The password in scheme://user:password@host, which may hold a / too: databases take that."""
 ASSIGNED = re.compile(
     r"(?P<before>(?<![a-z])(?:password|passwd|pwd|secret|token|sig|signature|(?:api|access|private|account)_?key)"
     r"=)[^\s&;,'\"]+",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ae_pipelines.base.secrets import without_secrets
 from ae_pipelines.tracking import turns
 from ae_pipelines.tracking.database import make_whole, unwritable
 
@@ -105,7 +106,8 @@ def printed(uri: str) -> str:
     """The address of a store as it may be printed: without who signs in, with which password."""
     if _sqlite_file(uri) is not None or "://" not in uri:
         return uri
-    return urlsplit(uri)._replace(netloc=urlsplit(uri).netloc.rpartition("@")[2], query="").geturl()
+    shown = urlsplit(without_secrets(uri))  # a password may hold a /, which ends what urlsplit takes for the host
+    return shown._replace(netloc=shown.netloc.rpartition("@")[2], query="").geturl()
 
 
 def without_password(uri: str, text: str) -> str:
