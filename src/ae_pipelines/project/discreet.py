@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
 from types import TracebackType
 
 from kedro.framework.hooks import hook_impl
@@ -15,10 +16,18 @@ class DiscreetHook:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self) -> None:
-        for handler in logging.getLogger().handlers:
+        for handler in _handlers():
             if not isinstance(handler.formatter, Discreet):
                 handler.setFormatter(Discreet(handler.formatter or logging.Formatter()))
+            if hasattr(handler, "rich_tracebacks"):
+                handler.rich_tracebacks = False  # which no formatter writes
         sys.excepthook = show
+
+
+def _handlers() -> Iterator[logging.Handler]:
+    """Those of all loggers: a configuration may give each its own."""
+    loggers = logging.getLogger(), *logging.getLogger().manager.loggerDict.values()
+    return (handler for logger in loggers for handler in getattr(logger, "handlers", ()))
 
 
 def show(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
