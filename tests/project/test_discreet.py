@@ -41,3 +41,8 @@ def test_neither_does_a_logger_s_own_handler_nor_one_that_draws_tracebacks(name,
         logging.getLogger("somebody").exception("failed at %s", ADDRESS)
     assert written.getvalue().count("***") == 2
     assert "s3cr3t" not in written.getvalue()
+
+
+def test_pressing_ctrl_c_again_shows_no_traceback(capsys):
+    show(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert capsys.readouterr().err == "Aborted!\n"

@@ -31,5 +31,8 @@ def _handlers() -> Iterator[logging.Handler]:
 
 
 def show(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
-    """As Python shows an error that nobody caught."""
+    """As Python shows an error that nobody caught; in a word where Ctrl-C was pressed once more while a run ended."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("Aborted!\n")
+        return
     sys.stderr.write(without_secrets("".join(traceback.format_exception(kind, error, frames))))
