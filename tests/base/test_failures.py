@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +36,27 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file_is_named_by_the_file(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def written(path):
+    with path.open("wb") as file:
+        file.write(bytes(100_000))  # and fails again as it is closed
+
+
+def copied(path):
+    raise shutil.Error([("a", str(path), f"[Errno 28] No space left on device: '{path}'")])  # as copytree does
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("write", [written, copied, np.ones(100_000).tofile])
+def test_a_full_disk_is_one_message_with_the_path_whoever_writes_in_a_folder(tmp_path, write):
+    with pytest.raises(OSError, match=".") as error, atomic.replacing_folder(tmp_path / "a") as temporary:
+        (temporary / "b").symlink_to("/dev/full")
+        write(temporary / "b")
+    said = told(error.value)
+    assert "make room there" in said
+    assert str(tmp_path) in said
+    assert "\n" not in said
+
+
 @pytest.mark.parametrize("number", sorted(SAID))
 def test_every_system_error_of_the_table_is_one_sentence_that_names_the_path(number):
     said = told(OSError(number, os.strerror(number), "/there/a.json"))
@@ -54,6 +77,7 @@ def test_every_system_error_of_the_table_is_one_sentence_that_names_the_path(num
         ("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0", "if the disk is full, make room"),
         ("CUDA out of memory. Tried to allocate 2.00 GiB", MEMORY),
         ("codec configuration error when writing image file", f"if memory is short, {MEMORY}"),
+        ("libtorch_cpu.so: failed to map segment from shared object", MEMORY),
         ("can't start new thread", "too much runs at once"),
     ],
 )

@@ -103,9 +103,10 @@ def audit(folder: Path, expected: dict, reported: bool) -> Counter:
     found = results(folder)
     if reported:
         found |= {name: expected[name] for name in OF_NEW_ROWS if name in found}
-    names = {*found} ^ {*expected}
-    bad = Counter({"different outputs": len(names), "untrue statuses": 0, "temporary files": 0, "wrong counts": 0})
-    bad["different outputs"] += sum(not same(found[name], expected[name]) for name in {*found} & {*expected})
+    both = {*found} & {*expected}
+    different = {*found} ^ {*expected} | {name for name in both if not same(found[name], expected[name])}
+    bad = Counter({f"different {name}": 1 for name in different})
+    bad["different outputs"] += len(different)
     client = MlflowClient(stores.address(folder))
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
     bad["untrue statuses"] += sum(run.info.status == "RUNNING" for run in runs)

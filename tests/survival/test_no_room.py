@@ -23,6 +23,7 @@ from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 from making import PATIENCE, PROJECT
 
+from ae_pipelines.base import seals
 from ae_pipelines.cli import run as command
 from ae_pipelines.training import embedding
 
@@ -57,6 +58,16 @@ class Folder:
         files = [path for path in self.data.rglob("*") if path.is_file() and path.name not in NOTES]
         return {str(path.relative_to(self.data)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
+    def damaged(self) -> list[str]:
+        """What is there and is not what its seal says."""
+        found = []
+        for path in self.data.rglob("*"):
+            try:
+                seals.seal_of(path)
+            except ValueError as error:
+                found.append(f"{path}: {error}")
+        return found
+
 
 def judge(folder: Folder, before: dict[str, str], code: int, output: str, status: str | None) -> dict[str, bool]:
     """What must never happen, and whether it has. A file that a node has finished is a new one, and whole."""
@@ -68,6 +79,7 @@ def judge(folder: Folder, before: dict[str, str], code: int, output: str, status
         "not one sentence": len(said) != 1,
         "temporary file": any(".tmp" in name for name in after),
         "earlier output gone": not before.keys() <= after.keys(),
+        "damaged output": folder.damaged() != [],
         "untrue status": status is not None and folder.status() != status,
     }
 
@@ -255,8 +267,9 @@ IN_PROCESSES = [
     *(
         Attack(f"full in {stage}", stage, lambda folder, free=free: small_disk(folder, free * KILOBYTE), ROOM)
         for stage, free in {
-            **{"ingest": 0, "fit": 500, "embed": 64, "cluster": 16, "classify": 8, "detect": 8, "contrast": 4},
-            **{"export": 100, "report": 60, "register": 100},
+            **{"ingest": 0, "fit": 500, "embed": 64, "cluster": 16, "classify": 16, "detect": 16, "contrast": 16},
+            **{"export": 100, "report": 60, "register": 100, "search": 8, "projector": 20},
+            **{"collect": 8, "apply": 8, "drift": 8},
         }.items()
     ),
     Attack("MLflow's artifacts", "cluster", small_artifacts, ROOM),
@@ -288,6 +301,10 @@ IN_PROCESSES = [
         "a folder lies in its place",
     ),
     Attack("large files", "fit", untouched, ROOM, ["prlimit", "--fsize=2000000"]),
+    *(
+        Attack(f"{limit} MB of addresses", "train", untouched, "give it less", ["prlimit", f"--as={limit}000000"], None)
+        for limit in (1300, 1650, 2300)
+    ),
 ]
 
 
@@ -314,6 +331,7 @@ def test_where_there_is_no_room_in_processes_of_their_own(tmp_path, record):
     finished = Folder(tmp_path / "finished")
     finished.path.mkdir()
     assert _process(finished, "train", 1, [])[0] == 0
+    assert _process(finished, "score", 1, [])[0] == 0
     found: dict[str, int] = {}
     failed = []
     for number, attack in enumerate(IN_PROCESSES):

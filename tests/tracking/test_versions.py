@@ -225,6 +225,46 @@ def test_a_run_that_something_else_needs_stays(store, version, tmp_path):
         assert not list((tmp_path / "mlartifacts" / runs[number]).rglob("contract.json"))
 
 
+@pytest.fixture
+def ran(store):
+    """Makes a run that registered nothing, with a file."""
+    started = iter(range(1000, 100_000))
+
+    def ran(status="FINISHED", **tags) -> str:
+        run = store.create_run("1", next(started), tags={name.replace("_", "."): value for name, value in tags.items()})
+        store.log_text(run.info.run_id, "x" * 1000, "report/report.html")
+        store.update_run(run.info.run_id, status=status)
+        return run.info.run_id
+
+    return ran
+
+
+def is_there(store, run: str) -> bool:
+    found = store.get_run(run).info
+    files = Path(found.artifact_uri.removeprefix("file://")).exists()
+    assert files == (found.lifecycle_stage == "active")
+    return files
+
+
+def test_old_runs_that_made_no_version_go_if_that_is_asked_for(store, version, ran):
+    version()
+    old, failed, at_work = ran(), ran("FAILED"), ran("RUNNING")
+    trial = ran(mlflow_parentRunId=old)
+    begun_from, newer, newest = ran(), ran(), ran()
+    store.log_param(newest, "recipe.training.initial_encoder", f"runs:/{begun_from}/encoder")
+    every = (old, failed, at_work, trial, begun_from, newer, newest)
+    asked("prune", "--keep=2")
+    assert asked("prune", "--keep=2", "--runs", "--dry-run").endswith(
+        "2 runs that made none, 0.0 MB would be removed\n"
+    )
+    assert all(is_there(store, run) for run in every)
+    said = asked("prune", "--keep=2", "--runs")
+    assert said.endswith("0 versions, 2 runs that made none, 0.0 MB are removed\n")
+    assert [run for run in every if is_there(store, run)] == [at_work, begun_from, newer, newest]
+    assert ModelRegistry(Path.cwd(), "cells").fetch(1, "")
+    assert "0 runs that made none" in asked("prune", "--keep=2", "--runs")
+
+
 def test_what_a_killed_prune_has_left_is_removed_by_the_next_one(store, version, tmp_path, monkeypatch):
     for accuracy in (0.9, 0.1, 0.1):
         version(accuracy=accuracy)

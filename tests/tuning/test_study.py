@@ -2,6 +2,7 @@ import errno
 import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -200,6 +201,17 @@ def test_a_full_disk_ends_the_study_and_what_was_done_is_kept(few, tiny, options
     study = run_study(few, tiny, options(trials=6), tmp_path / "full")
     assert min(heard) == len(done) >= 2
     assert without_times(study) == without_times(undisturbed)
+
+
+@pytest.mark.parametrize("name", ["asked.json", "outcome.json"])
+def test_what_a_trial_has_left_is_refused_where_it_is_damaged(few, tiny, options, tmp_path, costless, name):
+    run_study(few, tiny, options(trials=3), tmp_path)
+    (path,) = tmp_path.glob(f"*/trial-0002/{name}")
+    if name == "asked.json":  # it is read as long as nothing came out
+        (path.parent / "outcome.json").unlink()
+    path.write_text(re.sub(r"\d", lambda digit: str(9 - int(digit[0])), path.read_text(), count=1))
+    with pytest.raises(InputError, match=rf"trial-0002/{name} is damaged"):
+        run_study(few, tiny, options(trials=4), tmp_path)
 
 
 def test_with_several_objectives_no_trial_is_pruned_and_the_front_is_best(few, tiny, options, tmp_path, costless):

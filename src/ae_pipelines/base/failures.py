@@ -2,6 +2,7 @@
 
 import errno
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ IN_TEXT = {
     for pattern, what in {
         r"no space left on device|disk is full|disk quota exceeded|\d+ requested and \d+ written": ROOM,
         r"file write failed|unexpected pos \d+": f"if the disk is full, {ROOM}",
-        r"can't allocate memory|cannot allocate memory|unable to allocate|out of memory|bad_?\s?alloc": MEMORY,
+        r"allocate memory|unable to allocate|out of memory|bad_?\s?alloc|failed to map segment": MEMORY,
         r"codec configuration error when writing": f"if memory is short, {MEMORY}",  # Pillow's, without memory
         r"readonly database|read-only file system": READ_ONLY,
         r"unable to open database file|permission denied": NOT_ALLOWED,
@@ -58,7 +59,7 @@ def refusal_in(error: BaseException) -> InputError | None:
     for what_to_do in (_by_type, _by_text):
         for cause in reversed(causes):  # the innermost says most exactly what is wrong
             if what := what_to_do(cause):
-                first = str(cause).strip().partition("\n")[0].rstrip(".") or "out of memory"
+                first = _said(cause).strip().partition("\n")[0].rstrip(".") or "out of memory"
                 return InputError(f"{first}: {what}")
     return None
 
@@ -70,7 +71,14 @@ def _by_type(error: BaseException) -> str | None:
 
 
 def _by_text(error: BaseException) -> str | None:
-    return next((what for said, what in IN_TEXT.items() if said.search(str(error))), None)
+    return next((what for said, what in IN_TEXT.items() if said.search(_said(error))), None)
+
+
+def _said(error: BaseException) -> str:
+    """What an error says; the first of those that copying a folder has collected."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        return str(error.args[0][0][-1])
+    return str(error)
 
 
 @contextmanager
@@ -79,6 +87,14 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
+        for cause in caused_by(error):
+            if isinstance(cause, OSError) and cause.filename is None:
+                _name(cause, str(path))
         raise
+
+
+def _name(error: OSError, path: str) -> None:
+    if error.errno is not None:
+        error.filename = path
+    elif error.args and isinstance(error.args[0], str) and path not in error.args[0]:
+        error.args = (f"{error.args[0]}: {path!r}", *error.args[1:])  # with a filename, it would say that alone

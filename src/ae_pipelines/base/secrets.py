@@ -13,13 +13,12 @@ NAME = re.compile(
 """In the name of a parameter."""
 HIDDEN = "***"
 IN_ADDRESS = re.compile(
-    r"(?P<before>(?:[a-z][a-z0-9+.-]{0,30}://|\b[a-z][a-z0-9+.-]{1,30}:/)[^\s/:@'\"]{0,200}:)"
-    r"(?:[^\s/'\"]{1,1000}|(?!\d*/)[^\s@'\"]{1,1000}(?:@[^\s/@'\"]{0,200}){0,9})(?=@)",  # what follows :8080/ is a path
+    r"(?P<before>(?:[a-z][a-z0-9+.-]{0,30}://|\b[a-z][a-z0-9+.-]{1,30}:/)[^\s/:@'\"]{0,500}:)"
+    r"(?:[^\s/'\"]{1,5000}|(?!\d{0,9}/)[^\s@'\"]{1,5000}(?:@[^\s/@'\"]{0,5000}){0,9})(?=@)",  # :8080/ begins a path
     re.IGNORECASE,
 )
 """The password in scheme://user:password@host, which may hold a / too: databases take that. A path has one / left.
-
-Here and below nothing is looked for without an end: a line of 200,000 letters would take minutes."""
+Here and below each part is bounded, so that the time grows with the length of a text and not with its square."""
 ASSIGNED = re.compile(
     r"(?P<before>(?:passw(?:or)?d|passphrase|(?<![a-z])(?:pwd|secret|token|sig|signature)"
     r"|(?:api|access|private|account)_?key)(?:=|['\"]\s?:\s?(?=['\"])))"  # a dict is shown with quotes

@@ -122,22 +122,27 @@ def rollback(project_path: Path, model_name: str | None, alias: str, to: int | N
 
 
 @main.command()
-@click.option("--keep", type=click.IntRange(min=1), required=True, help="How many of the newest versions stay.")
+@click.option("--keep", type=click.IntRange(min=1), required=True, help="How many of the newest stay.")
+@click.option("--runs", is_flag=True, help="Also remove runs that made no version, but the newest of them.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @of_a_model
-def prune(project_path: Path, model_name: str | None, alias: str, keep: int, dry_run: bool) -> None:
+def prune(project_path: Path, model_name: str | None, alias: str, keep: int, runs: bool, dry_run: bool) -> None:
     """Remove old versions with their files and runs; none with an alias, nor the champion before the present one."""
     client, name = _chosen(project_path, model_name)
     with alone(project_path):
         going = pruning.leaving(client, name, versions_of_each(client)[name], keep, alias)
+        others = pruning.leaving_runs(client, keep) if runs else []
         for one in going:
             size = "its files are not here" if one.bytes is None else f"{one.bytes / 1e6:.1f} MB"
             with_run = f" and run {one.run.info.run_id}" if one.run is not None and one.with_run else ""
             click.echo(f"{name} version {one.version.version}{with_run}: {size}")
-        free = sum(one.bytes or 0 for one in going) / 1e6
-        for told in [] if dry_run else pruning.prune(client, going):
+        for other in others:
+            click.echo(f"run {other.run.info.run_id} ({other.run.info.run_name}): {other.bytes / 1e6:.1f} MB")
+        free = sum(one.bytes or 0 for one in (*going, *others)) / 1e6
+        for told in [] if dry_run else pruning.prune(client, going, others):
             click.echo(told)
-    click.echo(f"{len(going)} versions, {free:.1f} MB {'would be' if dry_run else 'are'} removed")
+    what = f"{len(going)} versions" + (f", {len(others)} runs that made none" if runs else "")
+    click.echo(f"{what}, {free:.1f} MB {'would be' if dry_run else 'are'} removed")
 
 
 @main.command()

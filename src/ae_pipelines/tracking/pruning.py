@@ -1,6 +1,8 @@
-"""Versions that nobody needs any more are removed, with their files and the runs that made nothing else."""
+"""Versions that nobody needs any more are removed, with their files and the runs that made nothing else; and old runs
+that made none."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.tracking.champions import Champions
+from ae_pipelines.tracking.registered import every_version
 from ae_pipelines.tracking.runs import PARENT
 from ae_pipelines.tracking.store import experiment_of
 
@@ -36,8 +39,21 @@ class Leaving:
         folder = None if self.run is None else _folder_of(self.run)
         if folder is None or self.path is None:
             return None
-        place = folder if self.with_run else folder / self.path
-        return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+        return _bytes_in(folder if self.with_run else folder / self.path)
+
+
+@dataclass(frozen=True)
+class LeavingRun:
+    """A run that is to be removed, with those that are nested in it."""
+
+    run: Any
+    nested: list[Any]
+
+    @property
+    def bytes(self) -> int:
+        """What becomes free."""
+        folders = [_folder_of(run) for run in (self.run, *self.nested)]
+        return sum(_bytes_in(folder) for folder in folders if folder is not None)
 
 
 def leaving(client: Any, name: str, versions: list[Any], keep: int, alias: str) -> list[Leaving]:
@@ -52,7 +68,27 @@ def leaving(client: Any, name: str, versions: list[Any], keep: int, alias: str) 
     return [_leaving(client, version, {int(one.version) for one in going}) for version in going]
 
 
-def prune(client: Any, going: list[Leaving]) -> Iterator[str]:
+def leaving_runs(client: Any, keep: int) -> list[LeavingRun]:
+    """The runs that made no version, of any model, where the newest `keep` of these stay, and with them all that are at
+    work, that a training has started from, or whose files are not here."""
+    runs = _every_run(client)
+    known = {run.info.run_id: run for run in runs}
+    families = defaultdict[str, list[Any]](list)
+    for run in runs:
+        families[_outermost(run, known)].append(run)
+    registered = {version.run_id for version in every_version(client)}
+    started_from = " ".join(run.data.params.get(STARTED_FROM, "") for run in runs)
+
+    def stays(run: Any) -> bool:
+        return run.info.status == "RUNNING" or run.info.run_id in started_from or _folder_of(run) is None
+
+    without = [name for name, family in families.items() if not registered & {run.info.run_id for run in family}]
+    without.sort(key=lambda name: known[name].info.start_time, reverse=True)
+    going = [name for name in without[keep:] if not any(map(stays, families[name]))]
+    return [LeavingRun(known[name], [run for run in families[name] if run.info.run_id != name]) for name in going]
+
+
+def prune(client: Any, going: list[Leaving], runs: list[LeavingRun] | None = None) -> Iterator[str]:
     """Remove them one after another, each told when it is gone. What an earlier call was killed over is removed first.
 
     A run becomes a deleted one of MLflow's: its numbers can be restored, and `mlflow gc` forgets them; its files are
@@ -67,6 +103,10 @@ def prune(client: Any, going: list[Leaving]) -> Iterator[str]:
         client.delete_model_version(one.version.name, one.version.version)
         yield from _finished(client)
         yield f"{one.version.name} version {one.version.version} is removed"
+    for family in runs or []:
+        for run in (*family.nested, family.run):
+            client.set_tag(run.info.run_id, PRUNED, json.dumps([""]))
+        yield from _finished(client)
 
 
 def _finished(client: Any) -> Iterator[str]:
@@ -124,6 +164,27 @@ def _made_more(client: Any, run: Any, version: Any, going: set[int]) -> bool:
         return True
     needed = (f"tags.`{PARENT}` = '{run_id}'", f"params.`{STARTED_FROM}` LIKE '%{run_id}%'")
     return any(client.search_runs([experiment_of(client)], query, max_results=1) for query in needed)
+
+
+def _every_run(client: Any) -> list[Any]:
+    """All of our experiment but deleted ones."""
+    found: list[Any] = []
+    page = None
+    while page is None or page.token:
+        page = client.search_runs([experiment_of(client)], page_token=page and page.token)
+        found += page
+    return found
+
+
+def _outermost(run: Any, known: dict[str, Any]) -> str:
+    """The id of the run that is nested in no other, and in which this one is."""
+    while (parent := known.get(run.data.tags.get(PARENT, ""))) is not None:
+        run = parent
+    return str(run.info.run_id)
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _folder_of(run: Any) -> Path | None:

@@ -1,6 +1,7 @@
 """Which models are registered, and which of them is meant."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from ae_pipelines.base.errors import InputError, suggestion
@@ -12,13 +13,18 @@ FILES = "ae.files"
 def versions_of_each(client: Any) -> dict[str, list[Any]]:
     """The versions that `register` has made, by the name of their model, oldest first; others may use the store."""
     found = defaultdict(list)
+    for version in every_version(client):
+        if FILES in version.tags:
+            found[version.name].append(version)
+    return {name: sorted(found[name], key=lambda version: int(version.version)) for name in sorted(found)}
+
+
+def every_version(client: Any) -> Iterator[Any]:
+    """The versions of all models, whoever made them."""
     page = None
     while page is None or page.token:
         page = client.search_model_versions(page_token=page and page.token, max_results=1000)
-        for version in page:
-            if FILES in version.tags:
-                found[version.name].append(version)
-    return {name: sorted(found[name], key=lambda version: int(version.version)) for name in sorted(found)}
+        yield from page
 
 
 def name_of(client: Any, expected: str | None = None) -> str:

@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -205,10 +204,12 @@ def on_one_thread(recipe: Recipe) -> Recipe:
 
 
 def _clear(folder: Path) -> None:
-    """Leave only what was asked for and what came out: a checkpoint takes several times the room of the weights."""
-    for path in folder.iterdir():
-        if path.suffix != ".json":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """Leave only what was asked for and what came out, sealed: a checkpoint takes several times the room of the
+    weights."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in (".json", seals.IN_FOLDER):
+            seals.remove(path)
+    seals.remove_leftovers(folder)
 
 
 @contextmanager
