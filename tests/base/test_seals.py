@@ -1,7 +1,11 @@
+import json
+import tracemalloc
+
 import pytest
 from making import names_in
 
 from ae_pipelines.base import atomic, seals
+from ae_pipelines.base.content import canonical_sha256
 from ae_pipelines.base.errors import InputError
 
 
@@ -164,3 +168,29 @@ def test_a_seal_of_another_user_is_not_taken_for_damage(tmp_path, monkeypatch):
     monkeypatch.setattr(seals, "content", refused_to_read)
     with pytest.raises(PermissionError):
         seals.check(tmp_path / "x.json", "make it again")
+
+
+@pytest.mark.parametrize("made", [lambda path: path.mkdir(), sealed_folder], ids=["empty", "another one"])
+def test_a_folder_in_the_place_of_a_file_is_damage_unless_it_was_written_there(tmp_path, made):
+    seals.write_text(path := tmp_path / "x.parquet", "1")
+    path.unlink()
+    made(path)
+    assert refused(path) == (made is not sealed_folder)
+
+
+@pytest.mark.parametrize("wrong", [[], "a", {"a": 1}, [None], [{}], [{"files": 5, "made_from": {}}], [{"files": {}}]])
+def test_a_seal_of_another_form_is_damaged_though_its_own_hash_fits(tmp_path, wrong):
+    seals.write_text(path := tmp_path / "x.json", "1")
+    (tmp_path / ".x.json.seal").write_text(json.dumps({"seals": wrong, "sha256": canonical_sha256(wrong)}))
+    assert refused(path)
+
+
+def test_a_seal_that_memory_could_not_hold_is_not_read(tmp_path):
+    seals.write_text(path := tmp_path / "x.json", "1")
+    (tmp_path / ".x.json.seal").write_text("[" + "[]," * 20_000_000 + "[]]")
+    tracemalloc.start()
+    try:
+        assert refused(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

@@ -15,6 +15,14 @@ SECRETS = [
     "http://me:a/p@ss@host:5000/",
     "https://host/file?sig=abcdef&x=1",
     "Server=a;Password=s3cr3t;",
+    "Server=a;Pwd={s3;cr3t};",
+    "Endpoint=sb://a/;SharedAccessKeyName=a;SharedAccessKey=s3cr3t",
+    "host=a password='s3 cr3t'",
+    "{'user': 'me', 'password': 's3cr3t'}",
+    '{"passphrase": "s3cr3t"}',
+    "PGPASSWORD=s3cr3t",
+    "Authorization: Basic s3cr3t==",
+    "https:/me:s3cr3t@host/x.npy",
     "AKIA" + "Q" * 16,
     "x ASIA" + "1" * 16,
     TOKEN,
@@ -27,6 +35,8 @@ SECRETS = [
 ]
 HARMLESS = [
     "/data/me@home/a:b@c.csv",
+    "C:/data/a:b@c.csv",
+    "unexpected token: 'x'",
     "me@example.org",
     "http://host:8080/a@b",
     "http://host:8080/a/b@c@d/e",
@@ -49,7 +59,7 @@ def test_a_secret_is_found_wherever_it_is_and_not_shown(text):
     assert list(secrets_among({"a": {"b": [1, {"c": text}]}})) == ["a.b.1.c"]
     shown = without_secrets(f"cannot read {text} today")
     assert "***" in shown
-    assert not any(part in shown for part in ("s3cr3t", "p@ss", "abcdef&", "QQQQ", "1111", "MIIE", "a1a1", "aaaa"))
+    assert not any(part in shown for part in ("cr3t", "p@ss", "abcdef&", "QQQQ", "1111", "MIIE", "a1a1", "aaaa"))
     assert shown.startswith("cannot read ")
 
 
@@ -94,6 +104,7 @@ def test_log_lines_and_their_tracebacks_are_written_without_secrets():
     assert written == "WARNING at s3://me:***@x\nOSError: cannot reach postgresql://me:***@db"
 
 
-@pytest.mark.parametrize("text", ["a" * 300_000, "a+" * 150_000, "a://b:" * 1000])
-def test_long_texts_are_read_in_time_that_grows_with_their_length(text):
-    assert without_secrets(text) == text  # by a pattern without bounds, the first takes half an hour
+@pytest.mark.parametrize("piece", ["a", "a+", "ab:/", "a://b:", "eyJ-", "password={", "x.:"])
+def test_long_texts_are_read_in_time_that_grows_with_their_length(piece):
+    text = piece * (1_000 if piece == "a://b:" else 100_000 // len(piece))
+    assert without_secrets(text).startswith(piece[:2])  # without bounds this takes minutes

@@ -67,6 +67,14 @@ def test_keys_that_do_not_belong_together_are_refused_before_anything_is_done(ke
             options.check()
 
 
+@pytest.mark.parametrize("there", ["new", "new.pub"])
+def test_where_one_half_is_there_the_other_is_not_made(there, tmp_path):
+    (tmp_path / there).touch()
+    with pytest.raises(InputError, match=f"no key is written to .*{there} "):
+        signing.new_keys(tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == [there]
+
+
 @pytest.mark.parametrize("variable", [signing.SIGNS, signing.VERIFIES])
 def test_a_bad_key_is_refused_in_one_sentence_that_does_not_tell_it(variable, keys, tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "fifo")

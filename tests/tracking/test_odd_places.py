@@ -27,3 +27,13 @@ def test_a_database_is_made_where_mlflow_lies_in_a_folder_with_a_percent_sign(od
     assert config.get_main_option("script_location") == odd_mlflow
     config.set_main_option("other", "100%%")
     assert config.get_main_option("other") == "100%"
+
+
+def test_a_link_to_a_database_has_the_lock_of_the_file_and_stays(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (there := tmp_path / "there").mkdir()
+    (tmp_path / "mlflow.db").symlink_to(there / "mlflow.db")
+    with store.alone(tmp_path):
+        assert client_of(tmp_path).get_experiment_by_name(EXPERIMENT)
+    assert (tmp_path / "mlflow.db").is_symlink()
+    assert {"mlflow.db", "mlflow.db.lock"} <= {path.name for path in there.iterdir()}

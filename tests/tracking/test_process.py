@@ -11,7 +11,7 @@ import stores
 from mlflow import MlflowClient
 
 from ae_pipelines.tracking import process
-from ae_pipelines.tracking.process import BOOT, HOST, PID, STARTED, TICKS, still_there, this_process
+from ae_pipelines.tracking.process import BOOT, HOST, PID, SPACE, STARTED, TICKS, is_here, still_there, this_process
 from ae_pipelines.tracking.runs import open_run
 
 
@@ -36,6 +36,13 @@ def test_a_live_run_is_not_marked_killed_by_a_later_one_after_the_clock_was_set(
 @pytest.mark.parametrize("changed", [{BOOT: "another start"}, {TICKS: "1"}, {PID: str(2**22 + 1)}, {PID: "x"}])
 def test_a_process_of_the_same_number_is_not_it_after_the_machine_or_another_process_started(changed):
     assert not still_there(this_process() | changed)
+
+
+def test_a_process_of_another_container_under_the_same_name_is_not_here_until_the_machine_has_started_again():
+    there = this_process() | {SPACE: "pid:[1]"}
+    assert is_here(this_process())
+    assert not is_here(there), "so its turn is waited for"
+    assert is_here(there | {BOOT: "another start"})
 
 
 def test_a_process_that_has_ended_is_gone_though_nobody_asked_how():

@@ -24,8 +24,8 @@ IN_FOLDER = ".seal"
 """Name of a folder's seal."""
 AGAIN = "run the stage that makes it again"
 """What is to be done with something damaged where nobody knows which stage that is."""
-LARGEST = 64 * 2**20
-"""Most bytes of a seal that is read."""
+LARGEST = 16 * 2**20
+"""Most bytes of a seal that is read: enough for 100,000 files; read as JSON, so much may take 500 MB of memory."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,8 @@ def check(path: Path, again: str, stages: tuple[str, ...] = ()) -> None:
 def seal_of(path: Path) -> Seal | None:
     """The seal of what is there; None if it was never sealed. ValueError, which names files, if it is not what was
     sealed."""
-    place = path / IN_FOLDER if path.is_dir() else _beside(path)
-    if not place.exists():
+    places = (path / IN_FOLDER, _beside(path)) if path.is_dir() else (_beside(path),)
+    if (place := next((place for place in places if place.exists()), None)) is None:
         return None
     if not (seals := _read(place)):
         raise ValueError(f"its seal {place} cannot be read")
@@ -199,7 +199,7 @@ def _read(place: Path) -> list[Seal]:
         found = json.loads(content(place, LARGEST))
         if found["sha256"] != canonical_sha256(found["seals"]):
             return []
-        return [Seal(**seal) for seal in found["seals"]]
+        return [Seal(dict(seal["files"]), dict(seal["made_from"])) for seal in found["seals"]]
     except PermissionError:
         raise  # it is whole, and another user's
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

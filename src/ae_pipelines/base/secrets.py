@@ -13,22 +13,24 @@ NAME = re.compile(
 """In the name of a parameter."""
 HIDDEN = "***"
 IN_ADDRESS = re.compile(
-    r"(?P<before>[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"]{0,500}:)"
+    r"(?P<before>(?:[a-z][a-z0-9+.-]{0,30}://|\b[a-z][a-z0-9+.-]{1,30}:/)[^\s/:@'\"]{0,500}:)"
     r"(?:[^\s/'\"]{1,5000}|(?!\d{0,9}/)[^\s@'\"]{1,5000}(?:@[^\s/@'\"]{0,5000}){0,9})(?=@)",  # :8080/ begins a path
     re.IGNORECASE,
 )
-"""The password in scheme://user:password@host, which may hold a / too: databases take that. Each part is bounded, so
-that the time grows with the length of a text and not with its square."""
+"""The password in scheme://user:password@host, which may hold a / too: databases take that. A path has one / left.
+Here and below each part is bounded, so that the time grows with the length of a text and not with its square."""
 ASSIGNED = re.compile(
-    r"(?P<before>(?<![a-z])(?:password|passwd|pwd|secret|token|sig|signature|(?:api|access|private|account)_?key)"
-    r"=)[^\s&;,'\"]+",
+    r"(?P<before>(?:passw(?:or)?d|passphrase|(?<![a-z])(?:pwd|secret|token|sig|signature)"
+    r"|(?:api|access|private|account)_?key)(?:=|['\"]\s?:\s?(?=['\"])))"  # a dict is shown with quotes
+    r"(?:'[^']{1,1000}'|\"[^\"]{1,1000}\"|\{[^}]{1,1000}\}|[^\s&;,'\"]+)",
     re.IGNORECASE,
 )
-"""What follows in ?token=... or Password=...;"""
+"""What follows in ?token=..., Password={...}; password='...' or {'password': '...'}."""
 WELL_KNOWN = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # Amazon
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"  # JSON Web Token
+    r"|\beyJ[\w-]{8,1000}\.[\w-]{8,8000}\.[\w-]{8,}"  # JSON Web Token
+    r"|(?<=Authorization: )(?:Basic|Bearer) \S+"
     r"|\bgh[opsur]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}"
     r"|\bxox[abeoprs]-[\w-]{10,}|\bhf_[A-Za-z0-9]{30,}|\bAIza[\w-]{35}\b|\bsk-(?:ant|proj|svcacct)-[\w-]{20,}",
     re.DOTALL,

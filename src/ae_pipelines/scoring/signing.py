@@ -78,6 +78,8 @@ def new_keys(path: Path) -> Path:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key, public = Ed25519PrivateKey.generate(), path.with_name(path.name + PUBLIC)
+    if taken := [file for file in (path, public) if os.path.lexists(file)]:  # one half alone is of no use
+        raise InputError(f"no key is written to {taken[0]} (File exists): give another path")
     private = key.private_bytes(text.Encoding.PEM, text.PrivateFormat.PKCS8, text.NoEncryption())
     of_public = key.public_key().public_bytes(text.Encoding.PEM, text.PublicFormat.SubjectPublicKeyInfo)
     for file, content, mode in ((path, private, 0o600), (public, of_public, 0o644)):

@@ -148,7 +148,7 @@ def prune(project_path: Path, model_name: str | None, alias: str, keep: int, run
             click.echo(f"{name} version {one.version.version}{with_run}: {size}")
         for other in others:
             click.echo(f"run {other.run.info.run_id} ({other.run.info.run_name}): {other.bytes / 1e6:.1f} MB")
-        free = sum(one.bytes or 0 for one in (*going, *others)) / 1e6
+        free = sum(one.bytes or 0 for one in going) / 1e6 + sum(other.bytes for other in others) / 1e6
         for told in [] if dry_run else pruning.prune(client, going, others):
             click.echo(told)
     what = f"{len(going)} versions" + (f", {len(others)} runs that made none" if runs else "")

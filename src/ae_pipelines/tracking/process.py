@@ -9,8 +9,10 @@ from pathlib import Path
 import psutil
 
 HOST, PID, BOOT, TICKS, STARTED = "ae.host", "ae.pid", "ae.boot", "ae.process_ticks", "ae.process_started"
+SPACE = "ae.pid_namespace"
 """Names of tags: the machine; the process's number; of the machine's start, an id; of the process's start, the clock
-ticks since then; and its time, in seconds since the epoch, where the system tells neither id nor ticks."""
+ticks since then; and its time, in seconds since the epoch, where the system tells neither id nor ticks; of the
+container in which the number is meant, an id."""
 ENDED = ("Z", "X")
 """States of a process that has ended, and whose parent has not asked how."""
 
@@ -22,12 +24,17 @@ def this_process() -> dict[str, str]:
     boot, found = _boot(), _state_and_ticks(process.pid)
     if boot is None or found is None:
         return known | {STARTED: str(process.create_time())}
-    return known | {BOOT: boot, TICKS: found[1]}
+    return known | {BOOT: boot, TICKS: found[1], SPACE: _space()}
 
 
 def is_here(tags: Mapping[str, str]) -> bool:
-    """Whether the process with these tags was one of this machine."""
-    return tags.get(HOST) == socket.gethostname()
+    """Whether this process could see the one with these tags: on this machine, and not in another container that runs
+    beside this one under the machine's name."""
+    return tags.get(HOST) == socket.gethostname() and not _in_another_container(tags)
+
+
+def _in_another_container(tags: Mapping[str, str]) -> bool:
+    return tags.get(BOOT) == _boot() and tags.get(SPACE, _space()) != _space()
 
 
 def still_there(tags: Mapping[str, str]) -> bool:
@@ -41,6 +48,12 @@ def still_there(tags: Mapping[str, str]) -> bool:
         return abs(process.create_time() - float(tags[STARTED])) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False
+
+
+def _space() -> str:
+    with suppress(OSError):
+        return Path("/proc/self/ns/pid").readlink().name
+    return ""
 
 
 def _boot() -> str | None:

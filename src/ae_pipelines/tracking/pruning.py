@@ -114,9 +114,10 @@ def _finished(client: Any) -> Iterator[str]:
 
     runs = client.search_runs([experiment_of(client)], f"tags.`{PRUNED}` LIKE '[%'", ViewType.ALL)
     for run in runs:
-        folder, paths = _folder_of(run), _of_no_version(client, run, json.loads(run.data.tags[PRUNED]))
-        for path in paths if folder is not None else []:
-            atomic.remove(folder / path)
+        paths = _of_no_version(client, run, json.loads(run.data.tags[PRUNED]))
+        if (folder := _folder_of(run)) is not None:
+            for path in paths:
+                atomic.remove(folder / path)
         if "" not in paths:
             client.delete_tag(run.info.run_id, PRUNED)
         elif run.info.lifecycle_stage != "deleted":

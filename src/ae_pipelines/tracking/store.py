@@ -175,6 +175,9 @@ def _sqlite_uri(database: Path) -> str:
 
 
 def _sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite URI; None for that of a server, or of memory."""
+    """The file of a SQLite URI, whatever links lead to it: its lock is beside it; None for that of a server, or of
+    memory."""
     begin = next((begin for begin in (SQLITE, ESCAPING) if uri.startswith(begin)), None)
-    return None if begin is None or ":memory:" in uri else Path(unquote(uri.removeprefix(begin).partition("?")[0]))
+    if begin is None or ":memory:" in uri:
+        return None
+    return Path(os.path.realpath(unquote(uri.removeprefix(begin).partition("?")[0])))
