@@ -53,7 +53,7 @@ def content(value: Any) -> Any:
     if isinstance(value, Samples):
         tables = [_table(table) for table in (value.index, value.rejects, value.conflicts)]
         first = value.take(np.array([0])) if len(value) else None
-        return value.id, *tables, value.counts(), value.read(), first, value.masks()
+        return value.id, *tables, content(value.counts()), value.read(), first, value.masks()
     if isinstance(value, Latents):
         return _table(value.table), value.vectors, value.metadata["samples_id"]
     if isinstance(value, TableFile):
