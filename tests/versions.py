@@ -16,8 +16,8 @@ from ae_pipelines.samples.store import Samples
 from ae_pipelines.scoring.model import CONTRACT, ScoringModel, assembly, files_of
 from ae_pipelines.scoring.promotion import PromoteOptions
 from ae_pipelines.scoring.scoring_contract import ScoringContract
-from ae_pipelines.tracking.registry import ModelRegistry
 from ae_pipelines.tracking.runs import open_run
+from ae_pipelines.tracking.versions.registry import ModelRegistry
 from ae_pipelines.training import embedding
 from ae_pipelines.training.loop import train
 

@@ -13,7 +13,7 @@ from scoring.places import IMAGES, KEPT_BACK, LABELS
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.promotion import Compared, PromoteOptions, objections, unlike_samples
-from ae_pipelines.tracking.registry import ModelRegistry
+from ae_pipelines.tracking.versions.registry import ModelRegistry
 
 NAME = "array"
 

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from versions import assembled, changed, registered
 
 from ae_pipelines.tracking.__main__ import main
-from ae_pipelines.tracking.registry import ModelRegistry
+from ae_pipelines.tracking.versions.registry import ModelRegistry
 
 WRITES = (
     "set_registered_model_alias",

@@ -16,9 +16,9 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring import signing
 from ae_pipelines.scoring.model import CONTRACT, SIGNATURE, ScoringModel, files_of
 from ae_pipelines.scoring.version import Fetched, RegisteredModel, Version
-from ae_pipelines.tracking.registered import FILES
-from ae_pipelines.tracking.registry import ModelRegistry
 from ae_pipelines.tracking.serving import Served
+from ae_pipelines.tracking.versions.registered import FILES
+from ae_pipelines.tracking.versions.registry import ModelRegistry
 
 SHORT = ("classifier.skops", "autoencoder/weights.safetensors")
 """Files that are swapped in the short form; in the long one it is each."""

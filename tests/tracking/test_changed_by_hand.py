@@ -12,9 +12,9 @@ from mlflow.exceptions import MlflowException
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.project.refusals import input_error
 from ae_pipelines.tracking.encoders import folder_of
-from ae_pipelines.tracking.registry import FILES, ModelRegistry
 from ae_pipelines.tracking.runs import open_run
 from ae_pipelines.tracking.store import EXPERIMENT, client_of, store_uri
+from ae_pipelines.tracking.versions.registry import FILES, ModelRegistry
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.tracking.endpoint import SMALL_BODY, Bounded, Limits
+from ae_pipelines.tracking.endpoint.limits import SMALL_BODY, Bounded, Limits
 
 LIMITS = Limits(max_body=SMALL_BODY + 1000, seconds=0.05)
 

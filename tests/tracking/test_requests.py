@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from ae_pipelines.tracking.requests import Refusal, answer, of_csv, of_json
+from ae_pipelines.tracking.endpoint.requests import Refusal, answer, of_csv, of_json
 
 
 def test_samples_are_given_as_they_were_sent():

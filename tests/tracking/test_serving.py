@@ -47,9 +47,9 @@ from ae_pipelines.scoring.promotion import PromoteOptions
 from ae_pipelines.scoring.scores import ScoredBatch, Scores
 from ae_pipelines.scoring.version import Fetched, RegisteredModel, Version
 from ae_pipelines.tracking import serving
-from ae_pipelines.tracking.registry import ModelRegistry
 from ae_pipelines.tracking.runs import open_run
 from ae_pipelines.tracking.serving import Refusal, Served
+from ae_pipelines.tracking.versions.registry import ModelRegistry
 from ae_pipelines.training import embedding
 from ae_pipelines.training.loop import train
 

@@ -14,7 +14,7 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.tracking import champions
 from ae_pipelines.tracking.__main__ import main
-from ae_pipelines.tracking.registry import ModelRegistry
+from ae_pipelines.tracking.versions.registry import ModelRegistry
 
 
 @pytest.fixture(scope="module")

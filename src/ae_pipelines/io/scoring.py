@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ae_pipelines.scoring.model import ScoringModel
     from ae_pipelines.scoring.scores import Scores
     from ae_pipelines.scoring.version import RegisteredModel
-    from ae_pipelines.tracking.registry import ModelRegistry
+    from ae_pipelines.tracking.versions.registry import ModelRegistry
 
 
 class ScoringModelDataset(WritableDataset):
@@ -55,7 +55,7 @@ class ModelRegistryDataset(WorkingPlace):
             raise InputError(f"model_name: given {self._name!r}, expected letters, digits, spaces and _ . - only")
 
     def load(self) -> "ModelRegistry":
-        from ae_pipelines.tracking.registry import ModelRegistry
+        from ae_pipelines.tracking.versions.registry import ModelRegistry
 
         return ModelRegistry(self._filepath.parent, self._name, self._given)
 

@@ -15,11 +15,11 @@ from ae_pipelines.base.commands import refusals
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.failures import refusal_in
 from ae_pipelines.scoring import signing
-from ae_pipelines.tracking import pruning
-from ae_pipelines.tracking.champions import Champions
-from ae_pipelines.tracking.registered import name_of, refuse_unregistered, versions_of_each
 from ae_pipelines.tracking.runs import close_shared
 from ae_pipelines.tracking.store import alone, client_of, said_by_mlflow
+from ae_pipelines.tracking.versions import pruning
+from ae_pipelines.tracking.versions.champions import Champions
+from ae_pipelines.tracking.versions.registered import name_of, refuse_unregistered, versions_of_each
 
 
 class Commands(click.Group):
@@ -83,7 +83,7 @@ def champions(project_path: Path, model_name: str | None, alias: str) -> None:
 
     Of one model, or of all: which version is champion, since when, of which samples and with which metrics.
     """
-    from ae_pipelines.tracking.listing import listed  # which imports torch
+    from ae_pipelines.tracking.versions.listing import listed  # which imports torch
 
     client = client_of(project_path)
     if model_name is not None:
@@ -192,7 +192,7 @@ def _chosen(project: Path, model_name: str | None) -> tuple[Any, str]:
 
 def _verify(project: Path, name: str, version: int) -> None:
     """`InputError` if a version cannot be opened, and so must not become champion."""
-    from ae_pipelines.tracking.registry import ModelRegistry
+    from ae_pipelines.tracking.versions.registry import ModelRegistry
 
     kept = ModelRegistry(project, name).fetch(version, "")  # its files are gone with it
     kept.models.open()

@@ -21,8 +21,8 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.executors import cpus
 from ae_pipelines.scoring.model import ScoringModel
 from ae_pipelines.scoring.raw import scored_raw
-from ae_pipelines.tracking.endpoint import bound_uvicorn
-from ae_pipelines.tracking.requests import Refusal, answer
+from ae_pipelines.tracking.endpoint.limits import bound_uvicorn
+from ae_pipelines.tracking.endpoint.requests import Refusal, answer
 
 
 class Served:

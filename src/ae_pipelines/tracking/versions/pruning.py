@@ -10,10 +10,10 @@ from typing import Any
 
 from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.tracking.champions import Champions
-from ae_pipelines.tracking.registered import every_version
 from ae_pipelines.tracking.runs import PARENT
 from ae_pipelines.tracking.store import experiment_of
+from ae_pipelines.tracking.versions.champions import Champions
+from ae_pipelines.tracking.versions.registered import every_version
 
 PRUNED = "ae.pruned"
 """Tag of a run whose files are being removed, as long as they are: their paths below its artifacts, "" for all."""

@@ -14,8 +14,8 @@ from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import read_contract
 from ae_pipelines.scoring.promotion import PromoteOptions
 from ae_pipelines.scoring.scoring_contract import ScoringContract
-from ae_pipelines.tracking.champions import ROLLED_BACK, Champions
-from ae_pipelines.tracking.registered import FILES
+from ae_pipelines.tracking.versions.champions import ROLLED_BACK, Champions
+from ae_pipelines.tracking.versions.registered import FILES
 
 CONTRACT = re.compile(r"data/[^/]+/contract\.json")
 """Which of a version's files is its contract."""

@@ -17,10 +17,10 @@ from ae_pipelines.scoring.model import ScoringModel, files_of
 from ae_pipelines.scoring.promotion import Compared, PromoteOptions, objections, unlike_samples
 from ae_pipelines.scoring.scoring_contract import ScoringContract
 from ae_pipelines.scoring.version import Fetched, Version
-from ae_pipelines.tracking.champions import ABSENT, ROLLED_BACK, Champions
-from ae_pipelines.tracking.registered import FILES, name_of
-from ae_pipelines.tracking.signature import signature
 from ae_pipelines.tracking.store import alone, client_of
+from ae_pipelines.tracking.versions.champions import ABSENT, ROLLED_BACK, Champions
+from ae_pipelines.tracking.versions.registered import FILES, name_of
+from ae_pipelines.tracking.versions.signature import signature
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What a served model reads: how much of it, and what it holds."""

@@ -1,0 +1,1 @@
+"""Versions of the models in the registry: made, promoted, listed and removed."""
