@@ -1,11 +1,13 @@
 """Where a browser shows a run."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
 from mlflow.exceptions import MlflowException
 
-from ae_pipelines.tracking.store import page_of, printed, said_by_mlflow
+from ae_pipelines.base.errors import InputError
+from ae_pipelines.tracking.store import client_of, page_of, printed, said_by_mlflow
 
 RUN = SimpleNamespace(info=SimpleNamespace(experiment_id="7", run_id="0ab"))
 
@@ -45,3 +47,10 @@ def test_what_mlflow_says_is_told_without_the_password(monkeypatch):
     said = said_by_mlflow(MlflowException("API request to http://me:s3cret@127.0.0.1:9/api/2.0 failed (me:s3cret@)"))
     assert "http://127.0.0.1:9/api/2.0 failed" in said
     assert "s3cret" not in said
+
+
+def test_a_database_whose_package_is_missing_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mysql://me:s3cret@127.0.0.1:9/runs")
+    with pytest.raises(InputError, match="needs the package MySQLdb for mysql://127.0.0.1:9/runs"):
+        client_of(tmp_path)

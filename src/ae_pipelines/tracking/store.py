@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ae_pipelines.base.errors import InputError
 from ae_pipelines.base.secrets import without_secrets
 from ae_pipelines.tracking import turns
 from ae_pipelines.tracking.database import make_whole, unwritable
@@ -25,7 +26,8 @@ def store_uri(project: Path) -> str:
 
 
 def client_of(project: Path) -> Any:
-    """A client of the store, created if missing. `InputError` if a SQLite file cannot be written, or is none."""
+    """A client of the store, created if missing. `InputError` if a SQLite file cannot be written, or is none, or a
+    package is missing that another database needs."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -37,7 +39,13 @@ def client_of(project: Path) -> Any:
         escape_in_alembic()
     uri = store_uri(project)
     if (database := _sqlite_file(uri)) is None:
-        _open_experiment(client := MlflowClient(uri), uri)
+        try:
+            _open_experiment(client := MlflowClient(uri), uri)
+        except ImportError as error:
+            raise InputError(
+                f"MLflow needs the package {error.name} for {printed(uri)}, and it is not installed: install it, or "
+                "give another place by MLFLOW_TRACKING_URI"
+            ) from error
         return client
     with _alone_with(database):
         make_whole(database, partial(_make, uri))
