@@ -83,10 +83,11 @@ def _said(error: BaseException) -> str:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Within this block errors of the system that name no path, such as that of a full disk, name this one."""
+    """Within this block errors of the system that name no path, such as that of a full disk, name this one, also where
+    another error came of them."""
     try:
         yield
-    except OSError as error:
+    except Exception as error:
         for cause in caused_by(error):
             if isinstance(cause, OSError) and cause.filename is None:
                 _name(cause, str(path))
