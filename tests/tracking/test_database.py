@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import pytest
 import stores
@@ -134,6 +135,13 @@ class TestUnwritable:
         place.write_text("x")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/below/mlflow.db")
         self.refused(place, "Not a directory")
+
+    @pytest.mark.skipif(
+        not Path("/proc/self").exists(), reason="this system has no folder in which nothing can be made"
+    )
+    def test_a_folder_in_which_no_file_can_be_made(self, place, monkeypatch):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/mlflow.db")
+        self.refused(place, "No such file")
 
     @pytest.mark.parametrize("there", [False, True])
     def test_a_read_only_mount(self, place, tmp_path, monkeypatch, empty_store, there):

@@ -33,6 +33,7 @@ _inside = threading.local()
 def by_file(database: Path) -> Iterator[None]:
     """Within this block no other process is in one with the same file; OSError if it cannot be locked."""
     database.parent.mkdir(parents=True, exist_ok=True)
+    Path(f"{database}.lock").touch()  # where no file can be made, as in /proc, FileLock would try for ever
     with FileLock(f"{database}.lock", is_singleton=True):  # whoever holds it may enter again
         yield
 
