@@ -248,12 +248,12 @@ def of_another_user(folder: Folder, only: str = "") -> Iterator[None]:
 @contextlib.contextmanager
 def a_folder_for_a_file(folder: Folder, name: str) -> Iterator[None]:
     place = folder.data / name
-    place.unlink()
+    place.rename(folder.path / "aside")
     (place / "inside").mkdir(parents=True)
     yield
     assert (place / "inside").exists()
     shutil.rmtree(place)
-    place.touch()
+    (folder.path / "aside").rename(place)
 
 
 def untouched(folder: Folder) -> AbstractContextManager[None]:
