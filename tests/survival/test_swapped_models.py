@@ -17,6 +17,7 @@ from ae_pipelines.scoring import signing
 from ae_pipelines.scoring.model import CONTRACT, SIGNATURE, ScoringModel, files_of
 from ae_pipelines.scoring.version import Fetched, RegisteredModel, Version
 from ae_pipelines.tracking.serving import Served
+from ae_pipelines.tracking.versions.listing import listed
 from ae_pipelines.tracking.versions.registered import FILES
 from ae_pipelines.tracking.versions.registry import ModelRegistry
 
@@ -112,6 +113,8 @@ def test_a_swapped_version_in_the_registry_or_in_a_data_folder_is_refused(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := stores.address(tmp_path))
     registered(tmp_path, ScoringModel(two[0]))
     registry, client = ModelRegistry(tmp_path, "cells"), MlflowClient(uri)
+    (shown,) = listed(client, "cells", [client.get_model_version("cells", "1")], "champion")
+    assert ", signed," in next(shown.lines())
     Fetched(ScoringModel(two[0]), Version("cells", 1, "")).into(tmp_path / "kept")
     version = Path(client.get_model_version("cells", "1").source.removeprefix("file://"))
     for models in (version / "data/models", tmp_path / "kept/models"):

@@ -12,8 +12,8 @@ from versions import assembled, changed, registered
 
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.scoring.model import ScoringModel
-from ae_pipelines.tracking import champions
 from ae_pipelines.tracking.__main__ import main
+from ae_pipelines.tracking.versions import champions
 from ae_pipelines.tracking.versions.registry import ModelRegistry
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ae_pipelines.base.errors import InputError
-from ae_pipelines.scoring.model import read_contract
+from ae_pipelines.scoring.model import SIGNATURE, read_contract
 from ae_pipelines.scoring.promotion import PromoteOptions
 from ae_pipelines.scoring.scoring_contract import ScoringContract
 from ae_pipelines.tracking.versions.champions import ROLLED_BACK, Champions
@@ -28,6 +28,7 @@ class Listed:
     number: int
     aliases: list[str]
     registered: str
+    signed: bool
     champion_since: str | None
     is_champion: bool
     rolled_back: str | None
@@ -38,7 +39,7 @@ class Listed:
 
     def lines(self) -> Iterator[str]:
         """It in words."""
-        said = [f"registered {self.registered}"]
+        said = [f"registered {self.registered}", *(["signed"] if self.signed else [])]
         if self.champion_since:
             said.append(f"{'champion since' if self.is_champion else 'became champion'} {self.champion_since}")
         said += [f"rolled back {self.rolled_back}"] if self.rolled_back else []
@@ -74,6 +75,7 @@ def listed(client: Any, name: str, versions: list[Any], alias: str) -> list[List
                 number=number,
                 aliases=sorted(aliases.get(number, [])),
                 registered=_when(version.creation_timestamp),
+                signed=any(Path(file).name == SIGNATURE for file in json.loads(version.tags[FILES])),
                 champion_since=since.get(number),
                 is_champion=alias in aliases.get(number, []),
                 rolled_back=version.tags.get(ROLLED_BACK),
