@@ -73,7 +73,7 @@ def test_what_is_not_registered_is_said_with_what_is(registry, images):
         registry.fetch(7, "champion")
     with pytest.raises(InputError, match="called 'best'"):
         registry.fetch(None, "best")
-    with pytest.raises(InputError, match=r"registered are \['array'\]"):
+    with pytest.raises(InputError, match="registered are array"):
         ModelRegistry(images.folder, "other").fetch(None, "champion")
 
 

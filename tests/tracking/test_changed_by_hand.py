@@ -117,7 +117,7 @@ def test_a_version_an_alias_or_a_model_that_was_deleted_is_refused_with_what_the
     with pytest.raises(InputError, match="'cells' has no version 2; it has 1"):
         fetched(tmp_path, 2)
     store.delete_registered_model("cells")
-    with pytest.raises(InputError, match="no version of 'cells' is called 'champion'; registered are none"):
+    with pytest.raises(InputError, match="no version of 'cells' is called 'champion'; no model is registered"):
         fetched(tmp_path)
 
 

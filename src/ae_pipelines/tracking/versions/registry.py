@@ -140,7 +140,8 @@ class ModelRegistry:
         found = client.search_model_versions(f"name = '{self.name}'")
         versions = sorted(int(version.version) for version in found)
         names = sorted(model.name for model in client.search_registered_models())
-        there = f"it has {', '.join(map(str, versions))}" if versions else f"registered are {names or 'none'}"
+        others = f"registered are {', '.join(names)}" if names else "no model is registered"
+        there = f"it has {', '.join(map(str, versions))}" if versions else others
         return InputError(
             f"{what}; {there}. Run train first, or choose another model_name or version",
             stages=("train",),
