@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def client_of(project: Path) -> Any:
     if (database := _sqlite_file(uri)) is None:
         try:
             _open_experiment(client := MlflowClient(uri), uri)
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise InputError(
                 f"MLflow needs the package {error.name} for {printed(uri)}, and it is not installed: install it, or "
                 "give another place by MLFLOW_TRACKING_URI"
@@ -109,6 +109,14 @@ def said_by_mlflow(error: BaseException) -> str | None:
         f"MLflow, which keeps runs and models in {printed(uri)}, says: {says}. What was deleted or moved there by hand "
         "can be restored there; then start again"
     )
+
+
+def every(search: Callable[..., Any]) -> Iterator[Any]:
+    """What a search of MLflow's, called with the `page_token` of the page that is next, finds on all pages."""
+    page = None
+    while page is None or page.token:
+        page = search(page_token=page and page.token)
+        yield from page
 
 
 def printed(uri: str) -> str:

@@ -5,13 +5,14 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ae_pipelines.base import atomic
 from ae_pipelines.base.errors import InputError
 from ae_pipelines.tracking.runs import PARENT
-from ae_pipelines.tracking.store import experiment_of
+from ae_pipelines.tracking.store import every, experiment_of
 from ae_pipelines.tracking.versions.champions import Champions
 from ae_pipelines.tracking.versions.registered import every_version
 
@@ -71,7 +72,7 @@ def leaving(client: Any, name: str, versions: list[Any], keep: int, alias: str) 
 def leaving_runs(client: Any, keep: int) -> list[LeavingRun]:
     """The runs that made no version, of any model, where the newest `keep` of these stay, and with them all that are at
     work, that a training has started from, or whose files are not here."""
-    runs = _every_run(client)
+    runs = [*every(partial(client.search_runs, [experiment_of(client)]))]
     known = {run.info.run_id: run for run in runs}
     families = defaultdict[str, list[Any]](list)
     for run in runs:
@@ -164,16 +165,6 @@ def _made_more(client: Any, run: Any, version: Any, going: set[int]) -> bool:
         return True
     needed = (f"tags.`{PARENT}` = '{run_id}'", f"params.`{STARTED_FROM}` LIKE '%{run_id}%'")
     return any(client.search_runs([experiment_of(client)], query, max_results=1) for query in needed)
-
-
-def _every_run(client: Any) -> list[Any]:
-    """All of our experiment but deleted ones."""
-    found: list[Any] = []
-    page = None
-    while page is None or page.token:
-        page = client.search_runs([experiment_of(client)], page_token=page and page.token)
-        found += page
-    return found
 
 
 def _outermost(run: Any, known: dict[str, Any]) -> str:

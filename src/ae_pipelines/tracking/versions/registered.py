@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ae_pipelines.base.errors import InputError, suggestion
+from ae_pipelines.tracking.store import every
 
 FILES = "ae.files"
 """Tag of a version that `register` made: the sha256 of each of its files."""
@@ -21,10 +23,7 @@ def versions_of_each(client: Any) -> dict[str, list[Any]]:
 
 def every_version(client: Any) -> Iterator[Any]:
     """The versions of all models, whoever made them."""
-    page = None
-    while page is None or page.token:
-        page = client.search_model_versions(page_token=page and page.token, max_results=1000)
-        yield from page
+    return every(partial(client.search_model_versions, max_results=1000))
 
 
 def name_of(client: Any, expected: str | None = None) -> str:
